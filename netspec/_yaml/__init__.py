@@ -1,0 +1,1 @@
+"""How `netspec.source` reads YAML; nothing else imports from here."""

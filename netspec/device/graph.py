@@ -1,0 +1,147 @@
+"""DeviceGraph: the int8 ops of a network, their tensors, and which tensors are other names of the same bytes.
+
+Derived from the Graph alone, before any training: training only fills numbers in.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from math import prod
+
+from netspec.diagnostics import Diagnostic, SpecError
+from netspec.graph import Graph, GraphLayer, diagnose
+from netspec.layers.base import DeviceUnsupported
+from netspec.ops import Op, Rescale, Shape, output_shape
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One op: `name` prefixes its constants, `output` is the tensor it writes, `layers` are the spec's layers in it."""
+
+    name: str
+    op: Op
+    inputs: tuple[str, ...]
+    output: str
+    layers: tuple[str, ...]
+    line: int
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceInput:
+    """A network input. With `rescale` the caller's float x becomes x * scale + offset before it is quantized."""
+
+    name: str
+    shape: Shape
+    rescale: Rescale | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceOutput:
+    """A network output: the spec's name and shape, and the tensor that holds it."""
+
+    name: str
+    shape: Shape
+    tensor: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeviceGraph:
+    """Ops in the order they run. Tensors are the inputs and the nodes' outputs, batch axis left out."""
+
+    name: str
+    inputs: tuple[DeviceInput, ...]
+    nodes: tuple[Node, ...]
+    outputs: tuple[DeviceOutput, ...]
+
+    @property
+    def tensors(self) -> dict[str, Shape]:
+        """Return every tensor's shape, inputs first, then in the order they are written."""
+        shapes = {given.name: given.shape for given in self.inputs}
+        return shapes | {node.output: output_shape(node.op) for node in self.nodes}
+
+    def readers(self) -> Counter[str]:
+        """Return how many times each tensor is read, being an output of the network included."""
+        counts = Counter(name for node in self.nodes for name in node.inputs)
+        counts.update(output.tensor for output in self.outputs)
+        return counts
+
+    def producers(self) -> dict[str, Node]:
+        return {node.output: node for node in self.nodes}
+
+    def unique(self, name: str) -> str:
+        """Return `name`, or `name` with a number, such that no node or tensor has it yet."""
+        taken = {node.name for node in self.nodes} | set(self.tensors)
+        candidate, count = name, 1
+        while candidate in taken:
+            count += 1
+            candidate = f"{name}_{count}"
+        return candidate
+
+    def with_nodes(self, nodes: Iterable[Node]) -> DeviceGraph:
+        return replace(self, nodes=tuple(nodes))
+
+
+def tensor_bytes(shape: Shape) -> int:
+    """Return the size of an int8 tensor."""
+    return prod(shape)
+
+
+def lower(graph: Graph) -> DeviceGraph:
+    """Return the ops of a graph as the layers give them, before any pass.
+
+    Raises `SpecError` with one `unsupported-on-device` diagnostic for each layer that int8 kernels cannot run.
+    """
+    found: list[Diagnostic] = [
+        Diagnostic(
+            "unsupported-on-device",
+            f"input '{name}' is {given.dtype}, the int8 kernels take float32 inputs",
+            graph.spec.span("inputs", name, "dtype"),
+            help="use `dtype: float32`",
+            path=f"inputs.{name}.dtype",
+        )
+        for name, given in graph.spec.inputs.items()
+        if given.dtype != "float32"
+    ]
+    taken = {*graph.spec.inputs, *(layer.name for layer in graph.layers)}
+    tensor_of = {name: name for name in graph.spec.inputs}
+    nodes: list[Node] = []
+    for layer in graph.layers:
+        try:
+            ops = layer.layer.lower(layer.input_shapes, layer.name)
+        except DeviceUnsupported as error:
+            found.append(diagnose(error, layer.name, layer.item))
+            continue
+        if found:
+            continue
+        reads = tuple(tensor_of[source] for source in layer.inputs)
+        chain = _chain(layer, ops, reads, taken)
+        nodes += chain
+        tensor_of[layer.name] = layer.name if chain else reads[0]
+    if found:
+        raise SpecError(found)
+    inputs = tuple(DeviceInput(name, shape) for name, shape in graph.inputs.items())
+    outputs = tuple(DeviceOutput(name, graph.shape(name), tensor_of[name]) for name in graph.outputs)
+    return DeviceGraph(graph.name, inputs, tuple(nodes), outputs)
+
+
+def _chain(layer: GraphLayer, ops: tuple[Op, ...], reads: tuple[str, ...], taken: set[str]) -> list[Node]:
+    """Name a layer's ops: the first node and the last tensor carry the layer's name, the rest the op's beside it."""
+    nodes: list[Node] = []
+    for index, op in enumerate(ops):
+        kind = type(op).__name__.lower()
+        name = layer.name if index == 0 else _free(f"{layer.name}_{kind}", taken)
+        output = layer.name if index == len(ops) - 1 else _free(f"{layer.name}_{kind}_out", taken)
+        nodes.append(Node(name, op, reads, output, (layer.name,), layer.line))
+        reads = (output,)
+    return nodes
+
+
+def _free(name: str, taken: set[str]) -> str:
+    candidate, count = name, 1
+    while candidate in taken:
+        count += 1
+        candidate = f"{name}_{count}"
+    taken.add(candidate)
+    return candidate

@@ -1,0 +1,145 @@
+"""What the two convolutions share: constants, quantization per output channel, window and padding in both files."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+
+from netspec.device.cmsis_nn import Extension
+from netspec.device.ops._weights import folded, require_accumulators, symmetric
+from netspec.device.ops.base import (
+    Constant,
+    Kernel,
+    Quant,
+    Quantized,
+    Sink,
+    Weights,
+    clamp_numbers,
+    tflite_activation,
+)
+from netspec.layers._window import same_padding
+from netspec.ops import NO_PADDING, Conv2D, Dense, DepthwiseConv2D, Padding, hwc
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+ConvT = TypeVar("ConvT", Conv2D, DepthwiseConv2D)
+
+
+def has_bias(op: Conv2D | DepthwiseConv2D | Dense) -> bool:
+    """Return whether an op with weights adds a bias on the device: its own, or one that folding brings."""
+    return op.bias is not None or bool(op.affine)
+
+
+class ConvolutionKernel(Kernel[ConvT]):
+    """A convolution with one scale an output channel."""
+
+    tflite_kind: ClassVar[str]
+    channel_axis: ClassVar[int]
+    """Axis of the device's kernel that holds the output channels."""
+
+    @abstractmethod
+    def kernel_array(self, op: ConvT, weights: Weights) -> NDArray[Any]:
+        """Return the float kernel with the output channels last."""
+
+    @abstractmethod
+    def kernel_size(self, op: ConvT) -> int:
+        """Return the number of weights."""
+
+    def constants(self, op: ConvT, extension: Extension) -> tuple[Constant, ...]:
+        channels = op.output_shape[-1]
+        bias = (Constant("bias", "int32_t", channels),) if has_bias(op) else ()
+        return (
+            Constant("kernel", "int8_t", self.kernel_size(op)),
+            *bias,
+            Constant("multiplier", "int32_t", channels),
+            Constant("shift", "int32_t", channels),
+        )
+
+    def float_weights(self, op: ConvT, weights: Weights) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """Return float kernel (device layout) and bias, affine ops folded in."""
+        import numpy as np
+
+        kernel, bias = folded(self.kernel_array(op, weights), op.bias, op.affine, weights)
+        return np.moveaxis(kernel, -1, self.channel_axis), bias
+
+    def quantize(self, op: ConvT, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Quantized:
+        import numpy as np
+
+        from netspec.device.fixed_point import conv_multipliers
+
+        kernel, bias = self.float_weights(op, weights)
+        by_channel = np.moveaxis(kernel, self.channel_axis, 0)
+        rows = by_channel.reshape(len(by_channel), -1)
+        numbers = symmetric(rows, bias, inputs[0], output, per_row=True)
+        multipliers, shifts = conv_multipliers(inputs[0].scale, numbers.scales, output.scale)
+        require_accumulators(numbers, inputs[0], shifts)
+        device_layout = np.moveaxis(numbers.rows.reshape(by_channel.shape), 0, self.channel_axis)
+        arrays: dict[str, NDArray[Any]] = {"kernel": np.ascontiguousarray(device_layout)}
+        if numbers.bias is not None:
+            arrays["bias"] = numbers.bias
+        arrays["multiplier"] = np.array(multipliers, np.int32)
+        arrays["shift"] = np.array(shifts, np.int32)
+        scalars = {"input_zero_point": inputs[0].zero_point, "output_zero_point": output.zero_point}
+        scalars |= clamp_numbers(op.activation, output)
+        return Quantized(arrays, scalars, numbers.scales, numbers.bias_scales)
+
+    def reference_arguments(self, op: ConvT, q: Quantized) -> dict[str, Any]:
+        """Return the keyword arguments of the numpy reference."""
+        return {
+            "input_zero_point": q.numbers["input_zero_point"],
+            "output_zero_point": q.numbers["output_zero_point"],
+            "multipliers": q.arrays["multiplier"].tolist(),
+            "shifts": q.arrays["shift"].tolist(),
+            "strides": op.strides,
+            "dilation": op.dilation,
+            "padding": op.padding,
+            "activation": (q.numbers["activation_min"], q.numbers["activation_max"]),
+        }
+
+    def tflite(self, op: ConvT, q: Quantized, sink: Sink) -> None:
+        """Append the convolution; padding that is neither `same` nor `valid` becomes a PAD before it."""
+        import numpy as np
+
+        image = (1, *hwc(op.input_shape))
+        source = sink.read(0, image)
+        padding = _padding_name(op)
+        if padding is None:
+            before, padding = source, "VALID"
+            top, bottom, left, right = op.padding
+            source = sink.intermediate(
+                "padded", (1, image[1] + top + bottom, image[2] + left + right, image[3]), before
+            )
+            amounts = sink.constant(
+                "padding", np.array([[0, 0], [top, bottom], [left, right], [0, 0]], np.int32)
+            )
+            sink.operator("PAD", [before, amounts], [source])
+        reads = [source, sink.constant("kernel", q.arrays["kernel"], q.scales, self.channel_axis)]
+        if "bias" in q.arrays:
+            reads.append(sink.constant("bias", q.arrays["bias"], q.bias_scales))
+        target = sink.write((1, *hwc(op.output_shape)))
+        options: dict[str, Any] = {
+            "padding": padding,
+            "stride_h": op.strides[0],
+            "stride_w": op.strides[1],
+            "dilation_h": op.dilation[0],
+            "dilation_w": op.dilation[1],
+            "activation": tflite_activation(op.activation),
+        }
+        if isinstance(op, DepthwiseConv2D):
+            options["depth_multiplier"] = op.depth_multiplier
+        sink.operator(self.tflite_kind, reads, [target], **options)
+
+
+def _padding_name(op: Conv2D | DepthwiseConv2D) -> str | None:
+    if op.padding == NO_PADDING:
+        return "VALID"
+    height, width, _ = hwc(op.input_shape)
+    sides = [
+        same_padding(length, kernel, stride, dilation)
+        for length, kernel, stride, dilation in zip(
+            (height, width), op.kernel_size, op.strides, op.dilation, strict=True
+        )
+    ]
+    return "SAME" if op.padding == Padding(*sides[0], *sides[1]) else None

@@ -1,0 +1,55 @@
+"""ADD of two tensors of one shape: arm_elementwise_add_s8."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from netspec.device.ops.base import (
+    Kernel,
+    Quant,
+    Quantized,
+    Sink,
+    Weights,
+    clamp_numbers,
+    float_bounds,
+    tflite_activation,
+)
+from netspec.ops import Add
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class AddKernel(Kernel[Add]):
+    name = "add"
+    functions = ("arm_elementwise_add_s8",)
+
+    def quantize(self, op: Add, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Quantized:
+        from netspec.device.fixed_point import add_parameters
+
+        one, two = inputs
+        parameters = add_parameters(
+            one.scale, one.zero_point, two.scale, two.zero_point, output.scale, output.zero_point
+        )
+        return Quantized(numbers=asdict(parameters) | clamp_numbers(op.activation, output))
+
+    def evaluate(self, op: Add, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        from netspec.device.reference import add_float
+
+        return add_float(inputs[0], inputs[1], activation=float_bounds(op.activation, op.max_value))
+
+    def reference(self, op: Add, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+        from netspec.device.fixed_point import AddParameters
+        from netspec.device.reference import add
+
+        numbers = dict(q.numbers)
+        clamp = (numbers.pop("activation_min"), numbers.pop("activation_max"))
+        return add(inputs[0], inputs[1], AddParameters(**numbers), activation=clamp)
+
+    def tflite(self, op: Add, q: Quantized, sink: Sink) -> None:
+        shape = (1, *op.shape)
+        reads = [sink.read(0, shape), sink.read(1, shape)]
+        sink.operator("ADD", reads, [sink.write(shape)], activation=tflite_activation(op.activation))

@@ -1,0 +1,142 @@
+"""What every int8 op answers: its constants and scratch at check time, its numbers after training, its three forms.
+
+The three forms are the numpy reference, the TensorFlow Lite operator and the C call; verification compares them.
+numpy is imported inside methods: the static half of this package runs in `netspec check`.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
+
+from netspec.device.cmsis_nn import Extension
+from netspec.ops import ActivationKind, Param, Shape
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+OpT = TypeVar("OpT")
+C_TYPE_BYTES = {"int8_t": 1, "int32_t": 4}
+
+
+@dataclass(frozen=True, slots=True)
+class Constant:
+    """An array in flash: `role` is its suffix in C; a `table` is made by the op, the rest by training."""
+
+    role: str
+    c_type: Literal["int8_t", "int32_t"]
+    count: int
+    table: bool = False
+
+    @property
+    def bytes(self) -> int:
+        return self.count * C_TYPE_BYTES[self.c_type]
+
+
+@dataclass(frozen=True, slots=True)
+class Quant:
+    """Quantization of a tensor: real = scale * (q - zero_point), `scale` a float32 value."""
+
+    scale: float
+    zero_point: int
+
+
+@dataclass(frozen=True, slots=True)
+class Quantized:
+    """The numbers of one op: `arrays` by the roles that `Kernel.constants` declares, `numbers` for everything scalar."""
+
+    arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
+    numbers: Mapping[str, int] = field(default_factory=dict)
+    scales: tuple[float, ...] = ()
+    """Scales of the weights, one a channel or one in all, as float32 values."""
+    bias_scales: tuple[float, ...] = ()
+    """Scales of the bias, input * weight."""
+
+
+class Weights(Protocol):
+    """Looks up a trained float array."""
+
+    def __call__(self, param: Param) -> NDArray[np.float32]: ...
+
+
+class Sink(Protocol):
+    """Collects TensorFlow Lite operators. Shapes carry the batch of 1."""
+
+    def read(self, position: int, shape: Shape) -> int:
+        """Return the index of the node's input at `position`, seen as `shape`; reshapes where needed."""
+
+    def write(self, shape: Shape) -> int:
+        """Return the index of the node's output, given as `shape`; reshapes afterwards where needed."""
+
+    def intermediate(self, role: str, shape: Shape, like: int) -> int:
+        """Return a new tensor with the quantization of tensor `like`."""
+
+    def constant(
+        self, role: str, values: NDArray[Any], scales: Sequence[float] = (), quantized_dimension: int = 0
+    ) -> int:
+        """Return a new constant tensor, with zero points of 0 where it has scales."""
+
+    def operator(self, kind: str, inputs: Sequence[int], outputs: Sequence[int], **options: Any) -> None:
+        """Append an operator."""
+
+
+class Kernel(ABC, Generic[OpT]):
+    """An int8 op. Stateless: every method takes the op that it speaks of."""
+
+    name: ClassVar[str]
+    """Stem of the op's C template, and its name in tables."""
+
+    functions: ClassVar[tuple[str, ...]]
+    """C functions that the emitted call needs."""
+
+    def constants(self, op: OpT, extension: Extension) -> tuple[Constant, ...]:
+        """Return the arrays in flash."""
+        return ()
+
+    def scratch_bytes(self, op: OpT, extension: Extension) -> int:
+        """Return the bytes that the kernel needs beside its input and output."""
+        return 0
+
+    @abstractmethod
+    def quantize(self, op: OpT, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Quantized:
+        """Return the op's numbers. Raises ValueError where they leave the kernel's range."""
+
+    @abstractmethod
+    def evaluate(self, op: OpT, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """Return the float result on arrays with a batch axis, folding included."""
+
+    @abstractmethod
+    def reference(self, op: OpT, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+        """Return the int8 result on arrays with a batch axis, equal to TensorFlow Lite Micro's."""
+
+    @abstractmethod
+    def tflite(self, op: OpT, q: Quantized, sink: Sink) -> None:
+        """Append the op's operators to a .tflite file."""
+
+
+def batched(array: NDArray[Any], shape: Shape) -> NDArray[Any]:
+    """Return `array` with its batch axis and the rest as `shape`."""
+    return array.reshape((array.shape[0], *shape))
+
+
+def clamp_numbers(activation: ActivationKind, output: Quant) -> dict[str, int]:
+    """Return the least and greatest output of a kernel with a fused activation."""
+    from netspec.device.fixed_point import activation_clamp
+
+    least, greatest = activation_clamp(activation, output.scale, output.zero_point)
+    return {"activation_min": least, "activation_max": greatest}
+
+
+def float_bounds(activation: ActivationKind, max_value: float | None = None) -> tuple[float, float]:
+    """Return the bounds of a fused activation over floats."""
+    if activation == "none":
+        return (float("-inf"), float("inf"))
+    upper = 6.0 if activation == "relu6" else (float("inf") if max_value is None else max_value)
+    return (0.0, upper)
+
+
+def tflite_activation(activation: ActivationKind) -> str:
+    return activation.upper()

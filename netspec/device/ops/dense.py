@@ -1,0 +1,110 @@
+"""FULLY_CONNECTED: arm_fully_connected_s8, one weight scale in all. Weight layout on the device: (units, inputs)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from netspec.device.cmsis_nn import Extension, fully_connected_kernel_sum_bytes, fully_connected_scratch_bytes
+from netspec.device.ops._convolution import has_bias
+from netspec.device.ops._weights import folded, require_accumulators, symmetric
+from netspec.device.ops.base import (
+    C_TYPE_BYTES,
+    Constant,
+    Kernel,
+    Quant,
+    Quantized,
+    Sink,
+    Weights,
+    clamp_numbers,
+    float_bounds,
+    tflite_activation,
+)
+from netspec.ops import Dense
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class DenseKernel(Kernel[Dense]):
+    name = "dense"
+    functions = ("arm_fully_connected_s8",)
+
+    def constants(self, op: Dense, extension: Extension) -> tuple[Constant, ...]:
+        units = op.output_shape[-1]
+        bias = (Constant("bias", "int32_t", units),) if has_bias(op) else ()
+        sums = fully_connected_kernel_sum_bytes(extension, outputs=units) // C_TYPE_BYTES["int32_t"]
+        kernel_sums = (Constant("kernel_sum", "int32_t", sums, table=True),) if sums else ()
+        return (Constant("kernel", "int8_t", prod(op.kernel.shape)), *bias, *kernel_sums)
+
+    def scratch_bytes(self, op: Dense, extension: Extension) -> int:
+        return fully_connected_scratch_bytes(extension, outputs=op.output_shape[-1])
+
+    def _float(self, op: Dense, weights: Weights) -> tuple[NDArray[Any], NDArray[Any] | None]:
+        """Return the kernel as (units, inputs) and the bias, affine ops folded in."""
+        kernel, bias = folded(weights(op.kernel), op.bias, op.affine, weights)
+        return kernel.T, bias
+
+    def quantize(self, op: Dense, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Quantized:
+        """Quantize per tensor.
+
+        `kernel_sum` is what CMSIS-NN 6.0 and later read on Helium: each unit's sum of weights times the input
+        offset, plus its bias.
+        """
+        import numpy as np
+
+        from netspec.device.fixed_point import dense_multiplier
+
+        kernel, bias = self._float(op, weights)
+        q = symmetric(np.ascontiguousarray(kernel), bias, inputs[0], output, per_row=False)
+        multiplier, shift = dense_multiplier(inputs[0].scale, q.scales[0], output.scale)
+        require_accumulators(q, inputs[0], (shift,))
+        sums = q.rows.astype(np.int64).sum(axis=1) * -inputs[0].zero_point
+        arrays: dict[str, NDArray[Any]] = {"kernel": q.rows}
+        if q.bias is not None:
+            arrays["bias"] = q.bias
+            sums = sums + q.bias
+        arrays["kernel_sum"] = sums.astype(np.int32)
+        numbers = {
+            "input_zero_point": inputs[0].zero_point,
+            "output_zero_point": output.zero_point,
+            "multiplier": multiplier,
+            "shift": shift,
+        }
+        return Quantized(arrays, numbers | clamp_numbers(op.activation, output), q.scales, q.bias_scales)
+
+    def evaluate(self, op: Dense, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        from netspec.device.reference import dense_float
+
+        kernel, bias = self._float(op, weights)
+        rows = inputs[0].reshape((-1, op.input_shape[-1]))
+        result = dense_float(rows, kernel, bias, activation=float_bounds(op.activation, op.max_value))
+        return result.reshape((len(inputs[0]), *op.output_shape))
+
+    def reference(self, op: Dense, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+        from netspec.device.reference import dense
+
+        result = dense(
+            inputs[0].reshape((-1, op.input_shape[-1])),
+            q.arrays["kernel"],
+            q.arrays.get("bias"),
+            input_zero_point=q.numbers["input_zero_point"],
+            output_zero_point=q.numbers["output_zero_point"],
+            multiplier=q.numbers["multiplier"],
+            shift=q.numbers["shift"],
+            activation=(q.numbers["activation_min"], q.numbers["activation_max"]),
+        )
+        return result.reshape((len(inputs[0]), *op.output_shape))
+
+    def tflite(self, op: Dense, q: Quantized, sink: Sink) -> None:
+        rows = prod(op.input_shape[:-1])
+        reads = [
+            sink.read(0, (rows, op.input_shape[-1])),
+            sink.constant("kernel", q.arrays["kernel"], q.scales),
+        ]
+        if "bias" in q.arrays:
+            reads.append(sink.constant("bias", q.arrays["bias"], q.bias_scales))
+        target = sink.write((rows, op.output_shape[-1]))
+        sink.operator("FULLY_CONNECTED", reads, [target], activation=tflite_activation(op.activation))

@@ -1,0 +1,69 @@
+"""DEPTHWISE_CONV_2D: arm_depthwise_conv_wrapper_s8. Filter layout: (1, kernel_h, kernel_w, channels * multiplier)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from netspec.device.cmsis_nn import Extension, depthwise_scratch_bytes
+from netspec.device.ops._convolution import ConvolutionKernel
+from netspec.device.ops.base import Quantized, Weights, batched, float_bounds
+from netspec.ops import DepthwiseConv2D, hwc
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
+    name = "depthwise_conv2d"
+    functions = ("arm_depthwise_conv_wrapper_s8", "arm_depthwise_conv_wrapper_s8_get_buffer_size")
+    tflite_kind = "DEPTHWISE_CONV_2D"
+    channel_axis = 3
+
+    def kernel_array(self, op: DepthwiseConv2D, weights: Weights) -> NDArray[Any]:
+        import numpy as np
+
+        shape = (1, *op.kernel_size, op.output_shape[-1])
+        return np.ones(shape) if op.kernel is None else weights(op.kernel).reshape(shape)
+
+    def kernel_size(self, op: DepthwiseConv2D) -> int:
+        return prod(op.kernel_size) * op.output_shape[-1]
+
+    def scratch_bytes(self, op: DepthwiseConv2D, extension: Extension) -> int:
+        return depthwise_scratch_bytes(
+            extension,
+            input_hwc=hwc(op.input_shape),
+            kernel_hw=op.kernel_size,
+            output_hwc=hwc(op.output_shape),
+            strides=op.strides,
+            dilation=op.dilation,
+            padding=(op.padding.top, op.padding.left),
+        )
+
+    def evaluate(self, op: DepthwiseConv2D, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        from netspec.device.reference import depthwise_conv2d_float
+
+        kernel, bias = self.float_weights(op, weights)
+        result = depthwise_conv2d_float(
+            batched(inputs[0], hwc(op.input_shape)),
+            kernel,
+            bias,
+            strides=op.strides,
+            dilation=op.dilation,
+            padding=op.padding,
+            activation=float_bounds(op.activation, op.max_value),
+        )
+        return batched(result, op.output_shape)
+
+    def reference(
+        self, op: DepthwiseConv2D, q: Quantized, inputs: Sequence[NDArray[np.int8]]
+    ) -> NDArray[np.int8]:
+        from netspec.device.reference import depthwise_conv2d
+
+        image = batched(inputs[0], hwc(op.input_shape))
+        result = depthwise_conv2d(
+            image, q.arrays["kernel"], q.arrays.get("bias"), **self.reference_arguments(op, q)
+        )
+        return batched(result, op.output_shape)

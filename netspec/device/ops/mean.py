@@ -1,0 +1,50 @@
+"""MEAN over height and width: netspec_mean_s8. Unlike an average pool it rescales to its output's range."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from netspec.device.ops.base import Kernel, Quant, Quantized, Sink, Weights, batched
+from netspec.ops import Mean, hwc
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class MeanKernel(Kernel[Mean]):
+    name = "mean"
+    functions = ("netspec_mean_s8",)
+
+    def quantize(self, op: Mean, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Quantized:
+        from netspec.device.fixed_point import mean_parameters
+
+        height, width, _ = hwc(op.input_shape)
+        multiplier, shift = mean_parameters(inputs[0].scale, output.scale, height * width)
+        return Quantized(
+            numbers={
+                "input_zero_point": inputs[0].zero_point,
+                "output_zero_point": output.zero_point,
+                "multiplier": multiplier,
+                "shift": shift,
+            }
+        )
+
+    def evaluate(self, op: Mean, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        from netspec.device.reference import mean_hw_float
+
+        return batched(mean_hw_float(batched(inputs[0], hwc(op.input_shape))), op.output_shape)
+
+    def reference(self, op: Mean, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+        from netspec.device.reference import mean_hw
+
+        result = mean_hw(batched(inputs[0], hwc(op.input_shape)), **q.numbers)
+        return batched(result, op.output_shape)
+
+    def tflite(self, op: Mean, q: Quantized, sink: Sink) -> None:
+        import numpy as np
+
+        source = sink.read(0, (1, *hwc(op.input_shape)))
+        axes = sink.constant("axes", np.array([1, 2], np.int32))
+        sink.operator("MEAN", [source, axes], [sink.write((1, op.output_shape[-1]))], keep_dims=False)

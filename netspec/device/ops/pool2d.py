@@ -1,0 +1,74 @@
+"""MAX_POOL_2D and AVERAGE_POOL_2D: arm_max_pool_s8 and arm_avgpool_s8. Input and output share their scale."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from netspec.device.cmsis_nn import Extension, average_pool_scratch_bytes
+from netspec.device.ops.base import (
+    Kernel,
+    Quant,
+    Quantized,
+    Sink,
+    Weights,
+    batched,
+    clamp_numbers,
+    float_bounds,
+    tflite_activation,
+)
+from netspec.ops import NO_PADDING, Pool2D, hwc
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class Pool2DKernel(Kernel[Pool2D]):
+    name = "pool2d"
+    functions = ("arm_max_pool_s8", "arm_avgpool_s8")
+
+    def scratch_bytes(self, op: Pool2D, extension: Extension) -> int:
+        return (
+            average_pool_scratch_bytes(extension, channels=hwc(op.input_shape)[2])
+            if op.kind == "average"
+            else 0
+        )
+
+    def quantize(self, op: Pool2D, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Quantized:
+        assert inputs[0] == output, "a pool keeps its input's scale"
+        return Quantized(numbers=clamp_numbers(op.activation, output))
+
+    def _window(self, op: Pool2D) -> dict[str, Any]:
+        return {"pool_size": op.pool_size, "strides": op.strides, "padding": op.padding}
+
+    def evaluate(self, op: Pool2D, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        from netspec.device.reference import average_pool2d_float, max_pool2d_float
+
+        pool = max_pool2d_float if op.kind == "max" else average_pool2d_float
+        image = batched(inputs[0], hwc(op.input_shape))
+        result = pool(image, **self._window(op)).clip(*float_bounds(op.activation))
+        return batched(result, op.output_shape)
+
+    def reference(self, op: Pool2D, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+        from netspec.device.reference import average_pool2d, max_pool2d
+
+        pool = max_pool2d if op.kind == "max" else average_pool2d
+        clamp = (q.numbers["activation_min"], q.numbers["activation_max"])
+        result = pool(batched(inputs[0], hwc(op.input_shape)), **self._window(op), activation=clamp)
+        return batched(result, op.output_shape)
+
+    def tflite(self, op: Pool2D, q: Quantized, sink: Sink) -> None:
+        source = sink.read(0, (1, *hwc(op.input_shape)))
+        target = sink.write((1, *hwc(op.output_shape)))
+        sink.operator(
+            f"{op.kind.upper()}_POOL_2D",
+            [source],
+            [target],
+            padding="VALID" if op.padding == NO_PADDING else "SAME",
+            stride_h=op.strides[0],
+            stride_w=op.strides[1],
+            filter_h=op.pool_size[0],
+            filter_w=op.pool_size[1],
+            activation=tflite_activation(op.activation),
+        )

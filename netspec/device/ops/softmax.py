@@ -1,0 +1,46 @@
+"""SOFTMAX over the last axis: arm_softmax_s8. The output has scale 1/256 and zero point -128."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from netspec.device.ops.base import Kernel, Quant, Quantized, Sink, Weights
+from netspec.ops import Softmax
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class SoftmaxKernel(Kernel[Softmax]):
+    name = "softmax"
+    functions = ("arm_softmax_s8",)
+
+    def quantize(self, op: Softmax, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Quantized:
+        from netspec.device.fixed_point import softmax_parameters
+
+        parameters = softmax_parameters(inputs[0].scale)
+        return Quantized(
+            numbers={
+                "multiplier": parameters.multiplier,
+                "shift": parameters.shift,
+                "diff_min": parameters.diff_min,
+            }
+        )
+
+    def evaluate(self, op: Softmax, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        from netspec.device.reference import softmax_float
+
+        return softmax_float(inputs[0])
+
+    def reference(self, op: Softmax, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+        from netspec.device.fixed_point import SoftmaxParameters
+        from netspec.device.reference import softmax
+
+        return softmax(inputs[0], SoftmaxParameters(**q.numbers))
+
+    def tflite(self, op: Softmax, q: Quantized, sink: Sink) -> None:
+        rows = (prod(op.shape[:-1]), op.shape[-1])
+        sink.operator("SOFTMAX", [sink.read(0, rows)], [sink.write(rows)], beta=1.0)

@@ -1,0 +1,198 @@
+"""The passes from a layer's ops to what runs, in order. Each is a function DeviceGraph -> DeviceGraph.
+
+Knowledge about neighbours lives here and nowhere else. `verify` checks the graph after every pass.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from netspec.device.graph import DeviceGraph, Node
+from netspec.device.scales import requantize_concatenations
+from netspec.ops import (
+    NO_PADDING,
+    Add,
+    BatchNorm,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Op,
+    Pad,
+    Pool2D,
+    Relu,
+    Rescale,
+    Unary,
+    View,
+    hwc,
+    output_shape,
+)
+
+_Weighted = Conv2D | DepthwiseConv2D | Dense
+
+
+def fold_rescaling(graph: DeviceGraph) -> DeviceGraph:
+    """Move a rescaling of an input that nothing else reads into that input's quantization."""
+    readers = graph.readers()
+    inputs = {given.name: given for given in graph.inputs}
+    renamed: dict[str, str] = {}
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        source = node.inputs[0]
+        if (
+            isinstance(node.op, Rescale)
+            and source in inputs
+            and readers[source] == 1
+            and not inputs[source].rescale
+        ):
+            inputs[source] = replace(inputs[source], rescale=node.op)
+            renamed[node.output] = source
+        else:
+            nodes.append(node)
+    return _rename(replace(graph, inputs=tuple(inputs.values()), nodes=tuple(nodes)), renamed)
+
+
+def fold_padding(graph: DeviceGraph) -> DeviceGraph:
+    """Add the zeros of a padding layer to the convolution or padding that alone reads it."""
+    readers, producers = graph.readers(), graph.producers()
+    gone: set[str] = set()
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        if isinstance(node.op, Conv2D | DepthwiseConv2D | Pad):
+            before = producers.get(node.inputs[0])
+            while before and isinstance(before.op, Pad) and readers[before.output] == 1:
+                assert isinstance(node.op, Conv2D | DepthwiseConv2D | Pad)
+                padding = node.op.padding.plus(before.op.padding)
+                op = replace(node.op, padding=padding, input_shape=before.op.input_shape)
+                node = replace(node, op=op, inputs=before.inputs, layers=(*before.layers, *node.layers))
+                gone.add(before.output)
+                before = producers.get(node.inputs[0])
+            producers[node.output] = node
+        nodes.append(node)
+    return graph.with_nodes(node for node in nodes if node.output not in gone)
+
+
+def fold_affine(graph: DeviceGraph) -> DeviceGraph:
+    """Fold batch norms and rescalings into the weights before them; one that stands alone becomes a 1x1 depthwise."""
+    readers = graph.readers()
+    nodes: dict[str, Node] = {}
+    for node in graph.nodes:
+        op = node.op
+        if isinstance(op, BatchNorm | Rescale):
+            before = nodes.get(node.inputs[0])
+            if before and isinstance(before.op, _Weighted) and readers[before.output] == 1:
+                del nodes[before.output]
+                folded = replace(before.op, affine=(*before.op.affine, op))
+                node = replace(before, op=folded, output=node.output, layers=_joined(before, node))
+            else:
+                image = hwc(op.shape)
+                alone = DepthwiseConv2D(
+                    image, op.shape, None, None, (1, 1), (1, 1), (1, 1), NO_PADDING, affine=(op,)
+                )
+                node = replace(node, op=alone)
+        nodes[node.output] = node
+    return graph.with_nodes(nodes.values())
+
+
+def split_sums(graph: DeviceGraph) -> DeviceGraph:
+    """Write a sum of more than two tensors as sums of two, from left to right."""
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        if not isinstance(node.op, Add) or node.op.arity == 2:
+            nodes.append(node)
+            continue
+        left, pair = node.inputs[0], replace(node.op, arity=2)
+        for count, right in enumerate(node.inputs[1:-1], start=1):
+            name = graph.unique(f"{node.name}_sum{count}")
+            nodes.append(replace(node, name=name, op=pair, inputs=(left, right), output=name))
+            left = name
+        nodes.append(replace(node, op=pair, inputs=(left, node.inputs[-1])))
+    return graph.with_nodes(nodes)
+
+
+def fuse_activations(graph: DeviceGraph) -> DeviceGraph:
+    """Let a kernel clamp its own output where a relu alone reads it; another relu becomes a table."""
+    readers = graph.readers()
+    nodes: dict[str, Node] = {}
+    for node in graph.nodes:
+        if isinstance(node.op, Relu):
+            before = nodes.get(node.inputs[0])
+            fused = _clamped(before.op, node.op) if before and readers[before.output] == 1 else None
+            if before and fused:
+                del nodes[before.output]
+                node = replace(before, op=fused, output=node.output, layers=_joined(before, node))
+            else:
+                node = replace(node, op=Unary("relu", node.op.shape, node.op.max_value))
+        nodes[node.output] = node
+    return graph.with_nodes(nodes.values())
+
+
+def _clamped(op: Op, relu: Relu) -> Op | None:
+    """Return `op` with the relu as its clamp, or None where the kernel has no such clamp."""
+    if not isinstance(op, _Weighted | Add | Pool2D) or op.activation != "none":
+        return None
+    if relu.max_value is None or relu.max_value == 6.0:
+        return replace(op, activation="relu6" if relu.max_value else "relu")
+    if isinstance(op, Pool2D):  # a pool keeps its input's scale, so saturation cannot be the bound
+        return None
+    return replace(op, activation="relu", max_value=relu.max_value)
+
+
+def resolve_views(graph: DeviceGraph) -> DeviceGraph:
+    """Drop flatten and reshape: their readers read the bytes under the name they were written with."""
+    renamed: dict[str, str] = {}
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        if isinstance(node.op, View):
+            renamed[node.output] = renamed.get(node.inputs[0], node.inputs[0])
+        else:
+            nodes.append(node)
+    return _rename(graph.with_nodes(nodes), renamed)
+
+
+def _rename(graph: DeviceGraph, renamed: dict[str, str]) -> DeviceGraph:
+    nodes = [
+        replace(node, inputs=tuple(renamed.get(name, name) for name in node.inputs)) for node in graph.nodes
+    ]
+    outputs = [replace(output, tensor=renamed.get(output.tensor, output.tensor)) for output in graph.outputs]
+    return replace(graph, nodes=tuple(nodes), outputs=tuple(outputs))
+
+
+def _joined(first: Node, second: Node) -> tuple[str, ...]:
+    return tuple(dict.fromkeys((*first.layers, *second.layers)))
+
+
+PASSES: tuple[Callable[[DeviceGraph], DeviceGraph], ...] = (
+    fold_rescaling,
+    fold_padding,
+    fold_affine,
+    split_sums,
+    fuse_activations,
+    resolve_views,
+    requantize_concatenations,
+)
+
+
+def run_passes(graph: DeviceGraph) -> DeviceGraph:
+    """Return the graph that runs. Raises `AssertionError` with the pass's name where a pass breaks an invariant."""
+    verify(graph, "lower")
+    for each in PASSES:
+        graph = each(graph)
+        verify(graph, each.__name__)
+    return graph
+
+
+def verify(graph: DeviceGraph, after: str) -> None:
+    """Assert that every tensor is written once, before it is read, and that names are unique."""
+    written = {given.name for given in graph.inputs}
+    names: set[str] = set()
+    for node in graph.nodes:
+        assert node.name not in names, f"after {after}: two nodes are named {node.name}"
+        assert node.output not in written, f"after {after}: {node.output} is written twice"
+        missing = [name for name in node.inputs if name not in written]
+        assert not missing, f"after {after}: {node.name} reads {missing} before it is written"
+        names.add(node.name)
+        written.add(node.output)
+    for output in graph.outputs:
+        assert output.tensor in written, f"after {after}: nothing writes the output {output.name}"
+    assert all(output_shape(node.op) for node in graph.nodes)

@@ -1,0 +1,42 @@
+"""Reference implementations in numpy: int8, equal to TensorFlow Lite Micro in every element, and float."""
+
+from netspec.device.reference.arrays import INT8_RANGE, multiply_by_quantized_multiplier
+from netspec.device.reference.elementwise import add, concatenate, pad, softmax, table
+from netspec.device.reference.floating import (
+    add_float,
+    average_pool2d_float,
+    conv2d_float,
+    dense_float,
+    depthwise_conv2d_float,
+    logistic_float,
+    max_pool2d_float,
+    mean_hw_float,
+    softmax_float,
+)
+from netspec.device.reference.pooling import average_pool2d, max_pool2d, mean_hw
+from netspec.device.reference.weighted import conv2d, dense, depthwise_conv2d
+
+__all__ = [
+    "INT8_RANGE",
+    "add",
+    "add_float",
+    "average_pool2d",
+    "average_pool2d_float",
+    "concatenate",
+    "conv2d",
+    "conv2d_float",
+    "dense",
+    "dense_float",
+    "depthwise_conv2d",
+    "depthwise_conv2d_float",
+    "logistic_float",
+    "max_pool2d",
+    "max_pool2d_float",
+    "mean_hw",
+    "mean_hw_float",
+    "multiply_by_quantized_multiplier",
+    "pad",
+    "softmax",
+    "softmax_float",
+    "table",
+]

@@ -1,0 +1,121 @@
+"""Which tensors must share one scale and zero point, and which have a fixed one: decided before any range is known.
+
+Pools and padding copy integers, so input and output share; so do a concatenation's inputs and output. Softmax and
+sigmoid always give 1/256 and -128, tanh 1/128 and 0 (TFLite int8 specification).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from netspec.device.graph import DeviceGraph, Node
+from netspec.ops import (
+    Add,
+    Concatenate,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Op,
+    Pad,
+    Pool2D,
+    Softmax,
+    Unary,
+    output_shape,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """Scale 1 / `denominator` and a zero point that the op itself prescribes."""
+
+    denominator: int
+    zero_point: int
+
+
+def fixed_scale(op: Op) -> Fixed | None:
+    """Return the scale that an op's output always has, if it has one."""
+    if isinstance(op, Softmax) or (isinstance(op, Unary) and op.kind == "sigmoid"):
+        return Fixed(256, -128)
+    if isinstance(op, Unary) and op.kind == "tanh":
+        return Fixed(128, 0)
+    return None
+
+
+def range_limit(op: Op) -> float | None:
+    """Return the value at which an op's output range must end for saturation to be its bound."""
+    return op.max_value if isinstance(op, Conv2D | DepthwiseConv2D | Dense | Add | Unary) else None
+
+
+class Groups:
+    """Tensors that share a scale: union-find with the fixed scale and the bound that a group carries."""
+
+    def __init__(self) -> None:
+        self._parent: dict[str, str] = {}
+
+    def find(self, name: str) -> str:
+        root = name
+        while self._parent.get(root, root) != root:
+            root = self._parent[root]
+        while self._parent.get(name, name) != root:
+            self._parent[name], name = root, self._parent[name]
+        return root
+
+    def unite(self, one: str, two: str) -> None:
+        self._parent[self.find(two)] = self.find(one)
+
+
+def scale_groups(graph: DeviceGraph) -> Groups:
+    """Return the groups of a graph whose concatenations can share."""
+    groups = Groups()
+    for node in graph.nodes:
+        if isinstance(node.op, Pool2D | Pad | Concatenate):
+            for source in node.inputs:
+                groups.unite(source, node.output)
+    return groups
+
+
+def requantize_concatenations(graph: DeviceGraph) -> DeviceGraph:
+    """Insert a requantization before a concatenation for each input whose scale is not free to be shared.
+
+    An input is not free when its group holds a fixed scale or a bounded range; inputs that all have one and the
+    same fixed scale share it as they are.
+    """
+    groups = Groups()
+    bound: dict[str, Fixed | float] = {}
+    for node in graph.nodes:
+        if isinstance(node.op, Pool2D | Pad):
+            groups.unite(node.inputs[0], node.output)
+        constraint = fixed_scale(node.op) or range_limit(node.op)
+        if constraint is not None:
+            bound[node.output] = constraint
+    result = graph
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        if isinstance(node.op, Concatenate):
+            constraints = [
+                bound.get(groups.find(name)) or _bound_in(groups, bound, name) for name in node.inputs
+            ]
+            same_fixed = isinstance(constraints[0], Fixed) and len(set(constraints)) == 1
+            inputs = list(node.inputs)
+            for position, constraint in enumerate(constraints):
+                if constraint is not None and not same_fixed:
+                    inserted = _requantize(result, node, node.inputs[position], position)
+                    result = result.with_nodes((*result.nodes, inserted))  # reserves the name
+                    nodes.append(inserted)
+                    inputs[position] = inserted.output
+            node = replace(node, inputs=tuple(inputs))
+            for name in inputs:
+                groups.unite(name, node.output)
+        nodes.append(node)
+    return graph.with_nodes(nodes)
+
+
+def _bound_in(groups: Groups, bound: dict[str, Fixed | float], name: str) -> Fixed | float | None:
+    root = groups.find(name)
+    return next((constraint for tensor, constraint in bound.items() if groups.find(tensor) == root), None)
+
+
+def _requantize(graph: DeviceGraph, node: Node, source: str, position: int) -> Node:
+    shape = output_shape(graph.producers()[source].op)
+    name = graph.unique(f"{node.name}_input{position + 1}")
+    return Node(name, Unary("requantize", shape), (source,), name, node.layers, node.line)

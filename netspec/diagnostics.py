@@ -1,0 +1,292 @@
+"""Findings as values: a place in a file, what is wrong there, and how to put it right.
+
+Whoever finds a fault makes a `Diagnostic` and raises a `SpecError` with all it found. Nothing here prints:
+the renderers turn findings into one string, sorted by position and without repetitions.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+Severity = Literal["error", "warning"]
+
+TAB_STOP = 4
+SNIPPET_WIDTH = 120
+"""Widest source line, in terminal cells, that is shown whole; a longer one is trimmed around the caret."""
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Span:
+    """A stretch of one file: 1-based lines, 1-based columns in characters, the end exclusive."""
+
+    path: str
+    line: int
+    column: int
+    end_line: int
+    end_column: int
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """A fact that explains a finding, with the place it speaks of, if it has one."""
+
+    message: str
+    span: Span | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Diagnostic:
+    """One finding. `path` is the dotted place in the spec, such as `layers[3].conv2d.filters`, or empty."""
+
+    rule: str
+    message: str
+    span: Span
+    severity: Severity = "error"
+    help: str | None = None
+    notes: tuple[Note, ...] = ()
+    path: str = ""
+
+
+class SpecError(Exception):
+    """The user's spec is wrong (exit 1).
+
+    `sources` holds the text of files that the raiser had already read, by path, so that the findings of a
+    file that never became a document can still be shown with their lines.
+    """
+
+    def __init__(
+        self, diagnostics: Diagnostic | Iterable[Diagnostic], sources: Mapping[str, str] | None = None
+    ) -> None:
+        self.diagnostics: tuple[Diagnostic, ...] = (
+            (diagnostics,) if isinstance(diagnostics, Diagnostic) else tuple(diagnostics)
+        )
+        self.sources: dict[str, str] = dict(sources or {})
+        super().__init__(self.diagnostics, self.sources)
+
+    def __str__(self) -> str:
+        return "\n".join(_headline(diagnostic, _leave) for diagnostic in self.diagnostics)
+
+
+class ToolError(Exception):
+    """The environment or a tool failed, not the spec (exit 3)."""
+
+    def __init__(self, message: str, help: str | None = None) -> None:
+        self.message = message
+        self.help = help
+        super().__init__(message, help)
+
+    def __str__(self) -> str:
+        return self.message
+
+
+# ----------------------------------------------------------------------------------------------- did you mean
+
+
+def nearest(word: str, candidates: Iterable[str]) -> str | None:
+    """Return the candidate that `word` was probably meant to be, or None if none is clearly close.
+
+    Spelling that differs only in case, `_`, `-` or blanks always counts. Otherwise one edit (insertion,
+    deletion, substitution, swap of neighbours) for each three letters is forgiven; then a word of four
+    letters or more that begins exactly one candidate. Of equally near candidates the first is taken.
+    """
+    plain_word = _letters(word)
+    names = list(dict.fromkeys(candidates))
+    best: str | None = None
+    best_distance = len(plain_word) // 3 + 1
+    for name in names:
+        plain_name = _letters(name)
+        if plain_name == plain_word:
+            return name
+        if abs(len(plain_name) - len(plain_word)) < best_distance:
+            distance = _edits(plain_word, plain_name)
+            if distance < best_distance:
+                best, best_distance = name, distance
+    if best is None and len(plain_word) >= 4:
+        longer = [name for name in names if _letters(name).startswith(plain_word)]
+        best = longer[0] if len(longer) == 1 else None
+    return best
+
+
+def _letters(word: str) -> str:
+    return re.sub(r"[\s_-]+", "", word).lower()
+
+
+def _edits(a: str, b: str) -> int:
+    """Return the optimal string alignment distance (restricted Damerau-Levenshtein) of two words."""
+    before_last: list[int] = []
+    last = list(range(len(b) + 1))
+    for i, letter in enumerate(a, start=1):
+        row = [i]
+        for j, other in enumerate(b, start=1):
+            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (letter != other))
+            if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
+                cost = min(cost, before_last[j - 2] + 1)
+            row.append(cost)
+        before_last, last = last, row
+    return last[-1]
+
+
+# -------------------------------------------------------------------------------------------------- rendering
+
+
+def render_text(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *, color: bool = False) -> str:
+    """Return the findings for people: headline, source line, caret, notes, help; with blank lines between.
+
+    `sources` maps a file's path to its text; a finding in a file that is not there is shown without its line.
+    The result is empty, or ends in a newline.
+    """
+    paint = _paint if color else _leave
+    lines_of: dict[str, list[str]] = {}
+    blocks = []
+    for diagnostic in _in_order(diagnostics):
+        span = diagnostic.span
+        if span.path not in lines_of:
+            lines_of[span.path] = _lines(sources[span.path]) if span.path in sources else []
+        blocks.append(_block(diagnostic, lines_of[span.path], paint))
+    return "\n".join(blocks)
+
+
+def render_json(diagnostics: Iterable[Diagnostic]) -> str:
+    """Return the findings for programs, as `netspec check --format json` prints them; ends in a newline.
+
+    `path` is the file's; lines and columns are 1-based, the end exclusive. Only ASCII is written, so that any
+    terminal or pipe can carry it.
+    """
+    rows = [
+        {
+            "rule": diagnostic.rule,
+            "severity": diagnostic.severity,
+            "message": diagnostic.message,
+            "help": diagnostic.help,
+            "path": diagnostic.span.path,
+            "line": diagnostic.span.line,
+            "column": diagnostic.span.column,
+            "end_line": diagnostic.span.end_line,
+            "end_column": diagnostic.span.end_column,
+        }
+        for diagnostic in _in_order(diagnostics)
+    ]
+    return json.dumps({"schema_version": 1, "diagnostics": rows}, indent=2) + "\n"
+
+
+def _in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Sort by position and keep one of those that say the same of the same place."""
+    unique = {(d.span, d.severity, d.rule, d.message): d for d in reversed(list(diagnostics))}
+    return [unique[key] for key in sorted(unique)]
+
+
+_Paint = Callable[[str, str], str]
+_STYLES = {"error": "1;31", "warning": "1;35", "gutter": "1;34", "label": "1;36", "strong": "1"}
+
+
+def _paint(text: str, style: str) -> str:
+    return f"\x1b[{_STYLES[style]}m{text}\x1b[0m"
+
+
+def _leave(text: str, style: str) -> str:
+    return text
+
+
+def _headline(diagnostic: Diagnostic, paint: _Paint) -> str:
+    span = diagnostic.span
+    return (
+        f"{paint(f'{_visible(span.path)}:{span.line}:{span.column}:', 'strong')} "
+        f"{paint(f'{diagnostic.severity}:', diagnostic.severity)} "
+        f"{paint(_visible(diagnostic.message), 'strong')} [{diagnostic.rule}]"
+    )
+
+
+def _block(diagnostic: Diagnostic, lines: list[str], paint: _Paint) -> str:
+    span = diagnostic.span
+    margin = " " * (len(str(span.line)) + 1)
+    rows = [_headline(diagnostic, paint)]
+    if 1 <= span.line <= len(lines):
+        line = lines[span.line - 1]
+        last = span.end_column if span.end_line == span.line else len(line) + 1
+        shown, caret = _snippet(line, span.column - 1, last - 1)
+        bar = paint("|", "gutter")
+        rows.append(f"{margin}{bar}")
+        rows.append(f"{paint(str(span.line), 'gutter')} {bar} {shown}".rstrip())
+        rows.append(f"{margin}{bar} {caret[0]}{paint(caret[1], diagnostic.severity)}")
+    for note in diagnostic.notes:
+        rows.append(
+            f"{margin}= {paint('note:', 'label')} {_visible(note.message)}{_where(note.span, span.path)}"
+        )
+    if diagnostic.help is not None:
+        rows.append(f"{margin}= {paint('help:', 'label')} {_visible(diagnostic.help)}")
+    return "\n".join(rows) + "\n"
+
+
+def _where(span: Span | None, path: str) -> str:
+    if span is None:
+        return ""
+    return f", line {span.line}" if span.path == path else f", {_visible(span.path)}:{span.line}"
+
+
+def _snippet(line: str, start: int, end: int) -> tuple[str, tuple[str, str]]:
+    """Return the line as shown, and (blanks, marker) to stand below characters `start` up to `end`."""
+    cells = _cells(line)
+    start = min(max(start, 0), len(cells))
+    end = min(max(end, start), len(cells))
+    low, high = _window(cells, start)
+    before = "…" if low > 0 else ""
+    after = "…" if high < len(cells) else ""
+    shown = before + "".join(text for text, _ in cells[low:high]) + after
+    indent = len(before) + sum(width for _, width in cells[low:start])
+    width = sum(width for _, width in cells[start : min(end, high)])
+    return shown, (" " * indent, "^" + "~" * (width - 1))
+
+
+def _window(cells: list[tuple[str, int]], start: int) -> tuple[int, int]:
+    """Return the range of cells to show: all, or as many as fit with `start` about a third from the left."""
+    if sum(width for _, width in cells) <= SNIPPET_WIDTH:
+        return 0, len(cells)
+    low, room = start, SNIPPET_WIDTH // 3
+    while low > 0 and room >= cells[low - 1][1]:
+        low -= 1
+        room -= cells[low][1]
+    high, room = low, SNIPPET_WIDTH
+    while high < len(cells) and room >= cells[high][1]:
+        room -= cells[high][1]
+        high += 1
+    return low, high
+
+
+def _cells(line: str) -> list[tuple[str, int]]:
+    """Return what a terminal shows for each character of a line, and how many columns that takes."""
+    if line.isascii() and line.isprintable():
+        return [(character, 1) for character in line]
+    from unicodedata import category, east_asian_width
+
+    cells = []
+    column = 0
+    for character in line:
+        if character == "\t":
+            width = TAB_STOP - column % TAB_STOP
+            shown = " " * width
+        elif _UNSHOWABLE.match(character):
+            shown, width = "\ufffd", 1
+        elif category(character) in ("Mn", "Me", "Cf"):
+            shown, width = character, 0
+        else:
+            shown, width = character, 2 if east_asian_width(character) in "WF" else 1
+        cells.append((shown, width))
+        column += width
+    return cells
+
+
+def _lines(text: str) -> list[str]:
+    """Split as editors do; `str.splitlines` would also split at form feeds and Unicode separators."""
+    return re.split(r"\r\n|\r|\n", text.removeprefix("\ufeff"))
+
+
+def _visible(text: str) -> str:
+    """Escape what could move the cursor, reorder the line or fail to encode."""
+    return _UNSHOWABLE.sub(lambda match: match[0].encode("unicode_escape").decode("ascii"), text)
+
+
+_UNSHOWABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")

@@ -1,0 +1,87 @@
+"""What convolutions share: strides, dilation, padding, and the window arithmetic over their spatial axes."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from netspec.layers._types import ConvPadding, ExplicitPadding, per_axis
+from netspec.layers._weighted import Biased
+from netspec.layers._window import output_sizes, window_padding
+from netspec.layers.base import DeviceUnsupported, KerasCall, LayerError, check_rank
+from netspec.ops import Shape
+
+
+class Convolution(Biased):
+    """A window that slides over one or two spatial axes; the last axis is the channels."""
+
+    rank: ClassVar[int]
+    kernel_size: Any
+    strides: Any
+    dilation_rate: Any
+    padding: ConvPadding = "valid"
+
+    def check(self, shape: Shape) -> None:
+        """Raise `LayerError` for what Keras refuses."""
+        check_rank(self, shape)
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+            raise LayerError(
+                f"strides {list(self.strides)} and dilation_rate {list(self.dilation_rate)} exclude each other in Keras",
+                field="dilation_rate",
+                help="keep one of the two at 1",
+                rule="keras-restriction",
+            )
+        if self.padding == "causal" and self.type != "conv1d":
+            raise LayerError(
+                f"padding 'causal' exists for conv1d only, not for {self.type}",
+                field="padding",
+                help="use `padding: same`, or explicit amounts",
+                rule="keras-restriction",
+            )
+
+    def spatial_output(self, shape: Shape) -> Shape:
+        self.check(shape)
+        return output_sizes(shape[:-1], self.kernel_size, self.strides, self.dilation_rate, self.padding)
+
+    def amounts(self, shape: Shape) -> ExplicitPadding:
+        """Return the zeros before and after each spatial axis of an input of `shape`."""
+        return window_padding(shape[:-1], self.kernel_size, self.strides, self.dilation_rate, self.padding)
+
+    def keras_window(self, class_name: str, config: dict[str, Any]) -> tuple[KerasCall, ...]:
+        """Return the Keras layer with its window; explicit amounts are a zero padding layer before it."""
+        padding = self.padding
+        before: tuple[KerasCall, ...] = ()
+        if not isinstance(padding, str):
+            amounts = per_axis(padding, self.rank)
+            assert amounts is not None
+            pads = [list(pair) for pair in amounts]
+            pad_config = {"padding": pads if self.rank > 1 else pads[0]}
+            before = (KerasCall(f"ZeroPadding{self.rank}D", pad_config),)
+            padding = "valid"
+        window = {
+            "kernel_size": list(self.kernel_size),
+            "strides": list(self.strides),
+            "dilation_rate": list(self.dilation_rate),
+            "padding": padding,
+        }
+        return (*before, KerasCall(class_name, window | config))
+
+
+def refuse_unequal_strides(layer: Convolution) -> None:
+    """Raise `LayerError` where depthwise strides differ: TensorFlow's kernel takes one stride for both axes."""
+    if len(set(layer.strides)) > 1:
+        raise LayerError(
+            f"strides {list(layer.strides)} of {layer.type} must be equal in both axes, as TensorFlow demands",
+            field="strides",
+            help=f"use `strides: {max(layer.strides)}`",
+            rule="keras-restriction",
+        )
+
+
+def refuse_groups(groups: int) -> None:
+    """Raise `DeviceUnsupported` for grouped convolutions: CMSIS-NN before 5.0 computes them as plain ones."""
+    if groups > 1:
+        raise DeviceUnsupported(
+            f"groups {groups} has no int8 kernel in every supported CMSIS-NN",
+            field="groups",
+            help="use depthwise_conv2d, or convolutions side by side and concatenate",
+        )

@@ -1,0 +1,54 @@
+"""Keys of layers with a kernel: bias, activation, initializers, regularizers, constraints, trainable."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import Field
+
+from netspec.layers._types import ActivationName, Constraint, Initializer, Regularizer, keras_config
+from netspec.layers.base import Layer, Weight
+from netspec.ops import Param
+
+GLOROT_UNIFORM: Initializer = ("glorot_uniform", ())
+ZEROS: Initializer = ("zeros", ())
+ONES: Initializer = ("ones", ())
+
+
+class Biased(Layer):
+    """A layer that may add a bias and apply an activation."""
+
+    activation: ActivationName | None = None
+    use_bias: bool = True
+    trainable: bool = Field(True, description="`false` freezes the layer's weights.")
+    bias_initializer: Initializer = ZEROS
+    bias_regularizer: Regularizer = None
+    bias_constraint: Constraint = None
+    activity_regularizer: Regularizer = None
+
+    def bias_weights(self, size: int) -> tuple[Weight, ...]:
+        return (Weight("bias", (size,)),) if self.use_bias else ()
+
+    def bias_param(self, name: str, size: int) -> Param | None:
+        return Param(name, "bias", (size,)) if self.use_bias else None
+
+    def keras_common(self, *kernels: str) -> dict[str, Any]:
+        """Return the shared part of the Keras config; `kernels` are the prefixes of its initializer keys."""
+        config: dict[str, Any] = {
+            "activation": self.activation,
+            "use_bias": self.use_bias,
+            "trainable": self.trainable,
+            "activity_regularizer": keras_config(self.activity_regularizer),
+        }
+        for prefix in ("bias", *kernels):
+            for role in ("initializer", "regularizer", "constraint"):
+                config[f"{prefix}_{role}"] = keras_config(getattr(self, f"{prefix}_{role}"))
+        return config
+
+
+class Kernelled(Biased):
+    """A layer with one kernel."""
+
+    kernel_initializer: Initializer = GLOROT_UNIFORM
+    kernel_regularizer: Regularizer = None
+    kernel_constraint: Constraint = None

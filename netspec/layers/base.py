@@ -1,0 +1,135 @@
+"""What every layer answers: keys, shape, weights, multiply-accumulates, its Keras form and its int8 ops."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, ClassVar
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from netspec.layers._types import Identifier
+from netspec.ops import Op, Shape
+
+
+class LayerError(Exception):
+    """A layer that cannot do what it is asked; `field` is the key at fault, which the graph turns into a place."""
+
+    def __init__(
+        self, message: str, *, field: str | None = None, help: str | None = None, rule: str = "shape-mismatch"
+    ) -> None:
+        super().__init__(message)
+        self.message = message
+        self.field = field
+        self.help = help
+        self.rule = rule
+
+
+class DeviceUnsupported(LayerError):
+    """A layer that Keras can run and the device cannot."""
+
+    def __init__(self, message: str, *, field: str | None = None, help: str | None = None) -> None:
+        super().__init__(message, field=field, help=help, rule="unsupported-on-device")
+
+
+@dataclass(frozen=True, slots=True)
+class Weight:
+    """One array of a layer: `name` and `shape` as Keras has them, `trainable` before the layer's own switch."""
+
+    name: str
+    shape: Shape
+    trainable: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class KerasCall:
+    """A Keras layer to construct: `keras.layers.<class_name>(**config)`."""
+
+    class_name: str
+    config: Mapping[str, Any] = field(default_factory=dict)
+
+
+class Layer(BaseModel):
+    """Keys common to all layers, and the questions a layer answers.
+
+    Shapes have no batch axis. `inputs` is the tuple of input shapes: one shape unless `merges`.
+    Methods raise `LayerError` with the key at fault; they know no YAML and no neighbour.
+    """
+
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        defer_build=True,
+        populate_by_name=False,
+        protected_namespaces=(),
+    )
+
+    type: ClassVar[str]
+    merges: ClassVar[bool] = False
+    input_ranks: ClassVar[tuple[int, ...] | None] = None  # ranks with the batch axis left out; None: any
+
+    name: Identifier | None = Field(
+        None, description="Unique name; default: the type, numbered as Keras does."
+    )
+    from_: Identifier | list[Identifier] | None = Field(
+        None,
+        alias="from",
+        description="What this layer reads: a layer or input name, or a list of names for merges.",
+    )
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        """Return the output's shape."""
+        raise NotImplementedError
+
+    def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
+        """Return the arrays of the layer in Keras' order."""
+        return ()
+
+    def macs(self, inputs: tuple[Shape, ...]) -> int:
+        """Return multiply-accumulates of one inference; additions, comparisons and tables count none."""
+        return 0
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        """Return the Keras layers that compute this one, in order; the last carries the layer's name and weights."""
+        raise NotImplementedError
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        """Return the chain of ops that computes this layer; empty where inference does nothing.
+
+        The first op reads the layer's inputs, each further one the op before it.
+        """
+        raise NotImplementedError
+
+
+def check_rank(layer: Layer, shape: Shape) -> None:
+    """Raise `LayerError` unless the layer takes inputs of this shape's rank."""
+    ranks = layer.input_ranks
+    if ranks is None or len(shape) in ranks:
+        return
+    forms = {
+        1: "(features)",
+        2: "(steps, channels)",
+        3: "(height, width, channels)",
+        4: "(depth, height, width, channels)",
+    }
+    wanted = " or ".join(forms[rank] for rank in ranks)
+    raise LayerError(
+        f"{layer.type} takes an input of shape {wanted}, not {describe(shape)}",
+        help=_rank_help(layer.type, shape, ranks),
+        rule="rank-mismatch",
+    )
+
+
+def _rank_help(layer_type: str, shape: Shape, ranks: tuple[int, ...]) -> str:
+    if layer_type[-2:] in ("1d", "2d", "3d") and len(shape) - 1 in (1, 2, 3):
+        other = f"{layer_type[:-2]}{len(shape) - 1}d"
+        if len(shape) == 2 and ranks == (3,):
+            return f"use `{other}`, or add a channel axis: `- reshape: {{target_shape: [{shape[0]}, {shape[1]}, 1]}}`"
+        return f"use `{other}`, or `reshape` the input"
+    return "put `flatten`, `reshape` or a global pooling layer before it"
+
+
+def describe(shape: Shape) -> str:
+    """Return a shape as messages print it: `(45, 45, 1)`."""
+    return "(" + ", ".join(map(str, shape)) + ("," if len(shape) == 1 else "") + ")"

@@ -1,0 +1,95 @@
+"""batch_normalization: per-channel normalization, folded into the layer before it on the device."""
+
+from __future__ import annotations
+
+from typing import Annotated, ClassVar
+
+from pydantic import Field
+
+from netspec.layers._types import Constraint, Initializer, Regularizer, keras_config
+from netspec.layers._weighted import ONES, ZEROS
+from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, Weight
+from netspec.ops import BatchNorm, Op, Param, Shape
+
+
+class BatchNormalization(Layer):
+    """gamma * (x - mean) / sqrt(variance + epsilon) + beta over one axis."""
+
+    type: ClassVar[str] = "batch_normalization"
+    axis: int = Field(-1, description="The normalized axis; the batch is axis 0.")
+    momentum: Annotated[float, Field(ge=0, le=1)] = 0.99
+    epsilon: Annotated[float, Field(gt=0)] = 0.001
+    center: bool = True
+    scale: bool = True
+    trainable: bool = True
+    beta_initializer: Initializer = ZEROS
+    gamma_initializer: Initializer = ONES
+    moving_mean_initializer: Initializer = ZEROS
+    moving_variance_initializer: Initializer = ONES
+    beta_regularizer: Regularizer = None
+    gamma_regularizer: Regularizer = None
+    beta_constraint: Constraint = None
+    gamma_constraint: Constraint = None
+
+    def _axis(self, shape: Shape) -> int:
+        """Return the normalized axis, counted without the batch."""
+        rank = len(shape) + 1
+        axis = self.axis + rank if self.axis < 0 else self.axis
+        if not 1 <= axis < rank:
+            raise LayerError(
+                f"axis {self.axis} is none of the input's axes 1 to {rank - 1}",
+                field="axis",
+                help="use -1, the channels",
+                rule="invalid-value",
+            )
+        return axis - 1
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        self._axis(inputs[0])
+        return inputs[0]
+
+    def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
+        size = (inputs[0][self._axis(inputs[0])],)
+        gamma = (Weight("gamma", size),) if self.scale else ()
+        beta = (Weight("beta", size),) if self.center else ()
+        return (*gamma, *beta, Weight("moving_mean", size, False), Weight("moving_variance", size, False))
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        config = {
+            "axis": self.axis,
+            "momentum": self.momentum,
+            "epsilon": self.epsilon,
+            "center": self.center,
+            "scale": self.scale,
+            "trainable": self.trainable,
+        }
+        for key in (
+            "beta_initializer",
+            "gamma_initializer",
+            "moving_mean_initializer",
+            "moving_variance_initializer",
+        ):
+            config[key] = keras_config(getattr(self, key))
+        for key in ("beta_regularizer", "gamma_regularizer", "beta_constraint", "gamma_constraint"):
+            config[key] = keras_config(getattr(self, key))
+        return (KerasCall("BatchNormalization", config),)
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        shape = inputs[0]
+        if self._axis(shape) != len(shape) - 1:
+            raise DeviceUnsupported(
+                f"axis {self.axis} is not the channels, the only axis that the int8 kernels normalize",
+                field="axis",
+                help="use `axis: -1`",
+            )
+        size = (shape[-1],)
+        return (
+            BatchNorm(
+                shape=shape,
+                mean=Param(name, "moving_mean", size),
+                variance=Param(name, "moving_variance", size),
+                gamma=Param(name, "gamma", size) if self.scale else None,
+                beta=Param(name, "beta", size) if self.center else None,
+                epsilon=self.epsilon,
+            ),
+        )

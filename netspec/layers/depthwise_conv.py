@@ -1,0 +1,69 @@
+"""depthwise_conv2d: each channel has filters of its own and meets no other channel."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import ClassVar
+
+from pydantic import Field
+
+from netspec.layers._activation import lower_activation
+from netspec.layers._conv import Convolution, refuse_unequal_strides
+from netspec.layers._types import Constraint, Initializer, Regularizer, Size, Sizes2
+from netspec.layers._weighted import GLOROT_UNIFORM
+from netspec.layers._window import as_image, image_padding
+from netspec.layers.base import KerasCall, Weight
+from netspec.ops import DepthwiseConv2D as DepthwiseConv2DOp
+from netspec.ops import Op, Param, Shape, hwc
+
+
+class DepthwiseConv2D(Convolution):
+    """2-D depthwise convolution over (height, width, channels)."""
+
+    type: ClassVar[str] = "depthwise_conv2d"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
+    rank: ClassVar[int] = 2
+    kernel_size: Sizes2
+    strides: Sizes2 = (1, 1)
+    dilation_rate: Sizes2 = (1, 1)
+    depth_multiplier: Size = Field(
+        1, description="Filters a channel: output channels are this many times the input's."
+    )
+    depthwise_initializer: Initializer = GLOROT_UNIFORM
+    depthwise_regularizer: Regularizer = None
+    depthwise_constraint: Constraint = None
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        spatial = self.spatial_output(inputs[0])
+        refuse_unequal_strides(self)
+        return (*spatial, inputs[0][-1] * self.depth_multiplier)
+
+    def _kernel_shape(self, shape: Shape) -> Shape:
+        return (*self.kernel_size, shape[-1], self.depth_multiplier)
+
+    def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
+        channels = inputs[0][-1] * self.depth_multiplier
+        return (Weight("kernel", self._kernel_shape(inputs[0])), *self.bias_weights(channels))
+
+    def macs(self, inputs: tuple[Shape, ...]) -> int:
+        """Return output elements x window: each sums one channel only."""
+        return prod(self.output_shape(inputs)) * prod(self.kernel_size)
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        config = {"depth_multiplier": self.depth_multiplier} | self.keras_common("depthwise")
+        return self.keras_window("DepthwiseConv2D", config)
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        output = self.output_shape(inputs)
+        convolution = DepthwiseConv2DOp(
+            input_shape=hwc(inputs[0]),
+            output_shape=output,
+            kernel=Param(name, "kernel", self._kernel_shape(inputs[0])),
+            bias=self.bias_param(name, output[-1]),
+            kernel_size=as_image(self.kernel_size),
+            strides=as_image(self.strides),
+            dilation=as_image(self.dilation_rate),
+            padding=image_padding(self.amounts(inputs[0])),
+            depth_multiplier=self.depth_multiplier,
+        )
+        return (convolution, *lower_activation(self.activation, output))

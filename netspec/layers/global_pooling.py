@@ -1,0 +1,70 @@
+"""global_average_pooling1d/2d and global_max_pooling1d/2d: one value a channel."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from netspec.layers.base import KerasCall, Layer, check_rank
+from netspec.ops import NO_PADDING, Mean, Op, Pool2D, Shape, hwc
+
+
+class _GlobalPooling(Layer):
+    rank: ClassVar[int]
+    keras_class: ClassVar[str]
+    keepdims: bool = False
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        check_rank(self, inputs[0])
+        kept = (1,) * self.rank if self.keepdims else ()
+        return (*kept, inputs[0][-1])
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        return (KerasCall(f"{self.keras_class}{self.rank}D", {"keepdims": self.keepdims}),)
+
+
+class _GlobalAveragePooling(_GlobalPooling):
+    keras_class: ClassVar[str] = "GlobalAveragePooling"
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        return (Mean(hwc(inputs[0]), self.output_shape(inputs)),)
+
+
+class _GlobalMaxPooling(_GlobalPooling):
+    keras_class: ClassVar[str] = "GlobalMaxPooling"
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        image = hwc(inputs[0])
+        window = image[:2]
+        return (Pool2D("max", image, self.output_shape(inputs), window, window, NO_PADDING),)
+
+
+class GlobalAveragePooling1D(_GlobalAveragePooling):
+    """Mean over the steps of (steps, channels)."""
+
+    type: ClassVar[str] = "global_average_pooling1d"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (2,)
+    rank: ClassVar[int] = 1
+
+
+class GlobalAveragePooling2D(_GlobalAveragePooling):
+    """Mean over height and width of (height, width, channels)."""
+
+    type: ClassVar[str] = "global_average_pooling2d"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
+    rank: ClassVar[int] = 2
+
+
+class GlobalMaxPooling1D(_GlobalMaxPooling):
+    """Largest value over the steps of (steps, channels)."""
+
+    type: ClassVar[str] = "global_max_pooling1d"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (2,)
+    rank: ClassVar[int] = 1
+
+
+class GlobalMaxPooling2D(_GlobalMaxPooling):
+    """Largest value over height and width of (height, width, channels)."""
+
+    type: ClassVar[str] = "global_max_pooling2d"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
+    rank: ClassVar[int] = 2

@@ -1,0 +1,94 @@
+"""max_pooling1d/2d and average_pooling1d/2d."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field
+
+from netspec.layers._types import Sizes1, Sizes2
+from netspec.layers._window import as_image, image_padding, output_sizes, window_padding
+from netspec.layers.base import KerasCall, Layer, check_rank
+from netspec.ops import Op, Pool2D, Shape, hwc
+
+
+class _Pooling(Layer):
+    rank: ClassVar[int]
+    kind: ClassVar[Literal["max", "average"]]
+    pool_size: Any
+    strides: Any
+    padding: Literal["valid", "same"] = "valid"
+
+    def _steps(self) -> Shape:
+        """Return the strides; Keras' default is the pool size."""
+        steps: Shape = self.pool_size if self.strides is None else self.strides
+        return steps
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        check_rank(self, inputs[0])
+        ones = (1,) * self.rank
+        spatial = output_sizes(
+            inputs[0][:-1], self.pool_size, self._steps(), ones, self.padding, field="pool_size"
+        )
+        return (*spatial, inputs[0][-1])
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        class_name = f"{self.kind.capitalize()}Pooling{self.rank}D"
+        config = {"pool_size": list(self.pool_size), "strides": list(self._steps()), "padding": self.padding}
+        return (KerasCall(class_name, config),)
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        ones = (1,) * self.rank
+        amounts = window_padding(inputs[0][:-1], self.pool_size, self._steps(), ones, self.padding)
+        return (
+            Pool2D(
+                kind=self.kind,
+                input_shape=hwc(inputs[0]),
+                output_shape=self.output_shape(inputs),
+                pool_size=as_image(self.pool_size),
+                strides=as_image(self._steps()),
+                padding=image_padding(amounts),
+            ),
+        )
+
+
+class _Pooling1D(_Pooling):
+    input_ranks: ClassVar[tuple[int, ...] | None] = (2,)
+    rank: ClassVar[int] = 1
+    pool_size: Sizes1 = (2,)
+    strides: Sizes1 | None = Field(None, description="Default: the pool size.")
+
+
+class _Pooling2D(_Pooling):
+    input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
+    rank: ClassVar[int] = 2
+    pool_size: Sizes2 = (2, 2)
+    strides: Sizes2 | None = Field(None, description="Default: the pool size.")
+
+
+class MaxPooling1D(_Pooling1D):
+    """Largest value of each window over (steps, channels)."""
+
+    type: ClassVar[str] = "max_pooling1d"
+    kind: ClassVar[Literal["max", "average"]] = "max"
+
+
+class MaxPooling2D(_Pooling2D):
+    """Largest value of each window over (height, width, channels)."""
+
+    type: ClassVar[str] = "max_pooling2d"
+    kind: ClassVar[Literal["max", "average"]] = "max"
+
+
+class AveragePooling1D(_Pooling1D):
+    """Mean of each window over (steps, channels); padding is not counted."""
+
+    type: ClassVar[str] = "average_pooling1d"
+    kind: ClassVar[Literal["max", "average"]] = "average"
+
+
+class AveragePooling2D(_Pooling2D):
+    """Mean of each window over (height, width, channels); padding is not counted."""
+
+    type: ClassVar[str] = "average_pooling2d"
+    kind: ClassVar[Literal["max", "average"]] = "average"

@@ -1,0 +1,25 @@
+"""rescaling: x * scale + offset, on the device part of the input's quantization."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from netspec.layers.base import KerasCall, Layer
+from netspec.ops import Op, Rescale, Shape
+
+
+class Rescaling(Layer):
+    """Multiply by `scale`, then add `offset`."""
+
+    type: ClassVar[str] = "rescaling"
+    scale: float
+    offset: float = 0.0
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        return inputs[0]
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        return (KerasCall("Rescaling", {"scale": self.scale, "offset": self.offset}),)
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        return (Rescale(inputs[0], self.scale, self.offset),)

@@ -1,0 +1,107 @@
+"""separable_conv1d, separable_conv2d: a depthwise convolution, then a 1x1 convolution over its channels."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import ClassVar
+
+from pydantic import Field
+
+from netspec.layers._activation import lower_activation
+from netspec.layers._conv import Convolution, refuse_unequal_strides
+from netspec.layers._types import Constraint, Initializer, Regularizer, Size, Sizes1, Sizes2
+from netspec.layers._weighted import GLOROT_UNIFORM
+from netspec.layers._window import as_image, image_padding
+from netspec.layers.base import KerasCall, Weight
+from netspec.ops import NO_PADDING, Conv2D, DepthwiseConv2D, Op, Param, Shape, hwc
+
+
+class _SeparableConv(Convolution):
+    filters: Size = Field(description="Number of output channels.")
+    depth_multiplier: Size = Field(1, description="Depthwise filters a channel, before the 1x1 convolution.")
+    depthwise_initializer: Initializer = GLOROT_UNIFORM
+    depthwise_regularizer: Regularizer = None
+    depthwise_constraint: Constraint = None
+    pointwise_initializer: Initializer = GLOROT_UNIFORM
+    pointwise_regularizer: Regularizer = None
+    pointwise_constraint: Constraint = None
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        spatial = self.spatial_output(inputs[0])
+        refuse_unequal_strides(self)
+        return (*spatial, self.filters)
+
+    def _kernel_shapes(self, shape: Shape) -> tuple[Shape, Shape]:
+        depthwise = (*self.kernel_size, shape[-1], self.depth_multiplier)
+        pointwise = ((1,) * self.rank) + (shape[-1] * self.depth_multiplier, self.filters)
+        return depthwise, pointwise
+
+    def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
+        depthwise, pointwise = self._kernel_shapes(inputs[0])
+        return (
+            Weight("depthwise_kernel", depthwise),
+            Weight("pointwise_kernel", pointwise),
+            *self.bias_weights(self.filters),
+        )
+
+    def macs(self, inputs: tuple[Shape, ...]) -> int:
+        """Return positions x (depthwise kernel + pointwise kernel)."""
+        positions = prod(self.output_shape(inputs)[:-1])
+        return sum(positions * prod(kernel) for kernel in self._kernel_shapes(inputs[0]))
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        config = {"filters": self.filters, "depth_multiplier": self.depth_multiplier}
+        return self.keras_window(
+            f"SeparableConv{self.rank}D", config | self.keras_common("depthwise", "pointwise")
+        )
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        output = self.output_shape(inputs)
+        between = (*output[:-1], inputs[0][-1] * self.depth_multiplier)
+        depthwise, pointwise = self._kernel_shapes(inputs[0])
+        return (
+            DepthwiseConv2D(
+                input_shape=hwc(inputs[0]),
+                output_shape=between,
+                kernel=Param(name, "depthwise_kernel", depthwise),
+                bias=None,
+                kernel_size=as_image(self.kernel_size),
+                strides=as_image(self.strides),
+                dilation=as_image(self.dilation_rate),
+                padding=image_padding(self.amounts(inputs[0])),
+                depth_multiplier=self.depth_multiplier,
+            ),
+            Conv2D(
+                input_shape=hwc(between),
+                output_shape=output,
+                kernel=Param(name, "pointwise_kernel", pointwise),
+                bias=self.bias_param(name, self.filters),
+                kernel_size=(1, 1),
+                strides=(1, 1),
+                dilation=(1, 1),
+                padding=NO_PADDING,
+            ),
+            *lower_activation(self.activation, output),
+        )
+
+
+class SeparableConv1D(_SeparableConv):
+    """Depthwise, then 1x1 convolution over (steps, channels)."""
+
+    type: ClassVar[str] = "separable_conv1d"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (2,)
+    rank: ClassVar[int] = 1
+    kernel_size: Sizes1
+    strides: Sizes1 = (1,)
+    dilation_rate: Sizes1 = (1,)
+
+
+class SeparableConv2D(_SeparableConv):
+    """Depthwise, then 1x1 convolution over (height, width, channels)."""
+
+    type: ClassVar[str] = "separable_conv2d"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
+    rank: ClassVar[int] = 2
+    kernel_size: Sizes2
+    strides: Sizes2 = (1, 1)
+    dilation_rate: Sizes2 = (1, 1)

@@ -1,0 +1,148 @@
+"""YAML text -> Document: plain data in which every key and value knows its place in the file.
+
+YAML is read as its 1.2 core schema has it, so `on`, `no` and `1:30` are strings and `1e-3` is a number, with
+merge keys on top. Deliberately narrower than YAML, because a spec is plain data that people review:
+
+- no tags, one document a file, string keys only, each key once;
+- every number is finite and an integer fits 64 bits; `010` is refused, since YAML 1.1 readers take it for 8
+  and YAML 1.2 readers for 10, and one file must not mean two nets;
+- every string is printable text (with tabs and newlines);
+- depth, file size and what aliases expand to are bounded, so reading takes time linear in the file's size.
+
+Whatever else a file may hold gives a `SpecError` that carries all faults found, never another exception.
+"""
+
+from __future__ import annotations
+
+import codecs
+import hashlib
+import os
+import re
+from dataclasses import dataclass
+from typing import Any, NoReturn
+
+from netspec._yaml.build import MAX_FAULTS, UNPRINTABLE, build
+from netspec._yaml.nodes import Entry, Mapping, Node, Scalar, Sequence
+from netspec.diagnostics import Diagnostic, Span, SpecError, nearest
+
+__all__ = [
+    "MAX_BYTES",
+    "Document",
+    "Entry",
+    "Mapping",
+    "Node",
+    "Scalar",
+    "Sequence",
+    "load",
+    "parse",
+    "plain",
+]
+
+MAX_BYTES = 16 * 2**20
+"""Largest file that is read; room for a hundred thousand layers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """A file that was read.
+
+    `text` is what spans count in: without a byte-order mark, every line ending in a single newline. `sha256`
+    is of the file's bytes as they are, in hexadecimal.
+    """
+
+    path: str
+    text: str
+    root: Mapping
+    sha256: str
+
+
+def load(path: str | os.PathLike[str]) -> Document:
+    """Read and parse a file; raise SpecError if it cannot be read (rule `unreadable-file`) or parsed."""
+    name = os.fspath(path)
+    try:
+        with open(name, "rb") as file:
+            data = file.read(MAX_BYTES + 1)
+    except (OSError, ValueError) as error:  # ValueError: a NUL in the name
+        message, help = _why_unreadable(name, error)
+        raise SpecError(Diagnostic("unreadable-file", message, Span(name, 1, 1, 1, 1), help=help)) from None
+    return parse(data, name)
+
+
+def parse(data: bytes | str, path: str) -> Document:
+    """Parse the text of the file that spans will call `path`; raise SpecError with every fault found."""
+    raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
+    if len(raw) > MAX_BYTES:
+        _refuse("file-too-large", f"the file is larger than {MAX_BYTES // 2**20} MiB", path)
+    text = data if isinstance(data, str) else _decode(data, path)
+    text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
+    _refuse_unprintable(text, path)
+    return Document(path, text, build(text, path), hashlib.sha256(raw).hexdigest())
+
+
+def plain(node: Node) -> Any:
+    """Return a node as dicts, lists and scalars; what several aliases share becomes a copy for each."""
+    if isinstance(node, Mapping):
+        return {entry.key.value: plain(entry.value) for entry in node.entries}
+    if isinstance(node, Sequence):
+        return [plain(item) for item in node.items]
+    return node.value
+
+
+def _why_unreadable(name: str, error: OSError | ValueError) -> tuple[str, str | None]:
+    """Return message and help; a missing file's help is the file beside it that was probably meant."""
+    folder, base = os.path.split(name)
+    if isinstance(error, IsADirectoryError):
+        return f"{name} is a folder, not a file", "name a file in it"
+    if isinstance(error, FileNotFoundError):
+        try:
+            close = nearest(base, os.listdir(folder or "."))
+        except (OSError, ValueError):
+            return f"there is no file {name}, nor its folder", None
+        return f"there is no file {name}", f"did you mean {os.path.join(folder, close)}?" if close else None
+    reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
+    return f"{name} cannot be read: {reason.lower()}", None
+
+
+def _decode(data: bytes, path: str) -> str:
+    for mark, encoding in (
+        (codecs.BOM_UTF32_LE, "UTF-32"),  # before UTF-16, whose mark it begins with
+        (codecs.BOM_UTF32_BE, "UTF-32"),
+        (codecs.BOM_UTF16_LE, "UTF-16"),
+        (codecs.BOM_UTF16_BE, "UTF-16"),
+    ):
+        if data.startswith(mark):
+            _refuse("not-utf8", f"the file is {encoding} text, not UTF-8", path, help="save it as UTF-8")
+    try:
+        return data.decode("utf-8")
+    except UnicodeDecodeError as error:
+        before = data[: error.start].decode("utf-8").removeprefix("\ufeff")
+        lines = re.split(r"\r\n|\r|\n", before)
+        message = f"the byte 0x{data[error.start]:02x} here is not UTF-8 text"
+        help = "save the file as UTF-8, if it is text at all"
+        _refuse("not-utf8", message, path, (len(lines), len(lines[-1]) + 1), help)
+
+
+def _refuse(
+    rule: str, message: str, path: str, at: tuple[int, int] = (1, 1), help: str | None = None
+) -> NoReturn:
+    raise SpecError(Diagnostic(rule, message, Span(path, *at, *at), help=help))
+
+
+def _refuse_unprintable(text: str, path: str) -> None:
+    faults = []
+    line, line_start = 1, 0
+    for match in UNPRINTABLE.finditer(text):
+        offset = match.start()
+        line += text.count("\n", line_start, offset)
+        line_start = text.rfind("\n", 0, offset) + 1
+        column = offset - line_start + 1
+        span = Span(path, line, column, line, column + 1)
+        if match[0] == "\0":
+            faults.append(Diagnostic("binary-file", "the file holds a zero byte, so it is no text", span))
+            break
+        message = f"the file contains the unprintable character U+{ord(match[0]):04X}"
+        faults.append(Diagnostic("unprintable", message, span, help="remove it"))
+        if len(faults) == MAX_FAULTS:
+            break
+    if faults:
+        raise SpecError(faults, {path: text})

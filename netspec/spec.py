@@ -1,0 +1,413 @@
+"""The typed spec: every section of the YAML as a frozen value, with the places where it was written."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+
+from netspec import keras_names
+from netspec.diagnostics import Diagnostic, Span, SpecError, nearest
+from netspec.language import Item, layer_items
+from netspec.layers import LAYERS
+from netspec.layers._types import Size
+from netspec.layers.base import Layer
+from netspec.source import Document, Mapping, Node, Scalar
+from netspec.validate import validate
+
+LANGUAGE_VERSION = 1
+_UNITS = {"": 1, "k": 1000, "M": 1000_000, "KiB": 1024, "MiB": 1024**2}
+
+
+class Section(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
+
+
+def _quantity(value: Any) -> int:
+    """Parse a byte size or count: 4096, 128KiB, 2MiB, 3M, 1.5k."""
+    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
+        return value
+    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(KiB|MiB|k|M)?", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("must be a size such as 4096, 128KiB, 2MiB, 500k or 3M")
+    amount = float(match[1]) * _UNITS[match[2] or ""]
+    if amount != int(amount):
+        raise ValueError("must be a whole number of bytes or counts")
+    return int(amount)
+
+
+Quantity = Annotated[int, PlainValidator(_quantity, json_schema_input_type=int | str)]
+
+
+def _known(kind: str, names: tuple[str, ...]) -> Callable[[Any], str]:
+    def parse(value: Any) -> str:
+        if not isinstance(value, str):
+            raise ValueError(f"must be a {kind} by Keras' name")
+        if value not in names:
+            near = nearest(value, names)
+            raise ValueError(
+                f"'{value}' is no {kind} of Keras" + (f"; did you mean `{near}`?" if near else "")
+            )
+        return value
+
+    return parse
+
+
+_loss, _metric = _known("loss", keras_names.LOSSES), _known("metric", keras_names.METRICS)
+
+
+def _losses(value: Any) -> str | dict[str, str]:
+    return {key: _loss(item) for key, item in value.items()} if isinstance(value, dict) else _loss(value)
+
+
+def _metrics(value: Any) -> list[str] | dict[str, list[str]]:
+    if isinstance(value, dict):
+        return {
+            key: [_metric(m) for m in (item if isinstance(item, list) else [item])]
+            for key, item in value.items()
+        }
+    if not isinstance(value, list):
+        raise ValueError("must be a list of metrics by Keras' names; write `[accuracy]`")
+    return [_metric(item) for item in value]
+
+
+def _optimizer(value: Any) -> tuple[str, dict[str, Any]]:
+    parse = _known("optimizer", keras_names.OPTIMIZERS)
+    if isinstance(value, dict) and len(value) == 1:
+        name, arguments = next(iter(value.items()))
+        if arguments is not None and not isinstance(arguments, dict):
+            raise ValueError(
+                f"'{name}' takes its arguments as a mapping; write `{{{name}: {{learning_rate: 0.001}}}}`"
+            )
+        return parse(name), dict(arguments or {})
+    return parse(value), {}
+
+
+Losses = Annotated[str | dict[str, str], PlainValidator(_losses, json_schema_input_type=str | dict[str, str])]
+Metrics = Annotated[
+    list[str] | dict[str, list[str]],
+    PlainValidator(_metrics, json_schema_input_type=list[str] | dict[str, str | list[str]]),
+]
+Optimizer = Annotated[
+    tuple[str, dict[str, Any]],
+    PlainValidator(_optimizer, json_schema_input_type=str | dict[str, dict[str, Any]]),
+]
+
+DATA_KINDS = ("npz", "npy", "csv", "images", "audio", "python")
+
+
+def _data(value: Any) -> tuple[str, Any]:
+    if not isinstance(value, dict) or len(value) != 1:
+        raise ValueError("must be a mapping with one key; write `{npz: FILE}`")
+    kind, source = next(iter(value.items()))
+    if kind not in DATA_KINDS:
+        near = nearest(kind, DATA_KINDS)
+        raise ValueError(
+            f"has no loader '{kind}'; "
+            + (f"did you mean `{near}`?" if near else "use " + ", ".join(DATA_KINDS))
+        )
+    if kind in ("npz", "python") and not isinstance(source, str):
+        raise ValueError(f"{kind} takes one name; write `{{{kind}: NAME}}`")
+    if kind not in ("npz", "python") and not isinstance(source, dict):
+        raise ValueError(f"{kind} takes a mapping")
+    return kind, source
+
+
+class EarlyStopping(Section):
+    """Stop when `monitor` has not improved for `patience` epochs."""
+
+    monitor: str = "val_loss"
+    patience: Annotated[int, Field(ge=0)] = 0
+    min_delta: Annotated[float, Field(ge=0)] = 0.0
+    mode: Literal["auto", "min", "max"] = "auto"
+
+
+class Train(Section):
+    """How the Keras model is trained."""
+
+    data: Annotated[tuple[str, Any], PlainValidator(_data, json_schema_input_type=dict[str, Any])]
+    loss: Losses
+    optimizer: Optimizer = ("adam", {})
+    metrics: Metrics = Field(default_factory=list)
+    epochs: Size = 1
+    batch_size: Size = 32
+    validation_split: Annotated[float, Field(ge=0, lt=1)] = 0.0
+    early_stopping: EarlyStopping | None = None
+    seed: Annotated[int, Field(ge=0)] = 0
+
+
+def _method(value: Any) -> float | None:
+    """Parse `minmax` to None, `{percentile: P}` to P."""
+    if value == "minmax":
+        return None
+    if isinstance(value, dict) and list(value) == ["percentile"]:
+        percentile = value["percentile"]
+        if (
+            isinstance(percentile, int | float)
+            and not isinstance(percentile, bool)
+            and 50 < percentile <= 100
+        ):
+            return float(percentile)
+        raise ValueError("percentile must be above 50 and at most 100")
+    raise ValueError("must be minmax or {percentile: 99.99}")
+
+
+class Calibration(Section):
+    """How activation ranges are found: over how many training samples, by which method."""
+
+    samples: Size = 256
+    method: Annotated[
+        float | None, PlainValidator(_method, json_schema_input_type=Literal["minmax"] | dict[str, float])
+    ] = None
+
+
+class Quantize(Section):
+    """How floats become integers."""
+
+    scheme: Literal["int8"] = "int8"
+    calibration: Calibration = Calibration()
+
+
+Core = Literal[
+    "cortex-m0", "cortex-m0+", "cortex-m3", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55", "cortex-m85"
+]
+DEFAULT_CORE: Core = "cortex-m4"
+
+
+class Budget(Section):
+    """Limits that `check` enforces."""
+
+    flash: Quantity | None = None
+    ram: Quantity | None = None
+    macs: Quantity | None = None
+
+
+class Target(Section):
+    """The device."""
+
+    core: Core = DEFAULT_CORE
+    budget: Budget = Budget()
+
+
+def _name(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", value):
+        raise ValueError("must be a C identifier in lower case; use letters, digits and `_`, a letter first")
+    if value in C_KEYWORDS:
+        raise ValueError(f"'{value}' is a keyword of C; choose another")
+    return value
+
+
+Name = Annotated[
+    str, PlainValidator(_name, json_schema_input_type=Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")])
+]
+C_KEYWORDS = frozenset(
+    [
+        "auto",
+        "break",
+        "case",
+        "char",
+        "const",
+        "continue",
+        "default",
+        "do",
+        "double",
+        "else",
+        "enum",
+        "extern",
+        "float",
+        "for",
+        "goto",
+        "if",
+        "inline",
+        "int",
+        "long",
+        "register",
+        "restrict",
+        "return",
+        "short",
+        "signed",
+        "sizeof",
+        "static",
+        "struct",
+        "switch",
+        "typedef",
+        "union",
+        "unsigned",
+        "void",
+        "volatile",
+        "while",
+        "class",
+        "namespace",
+        "template",
+        "this",
+        "new",
+        "delete",
+        "private",
+        "public",
+        "protected",
+        "virtual",
+        "operator",
+        "try",
+        "catch",
+        "throw",
+        "using",
+        "bool",
+        "true",
+        "false",
+        "export",
+        "friend",
+        "main",
+    ]
+)
+
+
+class Input(Section):
+    """An input of the network; `shape` leaves out the batch axis."""
+
+    shape: list[Size]
+    dtype: Literal["float32", "int32"] = "float32"
+
+
+@dataclass(frozen=True, slots=True)
+class LayerSpec:
+    """A layer with its keys, still unwired, and the item it was written as."""
+
+    layer: Layer
+    item: Item
+
+
+@dataclass(frozen=True, slots=True)
+class Spec:
+    """A whole spec. `document` answers where things stand."""
+
+    document: Document
+    name: str
+    description: str
+    inputs: dict[str, Input]
+    layers: tuple[LayerSpec, ...]
+    outputs: tuple[str, ...]
+    train: Train | None
+    quantize: Quantize
+    target: Target | None
+    weights: str | None
+
+    @property
+    def core(self) -> Core:
+        return self.target.core if self.target else DEFAULT_CORE
+
+    def span(self, *path: str | int) -> Span:
+        """Return the place of a value, or of the nearest thing around it that is written."""
+        node: Node = self.document.root
+        for part in path:
+            found = node.get(part) if isinstance(node, Mapping) and isinstance(part, str) else None
+            if found is None:
+                items = getattr(node, "items", ())
+                found = (
+                    items[part]
+                    if isinstance(part, int) and isinstance(items, tuple) and part < len(items)
+                    else None
+                )
+            if found is None:
+                break
+            node = found
+        return node.span
+
+
+class _Top(Section):
+    """The spec's top level as written; sections that are classes of their own are validated by them."""
+
+    netspec: int
+    name: Name
+    description: str = ""
+    inputs: dict[str, Input]
+    layers: list[Any] = Field(min_length=1)
+    outputs: list[str] | None = Field(None, min_length=1)
+    train: Train | None = None
+    quantize: Quantize = Quantize()
+    target: Target | None = None
+    weights: str | None = None
+
+
+def read(document: Document) -> Spec:
+    """Return the document as a `Spec`. Raises `SpecError` with all faults that do not follow from one another."""
+    found: list[Diagnostic] = []
+    root = document.root
+    where = root.entries[0].key.span if root.entries else root.span
+    version = root.get("netspec")
+    if isinstance(version, Scalar) and isinstance(version.value, int) and version.value != LANGUAGE_VERSION:
+        message = f"language version {version.text} is not known, this netspec knows {LANGUAGE_VERSION}"
+        raise SpecError(
+            Diagnostic("language-version", message, version.span, help="write `netspec: 1`", path="netspec")
+        )
+    top: _Top | None = None
+    try:
+        top = validate(_Top, root, subject="the spec", place="", where=where)
+    except SpecError as error:
+        found += error.diagnostics
+    layers: list[LayerSpec] = []
+    items, malformed = layer_items(document)
+    found += malformed
+    for item in items:
+        try:
+            layers.append(_layer(item))
+        except SpecError as error:
+            found += error.diagnostics
+    if top is not None:
+        found += _input_faults(document, top)
+    if found or top is None:
+        raise SpecError(found)
+    return Spec(
+        document=document,
+        name=top.name,
+        description=top.description,
+        inputs=top.inputs,
+        layers=tuple(layers),
+        outputs=tuple(top.outputs or ()),
+        train=top.train,
+        quantize=top.quantize,
+        target=top.target,
+        weights=top.weights,
+    )
+
+
+def _layer(item: Item) -> LayerSpec:
+    layer_class = LAYERS.get(item.type)
+    if layer_class is None:
+        near = nearest(item.type, LAYERS)
+        raise SpecError(
+            Diagnostic(
+                "unknown-layer",
+                f"unknown layer type '{item.type}'",
+                item.type_span,
+                help=f"did you mean `{near}`?" if near else f"the types are {', '.join(sorted(LAYERS))}",
+                path=item.place,
+            )
+        )
+    layer = validate(layer_class, item.keys, subject=item.type, place=item.place, where=item.type_span)
+    return LayerSpec(layer, item)
+
+
+def _input_faults(document: Document, top: _Top) -> list[Diagnostic]:
+    node = document.root.get("inputs")
+    if not top.inputs:
+        assert node is not None
+        return [
+            Diagnostic(
+                "missing-key", "the spec needs at least one input", node.span, help="add `x: {shape: [8]}`"
+            )
+        ]
+    assert isinstance(node, Mapping)
+    return [
+        Diagnostic(
+            "invalid-name",
+            f"input name '{entry.key.text}' is not an identifier",
+            entry.key.span,
+            help="use letters, digits and `_`, and no digit first",
+            path=f"inputs.{entry.key.text}",
+        )
+        for entry in node.entries
+        if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", entry.key.text)
+    ]

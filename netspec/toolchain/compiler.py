@@ -1,0 +1,211 @@
+"""The host's C compiler: finding it, compiling kernels once, linking programs.
+
+Objects and archives lie in a cache addressed by content: the compiler, its flags, every header in reach and
+the source itself make the name, so nothing ever has to be thrown away to be right.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import shlex
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from netspec.diagnostics import ToolError
+from netspec.toolchain.kernels import KernelSet
+
+STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wmissing-prototypes", "-Werror")
+SANITIZE = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
+# Arm's sources are not ours to warn about, and 4.1's headers forget to include <stdint.h>.
+VENDOR = ("-std=gnu11", "-w", "-include", "stdint.h")
+JOBS = 2
+_ERROR_LINES = 15
+
+
+@dataclass(frozen=True)
+class Compiler:
+    """A C compiler: its command in words, the first line of ``--version``, the machine it compiles for."""
+
+    command: tuple[str, ...]
+    version: str
+    machine: str
+
+
+def install_command() -> str:
+    """Return what to type to get a C compiler on this system."""
+    return "xcode-select --install" if sys.platform == "darwin" else "sudo apt-get install gcc libc6-dev make"
+
+
+def find_cc() -> Compiler:
+    """Return the compiler that $CC names, else the first of cc, gcc and clang that runs.
+
+    $CC may carry arguments (``ccache gcc``). Raises ToolError when it does not run, or when there is none
+    at all.
+    """
+    named = os.environ.get("CC", "").strip()
+    for candidate in [named] if named else ["cc", "gcc", "clang"]:
+        command = tuple(shlex.split(candidate))
+        if shutil.which(command[0]) is None:
+            continue
+        version = _ask(command, "--version")
+        if version is not None:
+            return Compiler(command, version, _ask(command, "-dumpmachine") or "unknown")
+    if named:
+        raise ToolError(
+            f"the C compiler that CC names does not run: {named}", "set CC to a compiler, or unset it"
+        )
+    raise ToolError("no C compiler found: looked for cc, gcc and clang", install_command())
+
+
+def cache_folder() -> Path:
+    """Return where compiled kernels are kept: $NETSPEC_CACHE, else netspec in the user's cache folder."""
+    named = os.environ.get("NETSPEC_CACHE")
+    if named:
+        return Path(named).expanduser()
+    user = os.environ.get("XDG_CACHE_HOME")
+    return (Path(user) if user else Path.home() / ".cache") / "netspec"
+
+
+def compile_library(
+    kernels: KernelSet,
+    cc: Compiler | None = None,
+    flags: Sequence[str] = ("-O2",),
+    cache_dir: Path | None = None,
+    *,
+    sanitize: bool = False,
+) -> Path:
+    """Return a static archive of `kernels`, compiled or from the cache.
+
+    Only members that a program needs are linked, so one archive serves every model. `sanitize` adds the
+    address and undefined-behaviour sanitizers; the program must be compiled with them too. Raises ToolError
+    with the compiler's first lines when a file does not compile.
+    """
+    cc = cc or find_cc()
+    cache = cache_dir or cache_folder()
+    common = [*flags, *(SANITIZE if sanitize else ()), "-ffunction-sections", "-fdata-sections"]
+    common += [f"-D{define}" for define in kernels.defines]
+    includes = _includes(kernels.include_dirs, kernels.system_include_dirs)
+    reach = _digest_headers([*kernels.include_dirs, *kernels.system_include_dirs])
+    beside = {folder: _digest_headers([folder], deep=False) for folder in {s.parent for s in kernels.sources}}
+
+    jobs: list[tuple[Path, Path, list[str]]] = []
+    styles: list[tuple[Path, Sequence[str]]] = [(source, STRICT) for source in kernels.sources]
+    styles += [(source, VENDOR) for source in kernels.vendor_sources]
+    for source, style in styles:
+        options = [*style, *common]
+        about = [cc.version, cc.machine, *cc.command[1:], *options, reach, beside.get(source.parent, "")]
+        key = hashlib.sha256("\0".join([*about, source.name, ""]).encode() + source.read_bytes()).hexdigest()
+        target = cache / "objects" / key[:2] / f"{source.stem}-{key[2:34]}.o"
+        jobs.append((source, target, [*options, *includes]))
+
+    archive_key = hashlib.sha256("\0".join(target.name for _, target, _ in jobs).encode()).hexdigest()
+    archive = cache / "libraries" / archive_key[:32] / "libnetspec_kernels.a"
+    if archive.is_file():
+        return archive
+
+    missing = [job for job in jobs if not job[1].is_file()]
+    with ThreadPoolExecutor(max_workers=JOBS) as pool:
+        # Consuming the results raises the first failure.
+        for _ in pool.map(lambda job: _compile_object(cc, *job), missing):
+            pass
+    with _published(archive) as scratch:
+        _run(
+            [os.environ.get("AR", "ar"), "rcs", str(scratch), *(str(target) for _, target, _ in jobs)],
+            "archive the kernels",
+        )
+    return archive
+
+
+def compile_program(
+    sources: Sequence[Path],
+    include_dirs: Sequence[Path],
+    defines: Sequence[str],
+    libs: Sequence[Path],
+    output: Path,
+    *,
+    system_include_dirs: Sequence[Path] = (),
+    cc: Compiler | None = None,
+    flags: Sequence[str] = ("-O1",),
+    sanitize: bool = False,
+    strict: bool = True,
+) -> Path:
+    """Compile `sources` and link them with `libs` into `output`, which is replaced only when all went well.
+
+    `strict` compiles as C99 with every warning we hold ourselves to, as errors. Raises ToolError with the
+    compiler's first lines.
+    """
+    cc = cc or find_cc()
+    options = [*(STRICT if strict else ("-std=c99",)), *flags, *(SANITIZE if sanitize else ())]
+    options += [f"-D{define}" for define in defines]
+    options += _includes(include_dirs, system_include_dirs)
+    with _published(output) as scratch:
+        inputs = [str(path) for path in (*sources, *libs)]
+        _run([*cc.command, *options, "-o", str(scratch), *inputs, "-lm"], f"build {output.name}")
+    return output
+
+
+def _compile_object(cc: Compiler, source: Path, target: Path, options: list[str]) -> None:
+    with _published(target) as scratch:
+        _run([*cc.command, *options, "-c", str(source), "-o", str(scratch)], f"compile {source.name}")
+
+
+def _includes(own: Iterable[Path], system: Iterable[Path]) -> list[str]:
+    return [f"-I{folder}" for folder in own] + [
+        word for folder in system for word in ("-isystem", str(folder))
+    ]
+
+
+def _digest_headers(folders: Iterable[Path], *, deep: bool = True) -> str:
+    digest = hashlib.sha256()
+    for folder in folders:
+        for header in sorted(folder.rglob("*.h") if deep else folder.glob("*.h")):
+            body = header.read_bytes()
+            digest.update(f"{header.relative_to(folder).as_posix()}\0{len(body)}\0".encode() + body)
+    return digest.hexdigest()
+
+
+@contextmanager
+def _published(target: Path) -> Iterator[Path]:
+    """Give a name to write to; move it onto `target` at the end, so that nobody ever reads half a file."""
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        folder = tempfile.TemporaryDirectory(dir=target.parent, prefix=".netspec-")
+    except OSError as error:
+        raise ToolError(
+            f"cannot write to {target.parent}: {error.strerror}",
+            "set NETSPEC_CACHE to a folder that you may write to",
+        ) from error
+    with folder as name:
+        scratch = Path(name) / target.name
+        yield scratch
+        os.replace(scratch, target)
+
+
+def _run(command: Sequence[str], purpose: str) -> None:
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    except OSError as error:
+        raise ToolError(f"cannot {purpose}: {command[0]}: {error.strerror}", install_command()) from error
+    if result.returncode != 0:
+        lines = (result.stderr or result.stdout).strip().splitlines()
+        shown = "\n".join(lines[:_ERROR_LINES]) or f"{command[0]} ended with status {result.returncode}"
+        raise ToolError(f"cannot {purpose}:\n{shown}", "the whole command: " + shlex.join(command))
+
+
+def _ask(command: Sequence[str], option: str) -> str | None:
+    try:
+        result = subprocess.run(
+            [*command, option], capture_output=True, text=True, errors="replace", check=False
+        )
+    except OSError:
+        return None
+    lines = result.stdout.strip().splitlines()
+    return lines[0] if result.returncode == 0 and lines else None

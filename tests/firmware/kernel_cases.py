@@ -1,0 +1,440 @@
+"""Random calls of the int8 kernels, the file that carries them to C, and what they must return.
+
+The references are written from the int8 specification with numpy, in another shape than the C code: whole
+tensors, taps outermost. They serve where the genuine CMSIS-NN at hand lacks a function or is known to be wrong.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from random import Random
+
+import numpy as np
+from numpy.typing import NDArray
+
+from netspec.device import cmsis_nn
+from netspec.device.fixed_point.functions import exp_on_negative_values, reciprocal
+
+Ints = NDArray[np.int64]
+
+(
+    CONVOLVE,
+    DEPTHWISE,
+    FULLY_CONNECTED,
+    AVERAGE_POOL,
+    MAX_POOL,
+    SOFTMAX,
+    ADD,
+    CONCATENATE,
+    PAD,
+    TABLE,
+    MEAN,
+    TABLE_IN_PLACE,
+) = range(12)  # as in run_cases.c
+
+SUCCESS, ARGUMENT_ERROR = 0, -1
+UNTOUCHED = 0x55  # what run_cases.c fills outputs with
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call: what run_cases.c reads, and where genuine kernels are known to fail at it (`not_genuine`)."""
+
+    operation: int
+    parameters: tuple[int, ...]
+    blobs: tuple[bytes, ...]
+    output_bytes: int
+    expected: Callable[[], tuple[int, bytes]]
+    not_genuine: frozenset[str] = field(default=frozenset())
+
+
+def write_cases(cases: Iterable[Case]) -> bytes:
+    """Return the file that run_cases.c reads."""
+    out = bytearray()
+    for case in cases:
+        head = (case.operation, len(case.parameters), len(case.blobs), case.output_bytes, *case.parameters)
+        out += struct.pack(f"<{len(head)}i", *head)
+        for blob in case.blobs:
+            out += struct.pack("<i", len(blob)) + blob
+    return bytes(out)
+
+
+def read_results(cases: Iterable[Case], data: bytes) -> list[tuple[int, bytes]]:
+    """Return status and output of each case from the file that run_cases.c wrote."""
+    results, at = [], 0
+    for case in cases:
+        (status,) = struct.unpack_from("<i", data, at)
+        results.append((status, data[at + 4 : at + 4 + case.output_bytes]))
+        at += 4 + case.output_bytes
+    assert at == len(data)
+    return results
+
+
+def convolution(random: Random) -> Case:
+    """Return a convolution: any window, stride, dilation, padding, groups, batches, saturating values."""
+    groups = random.choice([1, 1, 1, 1, 2, 3])
+    group_inputs = random.choice([1, 1, 2, 3, 4, 5, 7, 8, 16, 17])
+    pointwise = random.random() < 0.2
+    window = _Window(random, pointwise=pointwise)
+    inputs, outputs = groups * group_inputs, groups * random.choice([1, 2, 3, 4, 5, 8])
+    batches = random.choice([1, 1, 1, 2])
+    x = _values(random, (batches, *window.input, inputs))
+    w = _values(random, (outputs, *window.kernel, group_inputs), low=-127)
+    quant = _PerChannel(random, outputs, taps=w[0].size)
+    scratch = cmsis_nn.convolve_scratch_bytes(
+        "none",
+        input_hwc=(*window.input, inputs),
+        kernel_hw=window.kernel,
+        output_hwc=(*window.output, outputs),
+        strides=window.stride,
+        dilation=window.dilation,
+        padding=window.padding,
+        groups=groups,
+    )
+
+    def expected() -> tuple[int, bytes]:
+        sums = np.zeros((batches, *window.output, outputs), np.int64)
+        of_group = outputs // groups
+        for g in range(groups):
+            own = slice(g * of_group, (g + 1) * of_group)
+            for y, x_, tap in window.taps(x[..., g * group_inputs : (g + 1) * group_inputs], quant.input_offset):
+                sums[..., own] += tap @ w[own, y, x_].T
+        return SUCCESS, quant.finish(sums)
+
+    return Case(
+        CONVOLVE,
+        (batches, *window.input, inputs, outputs, *window.kernel, group_inputs, batches, *window.output, outputs)
+        + (*window.stride, *window.padding, *window.dilation, *quant.parameters, scratch, 1),
+        (_bytes(x), _bytes(w), *quant.blobs),
+        batches * window.output[0] * window.output[1] * outputs,
+        expected,
+        frozenset({"grouped"} if groups > 1 else ()),
+    )
+
+
+def depthwise_convolution(random: Random) -> Case:
+    """Return a depthwise convolution, any channel multiplier."""
+    window = _Window(random, square=random.random() < 0.4)
+    channels, multiplier = random.choice([1, 2, 3, 4, 5, 8, 9, 17]), random.choice([1, 1, 1, 2, 3, 4])
+    outputs, batches = channels * multiplier, random.choice([1, 1, 1, 2])
+    x = _values(random, (batches, *window.input, channels))
+    w = _values(random, (*window.kernel, outputs), low=-127)
+    quant = _PerChannel(random, outputs, taps=w[..., 0].size)
+    scratch = cmsis_nn.depthwise_scratch_bytes(
+        "none",
+        input_hwc=(*window.input, channels),
+        kernel_hw=window.kernel,
+        output_hwc=(*window.output, outputs),
+        strides=window.stride,
+        dilation=window.dilation,
+        padding=window.padding,
+    )
+
+    def expected() -> tuple[int, bytes]:
+        sums = np.zeros((batches, *window.output, outputs), np.int64)
+        for y, x_, tap in window.taps(x, quant.input_offset):
+            sums += np.repeat(tap, multiplier, axis=-1) * w[y, x_]
+        return SUCCESS, quant.finish(sums)
+
+    # CMSIS-NN's 3x3 kernel reads its second column without looking whether it lies beyond the right edge.
+    beyond = (window.output[1] - 1) * window.stride[1] - window.padding[1] + 1 >= window.input[1]
+    special = window.kernel == (3, 3) and window.dilation == (1, 1) and multiplier == 1 and batches == 1
+    return Case(
+        DEPTHWISE,
+        (batches, *window.input, channels, 1, *window.kernel, outputs, batches, *window.output, outputs)
+        + (*window.stride, *window.padding, *window.dilation, *quant.parameters, scratch, multiplier),
+        (_bytes(x), _bytes(w), *quant.blobs),
+        batches * window.output[0] * window.output[1] * outputs,
+        expected,
+        frozenset({"3x3 beyond the right edge"} if special and max(window.padding) <= 1 and beyond else ()),
+    )
+
+
+def fully_connected(random: Random) -> Case:
+    """Return a fully connected layer with symmetric weights."""
+    batches, depth, outputs = random.choice([1, 1, 2, 3]), random.randint(1, 70), random.randint(1, 20)
+    x, w = _values(random, (batches, depth)), _values(random, (outputs, depth), low=-127)
+    quant = _PerChannel(random, outputs, taps=depth, per_tensor=True)
+
+    def expected() -> tuple[int, bytes]:
+        return SUCCESS, quant.finish((x + quant.input_offset) @ w.T)
+
+    multiplier, shift = int(quant.multiplier[0]), int(quant.shift[0])
+    limits = (quant.low, quant.high)
+    offsets = (quant.input_offset, 0, quant.output_offset)
+    return Case(
+        FULLY_CONNECTED,
+        (batches, depth, outputs, *offsets, multiplier, shift, *limits),
+        (_bytes(x), _bytes(w), quant.blobs[0]),
+        batches * outputs,
+        expected,
+    )
+
+
+def pool(random: Random, *, average: bool) -> Case:
+    """Return an average or max pool; CMSIS-NN before 6.0 knows one batch only."""
+    window = _Window(random, dilated=False)
+    channels, batches = random.choice([1, 2, 3, 4, 7, 16, 19]), random.choice([1, 1, 1, 2])
+    x = _values(random, (batches, *window.input, channels))
+    low, high = _limits(random)
+
+    def expected() -> tuple[int, bytes]:
+        counts = sum(tap for _, _, tap in window.taps(np.ones_like(x), 0))
+        if average and np.any(counts == 0):
+            return ARGUMENT_ERROR, b""
+        if average:
+            sums = sum(tap for _, _, tap in window.taps(x, 0))
+            # Halves away from zero, in whole numbers: C's division cuts towards zero.
+            pooled = np.sign(sums) * ((np.abs(sums) + counts // 2) // np.maximum(counts, 1))
+        else:
+            pooled = np.max([tap for _, _, tap in window.taps(x + 128, 0)], axis=0) - 128
+        return SUCCESS, _bytes(np.clip(pooled, low, high))
+
+    # Their max pool leaves the output as it was.
+    wholly_outside = window.has_empty()
+    return Case(
+        AVERAGE_POOL if average else MAX_POOL,
+        (batches, *window.input, channels, batches, *window.output, channels)
+        + (*window.kernel, *window.stride, *window.padding, low, high),
+        (_bytes(x),),
+        batches * window.output[0] * window.output[1] * channels,
+        expected,
+        frozenset(({"empty window"} if wholly_outside else set()) | ({"batches"} if batches > 1 else set())),
+    )
+
+
+def softmax(random: Random) -> Case:
+    """Return a softmax; a few rows are so long that probabilities vanish."""
+    rows, size = random.randint(1, 4), random.choice([1, 2, 3, 10, 12, 35, 100, 700])
+    x = _values(random, (rows, size))
+    multiplier, shift = random.randint(1 << 30, (1 << 31) - 1), random.randint(18, 26)
+    # The radius of five integer bits at that shift, or nearer.
+    radius = min(255, ((1 << 5) - 1) << (31 - 5) >> shift)
+    diff_min = -random.choice([radius, radius, random.randint(0, radius)])
+
+    def expected() -> tuple[int, bytes]:
+        return SUCCESS, b"".join(_bytes(_softmax_row(row, multiplier, shift, diff_min)) for row in x)
+
+    return Case(SOFTMAX, (rows, size, multiplier, shift, diff_min), (_bytes(x),), x.size, expected)
+
+
+def addition(random: Random) -> Case:
+    """Return an elementwise sum."""
+    size = random.choice([1, 2, 3, 4, 15, 64])
+    a, b = _values(random, (size,)), _values(random, (size,))
+    offsets = [random.randint(-127, 128) for _ in range(2)] + [random.randint(-128, 127)]
+    multipliers = [random.randint(1 << 30, (1 << 31) - 1) for _ in range(3)]
+    shifts = [random.randint(-12, 0), random.randint(-12, 0), random.randint(-24, -16)]
+    left, (low, high) = 20, _limits(random)
+
+    def expected() -> tuple[int, bytes]:
+        first = _requantize((a + offsets[0]) << left, multipliers[0], shifts[0])
+        second = _requantize((b + offsets[1]) << left, multipliers[1], shifts[1])
+        total = _requantize(first + second, multipliers[2], shifts[2]) + offsets[2]
+        return SUCCESS, _bytes(np.clip(total, low, high))
+
+    first_input, second_input, output = zip(offsets, multipliers, shifts, strict=True)
+    return Case(
+        ADD,
+        (*first_input, *second_input, left, *output, low, high, size),
+        (_bytes(a), _bytes(b)),
+        size,
+        expected,
+    )
+
+
+def concatenation(random: Random) -> Case:
+    """Return one input's share of a concatenation along the channels."""
+    x = _values(random, tuple(random.randint(1, 4) for _ in range(4)))
+    before, after = random.randint(0, 5), random.randint(0, 5)
+    width = before + x.shape[3] + after
+
+    def expected() -> tuple[int, bytes]:
+        out = np.full((*x.shape[:3], width), UNTOUCHED, np.int64)
+        out[..., before : before + x.shape[3]] = x
+        return SUCCESS, _bytes(out)
+
+    shape = tuple(reversed(x.shape))
+    return Case(CONCATENATE, (*shape, width, before), (_bytes(x),), x.size // shape[0] * width, expected)
+
+
+def padding(random: Random) -> Case:
+    """Return a padding along any axes."""
+    x = _values(random, tuple(random.randint(1, 3) for _ in range(4)))
+    pads = [(random.randint(0, 2), random.randint(0, 2)) for _ in range(4)]
+    value = random.randint(-128, 127)
+    out = np.pad(x, pads, constant_values=value)
+    before, after = zip(*pads, strict=True)
+    return Case(
+        PAD, (value, *x.shape, *before, *after), (_bytes(x),), out.size, lambda: (SUCCESS, _bytes(out))
+    )
+
+
+def table(random: Random) -> Case:
+    """Return a table look-up of every value there is, and some more."""
+    x = np.concatenate([np.arange(-128, 128), _values(random, (random.randint(0, 40),))])
+    entries = _values(random, (256,))
+    return Case(
+        random.choice([TABLE, TABLE_IN_PLACE]),
+        (x.size,),
+        (_bytes(x), _bytes(entries)),
+        x.size,
+        lambda: (SUCCESS, _bytes(entries[x + 128])),
+    )
+
+
+def mean(random: Random) -> Case:
+    """Return a mean over rows and columns, with the division folded into the multiplier."""
+    x = _values(random, (random.randint(1, 2), random.randint(1, 9), random.randint(1, 9), random.randint(1, 9)))
+    count = x.shape[1] * x.shape[2]
+    input_offset, output_offset = random.randint(-127, 128), random.randint(-128, 127)
+    places = count.bit_length() - 1
+    multiplier = (random.randint(1 << 30, (1 << 31) - 1) << places) // count
+    shift = random.randint(-4, 2) - places
+
+    def expected() -> tuple[int, bytes]:
+        sums = np.sum(x + input_offset, axis=(1, 2))
+        return SUCCESS, _bytes(np.clip(_requantize(sums, multiplier, shift) + output_offset, -128, 127))
+
+    offsets = (input_offset, multiplier, shift, output_offset)
+    return Case(MEAN, (*x.shape, *offsets), (_bytes(x),), x.shape[0] * x.shape[3], expected)
+
+
+class _Window:
+    """Random geometry of a window over rows and columns; every pair is (height, width)."""
+
+    def __init__(
+        self, random: Random, *, pointwise: bool = False, square: bool = False, dilated: bool = True
+    ) -> None:
+        while True:
+            one_row = random.random() < 0.15
+            self.input = (1 if one_row else random.randint(1, 9), random.randint(1, 12))
+            self.kernel = (1 if one_row else random.randint(1, 4), random.randint(1, 5))
+            self.stride = (random.randint(1, 3), random.randint(1, 3))
+            self.dilation = random.choice([(1, 1), (1, 1), (1, 1), (2, 1), (1, 2), (2, 3)])
+            self.padding = (random.randint(0, 3), random.randint(0, 3))
+            if pointwise:
+                self.kernel, self.padding, self.dilation = (1, 1), (0, 0), (1, 1)
+            if square:
+                self.kernel, self.dilation = (3, 3), (1, 1)
+                self.padding = (random.randint(0, 1), random.randint(0, 1))
+            if not dilated:
+                self.dilation = (1, 1)
+            # Padding below and right is free too, but a 1x1 kernel of CMSIS-NN computes none.
+            after = (0, 0) if pointwise else (random.randint(0, 2), random.randint(0, 2))
+            spans = [
+                self.input[i] + self.padding[i] + after[i] - (self.kernel[i] - 1) * self.dilation[i] - 1
+                for i in (0, 1)
+            ]
+            if min(spans) >= 0:
+                self.output = (spans[0] // self.stride[0] + 1, spans[1] // self.stride[1] + 1)
+                return
+
+    def taps(self, x: Ints, offset: int) -> Iterable[tuple[int, int, Ints]]:
+        """Yield each tap's place in the kernel and what it sees from every output pixel: 0 outside the input."""
+        reach = [
+            (self.output[i] - 1) * self.stride[i] + (self.kernel[i] - 1) * self.dilation[i] + 1 for i in (0, 1)
+        ]
+        around = [(self.padding[i], max(0, reach[i] - self.padding[i] - self.input[i])) for i in (0, 1)]
+        padded = np.pad(x + offset, [(0, 0), *around, (0, 0)])
+        for y in range(self.kernel[0]):
+            for x_ in range(self.kernel[1]):
+                top, left = y * self.dilation[0], x_ * self.dilation[1]
+                bottom = top + (self.output[0] - 1) * self.stride[0] + 1
+                right = left + (self.output[1] - 1) * self.stride[1] + 1
+                yield y, x_, padded[:, top : bottom : self.stride[0], left : right : self.stride[1]]
+
+    def has_empty(self) -> bool:
+        """Return whether a window lies wholly outside the input."""
+        inside = [tap for _, _, tap in self.taps(np.ones((1, *self.input, 1), np.int64), 0)]
+        return bool(np.any(sum(inside) == 0))
+
+
+class _PerChannel:
+    """Random bias, scales, offsets and limits of an output."""
+
+    def __init__(self, random: Random, outputs: int, *, taps: int, per_tensor: bool = False) -> None:
+        extreme = random.random() < 0.2  # sums and rescaled values that wrap at 32 bits
+        self.input_offset, self.output_offset = random.randint(-127, 128), random.randint(-128, 127)
+        self.low, self.high = _limits(random)
+        self.bias: Ints | None = None
+        if random.random() < 0.8:
+            reach = (1 << 31) - 1 if extreme else 40000
+            self.bias = np.array([random.randint(-reach, reach) for _ in range(outputs)])
+        scales = 1 if per_tensor else outputs
+        self.multiplier = np.array(
+            [random.choice([0] + 15 * [random.randint(1 << 30, (1 << 31) - 1)]) for _ in range(scales)]
+        )
+        # Mostly such that outputs fill the range without leaving it.
+        usual = -(taps * 20000).bit_length() + 9
+        self.shift = np.array(
+            [random.randint(-31, 30) if extreme else usual + random.randint(-3, 3) for _ in range(scales)]
+        )
+
+    @property
+    def parameters(self) -> tuple[int, int, int, int]:
+        return self.input_offset, self.output_offset, self.low, self.high
+
+    @property
+    def blobs(self) -> tuple[bytes, bytes, bytes]:
+        bias = b"" if self.bias is None else self.bias.astype("<i4").tobytes()
+        return bias, self.multiplier.astype("<i4").tobytes(), self.shift.astype("<i4").tobytes()
+
+    def finish(self, sums: Ints) -> bytes:
+        if self.bias is not None:
+            sums = sums + self.bias
+        scaled = _wrap(_requantize(sums, self.multiplier, self.shift) + self.output_offset)
+        return _bytes(np.clip(scaled, self.low, self.high))
+
+
+def _wrap(values: Ints) -> Ints:
+    return (values + (1 << 31)) % (1 << 32) - (1 << 31)
+
+
+def _requantize(values: Ints, multiplier: Ints | int, shift: Ints | int) -> Ints:
+    """Return values * multiplier * 2^(shift - 31), rounded twice as gemmlowp does, wrapped where C would."""
+    left, right = np.maximum(shift, 0), np.maximum(-np.asarray(shift), 0)
+    product = _wrap(_wrap(values) << left) * multiplier
+    nudge = np.where(product >= 0, 1 << 30, 1 - (1 << 30))
+    high = np.sign(product + nudge) * (np.abs(product + nudge) >> 31)  # C's division by 2^31
+    mask = (1 << right) - 1
+    return (high >> right) + ((high & mask) > (mask >> 1) + (high < 0))
+
+
+def _softmax_row(row: Ints, multiplier: int, shift: int, diff_min: int) -> Ints:
+    """Return the softmax of one row from the scalar fixed-point functions, one step of the formula at a time."""
+    differences = [int(value) - int(row.max()) for value in row]
+    exponentials = [
+        exp_on_negative_values(int(_requantize(np.array(d), multiplier, shift)), 5) if d >= diff_min else None
+        for d in differences
+    ]
+    total = sum(int(_requantize(np.array(e), 1 << 30, 1 - 12)) for e in exponentials if e is not None)
+    scale, places = reciprocal(total, 12)
+    places += 23
+    out = []
+    for e in exponentials:
+        if e is None or places > 31:
+            out.append(-128)
+            continue
+        product = int(_requantize(np.array(e), scale, 0))
+        mask = (1 << places) - 1
+        out.append(min(127, (product >> places) + ((product & mask) > mask >> 1) - 128))
+    return np.array(out)
+
+
+def _values(random: Random, shape: tuple[int, ...], low: int = -128) -> Ints:
+    """Return int8 values: spread, or the two ends only, so that sums saturate."""
+    size = int(np.prod(shape))
+    if random.random() < 0.15:
+        return np.array(random.choices([low, 127], k=size), np.int64).reshape(shape)
+    return np.array(random.choices(range(low, 128), k=size), np.int64).reshape(shape)
+
+
+def _limits(random: Random) -> tuple[int, int]:
+    return random.choice([(-128, 127), (-128, 127), (random.randint(-128, 0), random.randint(1, 127))])
+
+
+def _bytes(values: Ints) -> bytes:
+    return np.asarray(values).astype(np.int8).tobytes()

@@ -1,0 +1,170 @@
+"""The CMake module for users: it builds, and judges a CMSIS-NN as the Python code does."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from netspec import toolchain
+from netspec.resources import firmware_dir
+
+Make = Callable[..., Path]
+Configure = Callable[..., subprocess.CompletedProcess[str]]
+
+pytestmark = pytest.mark.skipif(shutil.which("cmake") is None, reason="cmake is not installed")
+
+PINNED = "22080c68d040c98139e6cb1549473e3149735f4d"
+
+
+@pytest.fixture
+def configure(tmp_path: Path) -> Configure:
+    """Write a project around a C file and configure it, with `options` and without the caller's CMSIS-NN.
+
+    Standard output and error come back in one; the build folder is ``build`` below `tmp_path`.
+    """
+
+    def act(
+        source: Path, firmware: Path, *options: str, **environment: str
+    ) -> subprocess.CompletedProcess[str]:
+        (tmp_path / "CMakeLists.txt").write_text(f"""
+cmake_minimum_required(VERSION 3.18)
+project(user C)
+include({firmware.as_posix()}/cmake/NetspecKernels.cmake)
+add_executable(program {source.as_posix()})
+netspec_add_kernels(program)
+get_target_property(defines netspec_kernels INTERFACE_COMPILE_DEFINITIONS)
+message(STATUS "defines: ${{defines}}")
+""")
+        command = ["cmake", "-S", str(tmp_path), "-B", str(tmp_path / "build"), *options]
+        return subprocess.run(
+            command,
+            env={name: value for name, value in os.environ.items() if name != "CMSIS_NN_PATH"}
+            | {"CMSIS_PACK_ROOT": str(tmp_path / "packs")}
+            | environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            check=False,
+        )
+
+    return act
+
+
+@pytest.fixture
+def small_firmware(firmware: Path) -> Path:
+    """Add the module to the small firmware folder."""
+    real = Path(__file__).resolve().parents[3] / "firmware/cmake"
+    shutil.copytree(real, firmware / "cmake")
+    return firmware
+
+
+def build_and_run(folder: Path) -> str:
+    built = subprocess.run(
+        ["cmake", "--build", str(folder / "build"), "-j2"], capture_output=True, text=True, check=False
+    )
+    assert built.returncode == 0, built.stdout + built.stderr
+    return subprocess.run([folder / "build/program"], capture_output=True, text=True, check=True).stdout
+
+
+def said(output: str, what: str) -> set[str]:
+    match = re.search(rf"{what}: (.*)", output)
+    assert match, output
+    return set(re.split(r"[ ;]", match[1])) - {""}
+
+
+def test_portable_build(configure: Configure, dense_c: Path, tmp_path: Path) -> None:
+    result = configure(dense_c, firmware_dir())
+    assert result.returncode == 0, result.stdout
+    assert "netspec kernels: portable" in result.stdout
+    assert build_and_run(tmp_path) == "0 16 1\n"
+
+
+def test_cmsis_nn_build_agrees_with_the_toolchain(
+    configure: Configure, dense_c: Path, arm_sources: Path, every_function: frozenset[str], tmp_path: Path
+) -> None:
+    result = configure(
+        dense_c, firmware_dir(), "-DNETSPEC_KERNELS=cmsis-nn", f"-DCMSIS_NN_PATH={arm_sources}"
+    )
+    assert result.returncode == 0, result.stdout
+    kernels = toolchain.cmsis_kernels(toolchain.probe(arm_sources), every_function)
+    assert said(result.stdout, "defines") == set(kernels.defines)
+    assert said(result.stdout, "portable fillers") == kernels.fillers
+    assert build_and_run(tmp_path) == "0 16 1\n"
+
+
+@pytest.mark.parametrize("given", ["variable", "pack"])
+def test_cmsis_nn_is_found_like_the_toolchain_finds_it(
+    given: str, configure: Configure, small_firmware: Path, make_cmsis: Make, main_c: Path, tmp_path: Path
+) -> None:
+    packs = tmp_path / "packs/ARM/CMSIS-NN"
+    for version in ("9.0.0", "10.0.0"):
+        make_cmsis(packs / version)
+    root = make_cmsis(tmp_path / "nn", undefined=frozenset({"arm_softmax_s8"}), arm_softmax_s8=7)
+    environment = {"CMSIS_NN_PATH": str(root / "Include")} if given == "variable" else {}
+    result = configure(main_c, small_firmware, "-DNETSPEC_KERNELS=cmsis-nn", **environment)
+    assert result.returncode == 0, result.stdout
+    expected = root if given == "variable" else packs / "10.0.0"
+    assert f"CMSIS-NN in {expected}\n" in result.stdout
+    kernels = toolchain.cmsis_kernels(toolchain.probe(expected), frozenset({"arm_softmax_s8"}))
+    assert said(result.stdout, "portable fillers") == kernels.fillers
+    assert build_and_run(tmp_path) == "42\n"
+
+
+def test_unsupported_and_absent_copies_are_refused(
+    configure: Configure, small_firmware: Path, make_cmsis: Make, main_c: Path, tmp_path: Path
+) -> None:
+    def refusal(*options: str) -> str:
+        result = configure(main_c, small_firmware, "-DNETSPEC_FETCH_CMSIS_NN=OFF", *options)
+        assert result.returncode != 0
+        return " ".join(result.stdout.split())
+
+    arm = "-DNETSPEC_KERNELS=cmsis-nn"
+    old = make_cmsis(tmp_path / "old", arm_max_pool_s8=0)
+    other = make_cmsis(tmp_path / "other", arm_convolve_wrapper_s8=12)
+    assert "NETSPEC_KERNELS is 'mine'" in refusal("-DNETSPEC_KERNELS=mine")
+    assert "no CMSIS-NN found" in refusal(arm)
+    assert "holds no Include/arm_nnfunctions.h" in refusal(arm, f"-DCMSIS_NN_PATH={tmp_path}/absent")
+    assert "it has no arm_max_pool_s8;" in refusal(arm, f"-DCMSIS_NN_PATH={old}")
+    assert "takes 12 arguments, netspec passes 11" in refusal(arm, f"-DCMSIS_NN_PATH={other}")
+
+
+def test_a_download_is_pinned_to_a_commit(
+    configure: Configure, small_firmware: Path, make_cmsis: Make, main_c: Path, tmp_path: Path
+) -> None:
+    # FetchContent's own override stands in for the network
+    root = make_cmsis(tmp_path / "download", arm_pad_s8=6)
+    override = f"-DFETCHCONTENT_SOURCE_DIR_NETSPEC_CMSIS_NN={root}"
+    result = configure(main_c, small_firmware, "-DNETSPEC_KERNELS=cmsis-nn", override)
+    assert result.returncode == 0, result.stdout
+    assert f"fetching CMSIS-NN {PINNED}" in result.stdout
+    assert f"CMSIS-NN in {root}\n" in result.stdout
+    assert said(result.stdout, "portable fillers") == {"arm_softmax_s8"}
+
+
+def test_core_is_needed_on_a_cortex_m_only(
+    configure: Configure, small_firmware: Path, make_cmsis: Make, main_c: Path, tmp_path: Path
+) -> None:
+    root = make_cmsis(tmp_path / "nn")
+    (root / "Include/arm_nn_math_types.h").write_text('#if 0\n#include "cmsis_compiler.h"\n#endif\n')
+    header = root / "Include/arm_nnfunctions.h"
+    header.write_text('#include "arm_nn_math_types.h"\n' + header.read_text())
+    options = ("-DNETSPEC_KERNELS=cmsis-nn", f"-DCMSIS_NN_PATH={root}")
+    assert "__GNUC_PYTHON__" in said(configure(main_c, small_firmware, *options).stdout, "defines")
+
+    shutil.rmtree(tmp_path / "build")
+    # naming the system makes CMake treat the build as a cross build, with the same compiler
+    bare = (*options, "-DCMAKE_SYSTEM_NAME=Generic")
+    refused = configure(main_c, small_firmware, *bare)
+    assert "set CMSIS_CORE_PATH" in " ".join(refused.stdout.split())
+    core = tmp_path / "core"
+    core.mkdir()
+    (core / "cmsis_compiler.h").write_text("")
+    accepted = configure(main_c, small_firmware, *bare, f"-DCMSIS_CORE_PATH={core}")
+    assert accepted.returncode == 0, accepted.stdout
+    assert "__GNUC_PYTHON__" not in said(accepted.stdout, "defines")

@@ -1,0 +1,67 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from netspec import toolchain
+from netspec.diagnostics import ToolError
+
+Make = Callable[..., Path]
+
+
+def test_portable_kernels_are_those_called_and_what_they_call(firmware: Path) -> None:
+    kernels = toolchain.portable_kernels(frozenset({"arm_softmax_s8", "netspec_table_s8"}))
+    assert [source.name for source in kernels.sources] == [
+        "netspec_table_s8.c",
+        "arm_pad_s8.c",
+        "arm_softmax_s8.c",
+    ]
+    assert kernels.vendor_sources == kernels.system_include_dirs == kernels.defines == ()
+
+
+def test_a_function_that_nobody_has_is_an_error(firmware: Path, make_cmsis: Make, tmp_path: Path) -> None:
+    called = frozenset({"arm_unheard_of_s8"})
+    with pytest.raises(ToolError, match="no kernel is named arm_unheard_of_s8"):
+        toolchain.portable_kernels(called)
+    with pytest.raises(ToolError, match="no kernel is named arm_unheard_of_s8"):
+        toolchain.cmsis_kernels(toolchain.probe(make_cmsis(tmp_path / "nn")), called)
+
+
+def test_portable_code_fills_in_what_cmsis_nn_lacks(firmware: Path, make_cmsis: Make, tmp_path: Path) -> None:
+    root = make_cmsis(tmp_path / "nn", undefined=frozenset({"arm_softmax_s8"}), arm_softmax_s8=7)
+    cmsis = toolchain.probe(root)
+    kernels = toolchain.cmsis_kernels(cmsis, frozenset({"arm_convolve_wrapper_s8", "arm_softmax_s8"}))
+    assert kernels.fillers == {"arm_pad_s8", "arm_softmax_s8"}
+    assert kernels.vendor_sources == cmsis.sources
+    assert kernels.system_include_dirs == (root.resolve() / "Include",)
+    assert kernels.include_dirs == (firmware / "include",)
+
+
+def test_facts_follow_from_the_headers_and_not_from_the_calls(
+    firmware: Path, make_cmsis: Make, tmp_path: Path
+) -> None:
+    # softmax is declared but not defined: filled in, but with Arm's own declaration
+    size = {"arm_convolve_wrapper_s8_get_buffer_size": 1}
+    undefined = frozenset({"arm_softmax_s8"})
+    cmsis = toolchain.probe(make_cmsis(tmp_path / "nn", undefined=undefined, arm_softmax_s8=7, **size))
+    for called in (frozenset({"arm_pad_s8", "arm_softmax_s8"}), frozenset({"arm_convolve_wrapper_s8"})):
+        kernels = toolchain.cmsis_kernels(cmsis, called)
+        assert kernels.defines == ("NETSPEC_CMSIS_NN", "NETSPEC_CMSIS_NN_LACKS_PAD_S8")
+
+
+def test_a_function_with_other_arguments_is_refused(firmware: Path, make_cmsis: Make, tmp_path: Path) -> None:
+    cmsis = toolchain.probe(make_cmsis(tmp_path / "nn", arm_convolve_wrapper_s8=12))
+    with pytest.raises(ToolError, match="arm_convolve_wrapper_s8 takes 12 arguments, netspec passes 11"):
+        toolchain.cmsis_kernels(cmsis, frozenset({"arm_convolve_wrapper_s8"}))
+
+
+def test_half_a_pair_of_functions_is_refused(firmware: Path, make_cmsis: Make, tmp_path: Path) -> None:
+    # the portable file would bring the kernel a second time along with the size that is lacking
+    cmsis = toolchain.probe(make_cmsis(tmp_path / "nn"))
+    with pytest.raises(
+        ToolError,
+        match=r"incomplete: it has arm_convolve_wrapper_s8 but not arm_convolve_wrapper_s8_get_buffer_size$",
+    ):
+        toolchain.cmsis_kernels(cmsis, frozenset({"arm_convolve_wrapper_s8_get_buffer_size"}))

@@ -1,0 +1,42 @@
+"""The kernels that netspec ships and Arm's own: they compile, link completely and compute."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from netspec import toolchain
+
+Run = Callable[[Path], subprocess.CompletedProcess[str]]
+
+
+@pytest.mark.parametrize("sanitize", [False, True], ids=["plain", "sanitized"])
+def test_portable_kernels_link_and_run(
+    sanitize: bool, every_function: frozenset[str], dense_c: Path, run: Run, tmp_path: Path
+) -> None:
+    kernels = toolchain.portable_kernels(every_function)
+    library = toolchain.compile_library(kernels, cache_dir=tmp_path / "cache", sanitize=sanitize)
+    inputs = ([dense_c], kernels.include_dirs, kernels.defines, [library], tmp_path / "dense")
+    assert run(toolchain.compile_program(*inputs, sanitize=sanitize)).stdout == "0 16 1\n"
+
+
+def test_arms_kernels_link_and_run(
+    arm_sources: Path, every_function: frozenset[str], dense_c: Path, run: Run, tmp_path: Path
+) -> None:
+    cmsis = toolchain.probe(arm_sources)
+    kernels = toolchain.cmsis_kernels(cmsis, every_function)
+    called = {name for name in every_function if name.startswith("arm_")}
+    assert kernels.fillers == called - cmsis.functions
+    library = toolchain.compile_library(kernels, cache_dir=tmp_path / "cache")
+    program = toolchain.compile_program(
+        [dense_c],
+        kernels.include_dirs,
+        kernels.defines,
+        [library],
+        tmp_path / "dense",
+        system_include_dirs=kernels.system_include_dirs,
+    )
+    assert run(program).stdout == "0 16 1\n"
