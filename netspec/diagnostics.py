@@ -213,9 +213,7 @@ def _block(diagnostic: Diagnostic, lines: list[str], paint: _Paint) -> str:
         rows.append(f"{paint(str(span.line), 'gutter')} {bar} {shown}".rstrip())
         rows.append(f"{margin}{bar} {caret[0]}{paint(caret[1], diagnostic.severity)}")
     for note in diagnostic.notes:
-        rows.append(
-            f"{margin}= {paint('note:', 'label')} {_visible(note.message)}{_where(note.span, span.path)}"
-        )
+        rows.append(f"{margin}= {paint('note:', 'label')} {_visible(note.message)}{_where(note.span, span.path)}")
     if diagnostic.help is not None:
         rows.append(f"{margin}= {paint('help:', 'label')} {_visible(diagnostic.help)}")
     return "\n".join(rows) + "\n"

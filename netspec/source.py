@@ -122,9 +122,7 @@ def _decode(data: bytes, path: str) -> str:
         _refuse("not-utf8", message, path, (len(lines), len(lines[-1]) + 1), help)
 
 
-def _refuse(
-    rule: str, message: str, path: str, at: tuple[int, int] = (1, 1), help: str | None = None
-) -> NoReturn:
+def _refuse(rule: str, message: str, path: str, at: tuple[int, int] = (1, 1), help: str | None = None) -> NoReturn:
     raise SpecError(Diagnostic(rule, message, Span(path, *at, *at), help=help))
 
 

@@ -54,7 +54,18 @@ def validate(model: type[Model], node: Node, *, subject: str, place: str, where:
         for details in error.errors(include_url=False):
             diagnostic = _translate(details, model, node, subject, place, where)
             found.setdefault((diagnostic.span, diagnostic.rule), diagnostic)
-        raise SpecError(found.values()) from None
+        meant = {diagnostic.help for diagnostic in found.values() if diagnostic.rule == "unknown-key"}
+        raise SpecError(
+            # A misspelt key is not also missing.
+            diagnostic
+            for diagnostic in found.values()
+            if not (diagnostic.rule == "missing-key" and _did_you_mean(diagnostic) in meant)
+        ) from None
+
+
+def _did_you_mean(missing: Diagnostic) -> str:
+    key = (missing.help or "").removeprefix("add `").removesuffix(": ...`")
+    return f"did you mean `{key}`?"
 
 
 def _translate(

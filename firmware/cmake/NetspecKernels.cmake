@@ -63,7 +63,7 @@ endfunction()
 function(_netspec_cmsis_nn root)
   file(GLOB_RECURSE vendor CONFIGURE_DEPENDS "${root}/Source/*.c")
   # Float, 4-bit and Python-binding sources: int8 code never calls them, and some need a half-precision type.
-  list(FILTER vendor EXCLUDE REGEX "_(f16|f32|s4)(_[^/]*)?[.]c$|/Bindings/")
+  list(FILTER vendor EXCLUDE REGEX "_(f16|f32|s4)(_[^/]*)?[.]c$|/Source/Bindings/")
   _netspec_declarations("${root}/Include/arm_nnfunctions.h" declarations)
   _netspec_declarations("${NETSPEC_FIRMWARE_DIR}/portable/include/arm_nnfunctions.h" expected)
   set(definitions "")

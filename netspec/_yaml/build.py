@@ -28,13 +28,12 @@ MAX_ALIAS_NODES = 200_000
 MAX_FAULTS = 50
 """Reading stops at so many faults; nobody reads more, and a file of nothing else must not take for ever."""
 
-UNPRINTABLE = re.compile(
-    r"[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]"
-)
+UNPRINTABLE = re.compile(r"[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 """Control characters, surrogates, a BOM inside, and NEL, LS and PS, the line breaks of YAML 1.1 alone."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml: the same events, ten times as fast
-_PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s+(?:#[^\n]*)?|$))+")
+_PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s+|$)(?:#[^\n]*\s*)*)+")
+_NO_CHARACTER = re.compile(r"\\U(?!000|0010)[0-9a-fA-F]{8}")
 _ANCHOR = re.compile(r"(?:&[^\s,\[\]{}]*\s*)*")
 _TAG = re.compile(r"[^\s,\[\]{}]*")
 
@@ -42,7 +41,7 @@ _TAG = re.compile(r"[^\s,\[\]{}]*")
 def build(text: str, path: str) -> Mapping:
     """Return the root of a YAML text, in linear time; raise SpecError with every fault found."""
     collecting = gc.isenabled()
-    gc.disable()  # nothing here is garbage, and looking for it through a hundred thousand nodes doubles the time
+    gc.disable()  # nothing here is garbage, and to look for it among 100,000 nodes doubles the time
     try:
         return _Builder(text, path).run()
     finally:
@@ -125,6 +124,11 @@ class _Builder:
             bracket = next((frame.start for frame in reversed(self.open) if frame.flow), None)
             self.faults.append(syntax_fault(error, self.text, self.path, bracket))
             raise self.error() from None
+        except ValueError:  # of chr(), for which pyyaml's own parser does not look out
+            match = _NO_CHARACTER.search(self.text)
+            begin, end = match.span() if match else (0, 0)
+            span = self.span(self.place(begin), self.place(end))
+            self.give_up("yaml-syntax", "this escape stands for no character", span, "write `\\\\` for a backslash")
 
     # ------------------------------------------------------------------------------------------------- events
 
@@ -146,6 +150,11 @@ class _Builder:
         if event.anchor is not None or event.tag is not None:
             self.refuse_tag(event)
             begin, first = (end, last) if not (style or content) else self.after_properties(begin)
+        if not (style or content):  # the mark may be at the next token, even beyond the end of the text
+            while begin > 0 and self.text[begin - 1 : begin] in ("", " ", "\t", "\n"):
+                begin -= 1
+            end, first = begin, self.place(begin)
+            last = first
         if style == "|" or style == ">":  # the mark is at the next token; the content ends before
             end = begin + len(self.text[begin:end].rstrip())
             last = self.place(end)
@@ -183,9 +192,7 @@ class _Builder:
     def finish(self, event: Any) -> None:
         frame = self.open.pop()
         end = frame.end
-        if (
-            frame.flow and self.text[self.offset(frame.start)] in "[{"
-        ):  # `[a: 1]` holds a mapping without braces
+        if frame.flow and self.text[self.offset(frame.start)] in "[{":  # `[a: 1]` holds a mapping without braces
             end = event.end_mark.line, event.end_mark.column
         span = self.span(frame.start, end)
         node: Node
@@ -222,9 +229,7 @@ class _Builder:
             self.fault("unknown-alias", f"no anchor `&{short(name)}` stands before this alias", span, help)
         else:
             note = Note(f"`&{name}` starts here", self.span(target.start, target.start))
-            self.fault(
-                "recursive-alias", f"`*{name}` stands inside the value that it repeats", span, notes=(note,)
-            )
+            self.fault("recursive-alias", f"`*{name}` stands inside the value that it repeats", span, notes=(note,))
         self.attach(Scalar("", span, f"*{name}"), 1, 0, end, None)  # so that reading can go on
 
     # -------------------------------------------------------------------------------------- building the tree
@@ -255,11 +260,7 @@ class _Builder:
         name = key.value
         if name in frame.seen:
             message = f"the key `{short(name)}` is given twice"
-            help = (
-                "write `<<: [*a, *b]` to merge several mappings"
-                if key.text == "<<"
-                else "remove one of the two"
-            )
+            help = "write `<<: [*a, *b]` to merge several mappings" if key.text == "<<" else "remove one of the two"
             note = Note("first given here", frame.seen[name])
             self.fault("repeated-key", message, key.span, help, notes=(note,))
             return
@@ -267,9 +268,7 @@ class _Builder:
         if ":" in name and key.text == name and (_is_empty(value) or re.search(r":[\[{]", name)):
             before, after = name.split(":", 1)
             help = f"write `{short(before)}: {short(after)}`, or the key in quotes if it contains a colon"
-            self.fault(
-                "yaml-syntax", f"a space is missing after the colon of `{short(name)}`", key.span, help
-            )
+            self.fault("yaml-syntax", f"a space is missing after the colon of `{short(name)}`", key.span, help)
             return
         frame.merges = frame.merges or key.text == "<<"
         frame.entries.append(Entry(key, value))
@@ -284,6 +283,8 @@ class _Builder:
             value = entry.value
             sources = value.items if isinstance(value, Sequence) else (value,)
             for source in sources:
+                if isinstance(source, Scalar) and source.text[:1] == "*":
+                    continue  # an alias of nothing, which has been reported
                 if not isinstance(source, Mapping):
                     message = "the merge key `<<` takes a mapping or a list of mappings"
                     help = "name a mapping by an alias: `<<: *defaults`"
@@ -307,9 +308,7 @@ class _Builder:
             self.fault("key-not-a-string", f"{what}not a string, as a key must be", key.span, help)
             return
         what = "a list" if isinstance(key, Sequence) else "a mapping"
-        self.fault(
-            "key-not-a-string", f"{what} cannot be a key", key.span, "write it in quotes if it is text"
-        )
+        self.fault("key-not-a-string", f"{what} cannot be a key", key.span, "write it in quotes if it is text")
 
     def refuse_tag(self, event: Any) -> None:
         if event.tag is None:
@@ -335,9 +334,7 @@ class _Builder:
         message = f"lists and mappings are nested more than {MAX_DEPTH} deep"
         self.give_up("too-deep", message, self.span(place, (place[0], place[1] + 1)), None)
 
-    def fault(
-        self, rule: str, message: str, span: Span, help: str | None = None, notes: tuple[Note, ...] = ()
-    ) -> None:
+    def fault(self, rule: str, message: str, span: Span, help: str | None = None, notes: tuple[Note, ...] = ()) -> None:
         self.faults.append(Diagnostic(rule, message, span, help=help, notes=notes))
         if len(self.faults) >= MAX_FAULTS:
             raise self.error()

@@ -26,7 +26,7 @@ class _Site:
 
     path: str
     lines: list[str]
-    problem: str
+    context: str
     line: int
     column: int
     since: tuple[int, int] | None
@@ -80,14 +80,12 @@ def syntax_fault(error: yaml.YAMLError, text: str, path: str, bracket: tuple[int
             line - 1,
             len(lines[line - 1]),
         )  # at the end of the file: show the last line that has content
-    site = _Site(path, lines, problem, line, column, (since.line, since.column) if since else None, bracket)
+    site = _Site(path, lines, context, line, column, (since.line, since.column) if since else None, bracket)
     found = _tab(site) or next(
         (teller(site) for pattern, teller in _TELLERS if pattern.search(f"{context}: {problem}")), None
     )
     if found is None:
-        found = site.fault(
-            f"this is not valid YAML: {short(problem, 80)}", "put the value in quotes if it is text"
-        )
+        found = site.fault(f"this is not valid YAML: {short(problem, 80)}", "put the value in quotes if it is text")
     return _no_break_space(found, lines)
 
 
@@ -130,9 +128,7 @@ def _escape(site: _Site) -> Diagnostic:
     match = re.match(r"\\(x\w{0,2}|u\w{0,4}|U\w{0,8}|.?)", site.text[column:])
     escape = match[0] if match else "\\"
     help = "write `\\\\` for a backslash, or put the text in single quotes"
-    return site.fault(
-        f"`{escape}` is no escape sequence of a string", help, at=(site.line, column), length=len(escape)
-    )
+    return site.fault(f"`{escape}` is no escape sequence of a string", help, at=(site.line, column), length=len(escape))
 
 
 def _flow(site: _Site) -> Diagnostic:
@@ -148,16 +144,12 @@ def _flow(site: _Site) -> Diagnostic:
             at=(site.line, site.column - 1),
             length=2,
         )
-    outdented = site.line > line and site.indentation <= len(site.lines[line]) - len(
-        site.lines[line].lstrip()
-    )
+    outdented = site.line > line and site.indentation <= len(site.lines[line]) - len(site.lines[line].lstrip())
     if site.at_end or (outdented and site.rest[:1] not in ("]", "}")):
         return _never_closed(site, site.since)
     if site.rest[:1] in ("]", "}"):
         note = site.note(f"`{opening}` is opened here", site.since)
-        return site.fault(
-            f"`{site.rest[0]}` cannot close `{opening}`", f"write `{closing}` first", notes=(note,)
-        )
+        return site.fault(f"`{site.rest[0]}` cannot close `{opening}`", f"write `{closing}` first", notes=(note,))
     note = site.note(f"`{opening}` is opened here", site.since)
     message = f"a comma or `{closing}` is missing before `{_token(site.rest)}`"
     if site.rest.startswith(":"):  # the second key of `{b: 1 c: 2}` was read into the first one's value
@@ -176,9 +168,7 @@ def _no_content(site: _Site) -> Diagnostic:
         return _never_closed(site, site.bracket)
     if site.rest[:1] in ("]", "}") and site.bracket is None:
         return site.fault(f"this `{site.rest[0]}` closes nothing", "remove it, or put the text in quotes")
-    return site.fault(
-        f"a value is missing before `{_token(site.rest)}`", "write a value, or put the text in quotes"
-    )
+    return site.fault(f"a value is missing before `{_token(site.rest)}`", "write a value, or put the text in quotes")
 
 
 def _no_colon(site: _Site) -> Diagnostic:
@@ -236,9 +226,7 @@ def _second_colon(site: _Site) -> Diagnostic:
         "indent it like the keys that it belongs to",
         at=(site.line, lead),
         length=max(len(key), 1),
-        notes=(
-            site.note("the value above", (above, len(site.lines[above]) - len(site.lines[above].lstrip()))),
-        ),
+        notes=(site.note("the value above", (above, len(site.lines[above]) - len(site.lines[above].lstrip()))),),
     )
 
 
@@ -253,7 +241,9 @@ def _out_of_place(site: _Site) -> Diagnostic:
         return site.fault(message, help, length=len(_token(site.rest)))
     begun = site.since or (0, 0)
     item = re.match(r"-(\s|$)", site.rest) is not None
-    if begun[1] == site.column:
+    if re.match(r":(\s|$)", site.rest):
+        return site.fault("a key is missing before this colon", "write a name before it")
+    if begun[1] == site.column and item != ("block collection" in site.context):
         if item:
             message, help = (
                 "a list item stands among the keys of a mapping",
@@ -310,11 +300,7 @@ def _version(site: _Site) -> Diagnostic:
 
 
 def _tag(site: _Site) -> Diagnostic:
-    at = (
-        site.since
-        if site.since is not None and site.lines[site.since[0]][site.since[1] :][:1] in "!&"
-        else None
-    )
+    at = site.since if site.since is not None and site.lines[site.since[0]][site.since[1] :][:1] in "!&" else None
     message = "the tag here is not allowed; a spec is plain data"
     help = "remove the tag, or write the value in quotes if it is text"
     return site.fault(message, help, at=at, rule="yaml-tag")

@@ -4,9 +4,10 @@ CMSIS-NN chooses a variant of each int8 kernel from the instructions of the core
 its own. The `*_get_buffer_size` functions answer for the machine they were compiled for, so on a build host they give
 the wrong number. Here the same sizes are computed for the target.
 
-Releases differ. A size is the largest that any release from 4.0.0 to main asks for, or needs where it asks for too
-little (grouped pointwise convolution before main, CMSIS-NN issue 201), so that one memory plan serves whichever release the firmware is later linked with. The
-portable kernels of this project need none. All functions describe one batch.
+Releases differ. A size is the largest that any release from 4.0.0 to main asks for, or needs where it asks for
+too little (grouped pointwise convolution before main, CMSIS-NN issue 201), so that one memory plan serves
+whichever release the firmware is later linked with. The portable kernels of this project need none. All functions
+describe one batch.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from types import MappingProxyType
 from typing import Final, Literal
 
 Extension = Literal["none", "dsp", "mve"]
-"""The instructions that select a kernel variant: plain C (M0, M0+, M3, any host), DSP (M4, M7, M33), Helium (M55, M85)."""
+"""What selects a kernel variant: plain C (M0, M0+, M3, any host), DSP instructions (M4, M7, M33), Helium (M55, M85)."""
 
 Pair = tuple[int, int]
 """(height, width)."""
@@ -112,7 +113,7 @@ def fully_connected_scratch_bytes(extension: Extension, *, outputs: int) -> int:
 
 
 def fully_connected_kernel_sum_bytes(extension: Extension, *, outputs: int) -> int:
-    """Return the bytes of the table that `arm_fully_connected_s8` reads through `ctx->buf`: one int32 an output on Helium.
+    """Return the bytes of the table that `arm_fully_connected_s8` reads through `ctx->buf`: 4 an output on Helium.
 
     4.0 and 4.1 read none. 5.0 wants the sum of each output's weights; 6.0 and later want that sum times the input
     offset, plus the bias, and ignore the bias argument. The table is constant and belongs in flash.
@@ -120,9 +121,7 @@ def fully_connected_kernel_sum_bytes(extension: Extension, *, outputs: int) -> i
     return 4 * outputs if extension == "mve" else 0
 
 
-def row_convolution_is_exact(
-    *, input_width: int, kernel_width: int, output_width: int, stride: int, left: int
-) -> bool:
+def row_convolution_is_exact(*, input_width: int, kernel_width: int, output_width: int, stride: int, left: int) -> bool:
     """Return whether the Helium row kernel of every release gives the right numbers for these widths.
 
     It fails or miscounts the padding in other cases: `ARM_CMSIS_NN_FAILURE` from 4.1 on for padding that is not
@@ -172,9 +171,7 @@ def _columns_bytes(extension: Extension, taps: int) -> int:
     return 2 * 2 * _round_up(taps, 4)
 
 
-def _row_bytes_mve(
-    width: int, channels: int, kernel: int, output: int, stride: int, left: int, general: int
-) -> int:
+def _row_bytes_mve(width: int, channels: int, kernel: int, output: int, stride: int, left: int, general: int) -> int:
     """Return the bytes of the wider of the two padded ends that the Helium row kernel of 6.0 and later builds."""
     total = (output - 1) * stride + kernel - width
     odd = total % 2 if total >= 0 else -(-total % 2)  # the sign of C's remainder

@@ -18,12 +18,16 @@ from netspec.ops import Op, Rescale, Shape, output_shape
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One op: `name` prefixes its constants, `output` is the tensor it writes, `layers` are the spec's layers in it."""
+    """One op: `name` prefixes its constants, `output` is the tensor it writes.
+
+    `layer` is the spec's layer that the op came from, at `line`; `layers` are all that are folded into it.
+    """
 
     name: str
     op: Op
     inputs: tuple[str, ...]
     output: str
+    layer: str
     layers: tuple[str, ...]
     line: int
 
@@ -133,7 +137,7 @@ def _chain(layer: GraphLayer, ops: tuple[Op, ...], reads: tuple[str, ...], taken
         kind = type(op).__name__.lower()
         name = layer.name if index == 0 else _free(f"{layer.name}_{kind}", taken)
         output = layer.name if index == len(ops) - 1 else _free(f"{layer.name}_{kind}_out", taken)
-        nodes.append(Node(name, op, reads, output, (layer.name,), layer.line))
+        nodes.append(Node(name, op, reads, output, layer.name, (layer.name,), layer.line))
         reads = (output,)
     return nodes
 

@@ -29,6 +29,7 @@ from netspec.ops import (
 )
 
 _Weighted = Conv2D | DepthwiseConv2D | Dense
+_Clamping = Conv2D | DepthwiseConv2D | Dense | Add | Pool2D
 
 
 def fold_rescaling(graph: DeviceGraph) -> DeviceGraph:
@@ -117,19 +118,20 @@ def fuse_activations(graph: DeviceGraph) -> DeviceGraph:
     for node in graph.nodes:
         if isinstance(node.op, Relu):
             before = nodes.get(node.inputs[0])
-            fused = _clamped(before.op, node.op) if before and readers[before.output] == 1 else None
+            relu = node.op
+            fused = _clamped(before.op, relu) if before and readers[before.output] == 1 else None
             if before and fused:
                 del nodes[before.output]
                 node = replace(before, op=fused, output=node.output, layers=_joined(before, node))
             else:
-                node = replace(node, op=Unary("relu", node.op.shape, node.op.max_value))
+                node = replace(node, op=Unary("relu", relu.shape, relu.max_value))
         nodes[node.output] = node
     return graph.with_nodes(nodes.values())
 
 
 def _clamped(op: Op, relu: Relu) -> Op | None:
     """Return `op` with the relu as its clamp, or None where the kernel has no such clamp."""
-    if not isinstance(op, _Weighted | Add | Pool2D) or op.activation != "none":
+    if not isinstance(op, _Clamping) or op.activation != "none":
         return None
     if relu.max_value is None or relu.max_value == 6.0:
         return replace(op, activation="relu6" if relu.max_value else "relu")

@@ -118,4 +118,4 @@ def _bound_in(groups: Groups, bound: dict[str, Fixed | float], name: str) -> Fix
 def _requantize(graph: DeviceGraph, node: Node, source: str, position: int) -> Node:
     shape = output_shape(graph.producers()[source].op)
     name = graph.unique(f"{node.name}_input{position + 1}")
-    return Node(name, Unary("requantize", shape), (source,), name, node.layers, node.line)
+    return Node(name, Unary("requantize", shape), (source,), name, node.layer, node.layers, node.line)

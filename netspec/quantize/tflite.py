@@ -204,9 +204,7 @@ def _operator(builder: Builder, operator: Operator, code_index: int) -> int:
 def _options(builder: Builder, kind: Kind, values: Mapping[str, Any]) -> int:
     # Vectors must be complete before the table that refers to them is begun.
     vectors = {
-        name: _int32_vector(builder, values[name])
-        for name, field in kind.options.items()
-        if field.type == "int32s"
+        name: _int32_vector(builder, values[name]) for name, field in kind.options.items() if field.type == "int32s"
     }
     builder.StartObject(max((field.slot for field in kind.options.values()), default=-1) + 1)
     for name, field in kind.options.items():
@@ -225,9 +223,7 @@ def _options(builder: Builder, kind: Kind, values: Mapping[str, Any]) -> int:
     return int(builder.EndObject())
 
 
-def _signature(
-    builder: Builder, tensors: Sequence[Tensor], inputs: tuple[int, ...], outputs: tuple[int, ...]
-) -> int:
+def _signature(builder: Builder, tensors: Sequence[Tensor], inputs: tuple[int, ...], outputs: tuple[int, ...]) -> int:
     maps = [
         _table_vector(builder, [_tensor_map(builder, tensors, index) for index in indices])
         for indices in (inputs, outputs)

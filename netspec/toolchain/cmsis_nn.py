@@ -149,7 +149,7 @@ def probe(path: Path, *, origin: str = "path") -> CmsisNN:
     sources = tuple(
         source
         for source in sorted((root / "Source").rglob("*.c"))
-        if "Bindings" not in source.parts and not _IRRELEVANT.search(source.stem)
+        if "Bindings" not in source.relative_to(root).parts and not _IRRELEVANT.search(source.stem)
     )
     bodies: set[str] = set()
     for source in sources:

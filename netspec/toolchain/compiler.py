@@ -59,9 +59,7 @@ def find_cc() -> Compiler:
         if version is not None:
             return Compiler(command, version, _ask(command, "-dumpmachine") or "unknown")
     if named:
-        raise ToolError(
-            f"the C compiler that CC names does not run: {named}", "set CC to a compiler, or unset it"
-        )
+        raise ToolError(f"the C compiler that CC names does not run: {named}", "set CC to a compiler, or unset it")
     raise ToolError("no C compiler found: looked for cc, gcc and clang", install_command())
 
 
@@ -158,9 +156,7 @@ def _compile_object(cc: Compiler, source: Path, target: Path, options: list[str]
 
 
 def _includes(own: Iterable[Path], system: Iterable[Path]) -> list[str]:
-    return [f"-I{folder}" for folder in own] + [
-        word for folder in system for word in ("-isystem", str(folder))
-    ]
+    return [f"-I{folder}" for folder in own] + [word for folder in system for word in ("-isystem", str(folder))]
 
 
 def _digest_headers(folders: Iterable[Path], *, deep: bool = True) -> str:
@@ -202,9 +198,7 @@ def _run(command: Sequence[str], purpose: str) -> None:
 
 def _ask(command: Sequence[str], option: str) -> str | None:
     try:
-        result = subprocess.run(
-            [*command, option], capture_output=True, text=True, errors="replace", check=False
-        )
+        result = subprocess.run([*command, option], capture_output=True, text=True, errors="replace", check=False)
     except OSError:
         return None
     lines = result.stdout.strip().splitlines()

@@ -44,9 +44,7 @@ def describe() -> list[Tool]:
 
     return [
         _compiler(),
-        _program(
-            "make", ("make", "gmake"), "runs the emitted Makefile and netspec's own tests", install_command()
-        ),
+        _program("make", ("make", "gmake"), "runs the emitted Makefile and netspec's own tests", install_command()),
         _program("cmake", ("cmake",), "builds the emitted firmware project", system("cmake", "cmake")),
         _program(
             "arm-none-eabi-gcc",
@@ -113,13 +111,9 @@ def _program(name: str, commands: Sequence[str], purpose: str, install: str) -> 
             return Tool(name, None, Path(where), purpose, install, f"{where} does not answer: {error}")
         first = next(iter(result.stdout.splitlines()), "")
         if result.returncode != 0:
-            return Tool(
-                name, None, Path(where), purpose, install, f"{where} ends with status {result.returncode}"
-            )
+            return Tool(name, None, Path(where), purpose, install, f"{where} ends with status {result.returncode}")
         numbers = re.findall(r"\b\d+(?:\.\d+)+\b", first)
-        return Tool(
-            name, numbers[0] if numbers else first or "unknown version", Path(where), purpose, install
-        )
+        return Tool(name, numbers[0] if numbers else first or "unknown version", Path(where), purpose, install)
     return Tool(name, None, None, purpose, install)
 
 

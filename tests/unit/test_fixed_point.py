@@ -50,14 +50,23 @@ def test_a_quantized_multiplier_is_within_half_a_unit(real: float) -> None:
     assert abs(Fraction(real) * 2**31 / Fraction(2) ** shift - multiplier) <= Fraction(1, 2)
 
 
-def test_convolutions_multiply_scales_in_double_and_dense_in_float32() -> None:
+def test_convolutions_and_dense_layers_multiply_scales_in_double() -> None:
     assert fp.conv_multipliers(INPUT, [FILTER, FILTER], OUTPUT) == ((1181758599,) * 2, (-8,) * 2)
-    assert fp.dense_multiplier(INPUT, FILTER, OUTPUT) == (1181758596, -8)
+    assert fp.dense_multiplier(INPUT, FILTER, OUTPUT) == (1181758599, -8)
 
 
-def test_quantize_divides_scales_in_double_and_relu_in_float32() -> None:
+@given(st.floats(2.0**-20, 2.0**10), st.floats(2.0**-20, 2.0**10))
+def test_short_scales_have_an_exact_product(first: float, second: float) -> None:
+    a, b = fp.short_scale(first), fp.short_scale(second)
+    assert fp.scale32(first) <= a <= fp.scale32(first) * (1 + 2.0**-11)
+    assert fp.short_scale(a) == a
+    assert fp.float32(a * b) == a * b
+    assert Fraction(a) * Fraction(b) == Fraction(a * b)
+
+
+def test_quantize_and_relu_divide_scales_in_double() -> None:
     assert fp.requantize_multiplier(INPUT, OUTPUT) == (1288490168, -1)
-    assert fp.relu_multiplier(INPUT, OUTPUT) == (1288490112, -1)
+    assert fp.relu_multiplier(INPUT, OUTPUT) == (1288490168, -1)
 
 
 def test_scales_are_taken_in_float32() -> None:
@@ -225,9 +234,7 @@ def test_reciprocal() -> None:
         ("relu6", 4.0, 0, (0, 2)),  # 1.5 is rounded away from zero
     ],
 )
-def test_activation_clamp(
-    kind: fp.Activation, scale: float, zero_point: int, expected: tuple[int, int]
-) -> None:
+def test_activation_clamp(kind: fp.Activation, scale: float, zero_point: int, expected: tuple[int, int]) -> None:
     assert fp.activation_clamp(kind, scale, zero_point) == expected
 
 
@@ -250,9 +257,9 @@ def test_relu_with_any_maximum_is_an_output_range() -> None:
     limit = 4.0
     outputs = fp.relu_table(0.05, -20, limit / 255, -128)
     clipped = [min(max((q + 20) * 0.05, 0.0), limit) for q in range(-128, 128)]
-    assert max(
-        abs((out + 128) * limit / 255 - want) for out, want in zip(outputs, clipped, strict=True)
-    ) < 0.51 * (limit / 255)
+    assert max(abs((out + 128) * limit / 255 - want) for out, want in zip(outputs, clipped, strict=True)) < 0.51 * (
+        limit / 255
+    )
     assert outputs[-1] == 127
 
 

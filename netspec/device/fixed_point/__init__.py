@@ -31,6 +31,7 @@ from netspec.device.fixed_point.parameters import (
     mean_parameters,
     relu_multiplier,
     requantize_multiplier,
+    short_scale,
     sigmoid_parameters,
     softmax_parameters,
 )
@@ -72,6 +73,7 @@ __all__ = [
     "round_half_away",
     "rounding_shift_right",
     "scale32",
+    "short_scale",
     "sigmoid_parameters",
     "softmax_exponentials",
     "softmax_parameters",

@@ -1,16 +1,16 @@
 """From scales to the integers that kernels are called with.
 
-Scales are those of the .tflite file, float32. Which product is taken in float32 and which in double is part
-of the contract: each function follows the `Prepare` step of TensorFlow Lite Micro's kernel, named in its
-docstring (paths under tensorflow/lite/micro/kernels). All scales are rounded to float32 on entry, so that
-callers may hold them as Python floats.
+Scales are those of the .tflite file, float32; their products and quotients are taken in double, activation
+bounds in float32. Each function follows the `Prepare` step of TensorFlow Lite Micro's kernel, named in its
+docstring (paths under tensorflow/lite/micro/kernels), as the wheels of October 2026 run it. All scales are
+rounded to float32 on entry, so that callers may hold them as Python floats.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from math import floor
+from math import ceil, floor, frexp, ldexp
 from typing import Literal
 
 from netspec.device.fixed_point.arithmetic import (
@@ -34,6 +34,16 @@ _ACTIVATION_BOUNDS: dict[Activation, tuple[float | None, float | None]] = {
 }
 
 
+def short_scale(scale: float) -> float:
+    """Return the least float32 of 12 significant bits that is at least `scale`: larger by 1/2048 at most.
+
+    The product of two such scales has 24 bits, so it is the same in float32 and in double. Raises ValueError
+    where `scale` is not positive and finite.
+    """
+    mantissa, exponent = frexp(scale32(scale))
+    return ldexp(ceil(mantissa * 2**12), exponent - 12)
+
+
 def bias_scale(in_scale: float, filter_scale: float) -> float:
     """Return the scale of an int32 bias, in * filter, as the float32 that the file stores."""
     return float32(scale32(in_scale) * scale32(filter_scale))
@@ -54,12 +64,13 @@ def conv_multipliers(
 
 
 def dense_multiplier(in_scale: float, filter_scale: float, out_scale: float) -> tuple[int, int]:
-    """Return (multiplier, shift) of a dense layer with one weight scale.
+    """Return (multiplier, shift) of a dense layer with one weight scale; in * filter / out in double.
 
-    Unlike a convolution's, the product in * filter is rounded to float32 before it is divided in double.
-    Source: GetQuantizedConvolutionMultipler, kernels/kernel_util.cc.
+    Interpreters of up to September 2026 round the product in * filter to float32 first, which changes the
+    multiplier of almost every pair of scales. Scales that `short_scale` made have an exact product, and with
+    them all interpreters agree. Source: GetQuantizedConvolutionMultipler, kernels/kernel_util.cc.
     """
-    return quantize_multiplier(float32(scale32(in_scale) * scale32(filter_scale)) / scale32(out_scale))
+    return quantize_multiplier(scale32(in_scale) * scale32(filter_scale) / scale32(out_scale))
 
 
 def requantize_multiplier(in_scale: float, out_scale: float) -> tuple[int, int]:
@@ -71,11 +82,12 @@ def requantize_multiplier(in_scale: float, out_scale: float) -> tuple[int, int]:
 
 
 def relu_multiplier(in_scale: float, out_scale: float) -> tuple[int, int]:
-    """Return (multiplier, shift) of a stand-alone RELU; in / out is rounded to float32.
+    """Return (multiplier, shift) of a stand-alone RELU; in / out in double.
 
-    Source: CalculateReluOpData, activations_common.cc.
+    Interpreters of up to September 2026 round the quotient to float32. Source: CalculateReluOpData,
+    activations_common.cc.
     """
-    return quantize_multiplier(float32(scale32(in_scale) / scale32(out_scale)))
+    return quantize_multiplier(scale32(in_scale) / scale32(out_scale))
 
 
 def mean_parameters(in_scale: float, out_scale: float, count: int) -> tuple[int, int]:
@@ -133,9 +145,7 @@ def add_parameters(
     multiplier2, shift2 = quantize_multiplier(scale2 / twice_largest)
     multiplier_out, shift_out = quantize_multiplier(twice_largest / (2.0**left_shift * scale_out))
     if shift_out > 0:
-        raise ValueError(
-            f"output scale {out_scale!r} is too small for inputs' {in1_scale!r} and {in2_scale!r}"
-        )
+        raise ValueError(f"output scale {out_scale!r} is too small for inputs' {in1_scale!r} and {in2_scale!r}")
     return AddParameters(
         left_shift,
         -in1_zero_point,

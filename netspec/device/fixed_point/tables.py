@@ -95,9 +95,7 @@ def _rescaled(
     return [
         min(
             greatest,
-            max(
-                least, multiply_by_quantized_multiplier(q - in_zero_point, multiplier, shift) + out_zero_point
-            ),
+            max(least, multiply_by_quantized_multiplier(q - in_zero_point, multiplier, shift) + out_zero_point),
         )
         for q in range(INT8_MIN, INT8_MAX + 1)
     ]
@@ -110,9 +108,7 @@ def softmax_exponentials(parameters: SoftmaxParameters) -> list[int | None]:
     Source: Softmax, reference/softmax.h.
     """
     return [
-        exp_on_negative_values(
-            multiply_by_quantized_multiplier(-d, parameters.multiplier, parameters.shift), 5
-        )
+        exp_on_negative_values(multiply_by_quantized_multiplier(-d, parameters.multiplier, parameters.shift), 5)
         if -d >= parameters.diff_min
         else None
         for d in range(256)

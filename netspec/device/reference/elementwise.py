@@ -48,9 +48,7 @@ def softmax(x: Int8, parameters: SoftmaxParameters) -> Int8:
     if (sums >= 512 << 19).any():
         raise OverflowError("the exponentials of a softmax row sum to 512 or more")
     distinct, positions = np.unique(sums, return_inverse=True)
-    pairs = np.array([reciprocal(int(value), 12) for value in distinct], np.int64)[
-        positions.reshape(sums.shape)
-    ]
+    pairs = np.array([reciprocal(int(value), 12) for value in distinct], np.int64)[positions.reshape(sums.shape)]
     scales, bits = pairs[..., 0], pairs[..., 1]
     products = scales * exps[differences]
     products += 1 << 30

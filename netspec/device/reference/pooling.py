@@ -60,9 +60,7 @@ def max_pool2d(
     Source: MaxPool, integer_ops/pooling.h.
     """
     require_int8(x)
-    maxima = by_batch(
-        lambda part: window_maxima(part, pool_size, strides, padding, INT8_MIN), x, prod(x.shape[1:]) * 2
-    )
+    maxima = by_batch(lambda part: window_maxima(part, pool_size, strides, padding, INT8_MIN), x, prod(x.shape[1:]) * 2)
     return np.clip(maxima, *activation).astype(np.int8)
 
 

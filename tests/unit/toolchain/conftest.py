@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import shlex
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
@@ -88,9 +89,7 @@ def firmware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for name in ("arm_pad_s8", "arm_softmax_s8"):
         macro = f"NETSPEC_CMSIS_NN_LACKS_{name.removeprefix('arm_').upper()}"
         kernels += f"#ifdef {macro}\n{_prototype(name, functions[name])};\n#endif\n"
-    files = {
-        root / f"portable/{name}.c": _body(name, functions[name], "netspec_kernels.h") for name in functions
-    }
+    files = {root / f"portable/{name}.c": _body(name, functions[name], "netspec_kernels.h") for name in functions}
     files[root / "portable/arm_convolve_wrapper_s8.c"] += _body(size, 1)
     softmax = root / "portable/arm_softmax_s8.c"
     files[softmax] = files[softmax].replace("return 0;", "return arm_pad_s8(a0, a1, a2, a3, a4, a5);")
@@ -127,11 +126,12 @@ int main(void)
 def counting_cc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put a compiler in place that writes down what it compiles, a line a file, and return that log."""
     log = tmp_path / "compiled.txt"
-    real = " ".join(toolchain.find_cc().command)
+    real = shlex.join(toolchain.find_cc().command)
     script = tmp_path / "counting-cc"
-    script.write_text(f'#!/bin/sh\ncase " $* " in *" -c "*) echo "$*" >> {log};; esac\nexec {real} "$@"\n')
+    calls = f'case " $* " in *" -c "*) echo "$*" >> "{log}";; esac'
+    script.write_text(f'#!/bin/sh\n{calls}\nexec {real} "$@"\n')
     script.chmod(0o755)
-    monkeypatch.setenv("CC", str(script))
+    monkeypatch.setenv("CC", shlex.quote(str(script)))
     log.write_text("")
     return log
 

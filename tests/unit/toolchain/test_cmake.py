@@ -29,14 +29,12 @@ def configure(tmp_path: Path) -> Configure:
     Standard output and error come back in one; the build folder is ``build`` below `tmp_path`.
     """
 
-    def act(
-        source: Path, firmware: Path, *options: str, **environment: str
-    ) -> subprocess.CompletedProcess[str]:
+    def act(source: Path, firmware: Path, *options: str, **environment: str) -> subprocess.CompletedProcess[str]:
         (tmp_path / "CMakeLists.txt").write_text(f"""
 cmake_minimum_required(VERSION 3.18)
 project(user C)
-include({firmware.as_posix()}/cmake/NetspecKernels.cmake)
-add_executable(program {source.as_posix()})
+include("{firmware.as_posix()}/cmake/NetspecKernels.cmake")
+add_executable(program "{source.as_posix()}")
 netspec_add_kernels(program)
 get_target_property(defines netspec_kernels INTERFACE_COMPILE_DEFINITIONS)
 message(STATUS "defines: ${{defines}}")
@@ -88,9 +86,7 @@ def test_portable_build(configure: Configure, dense_c: Path, tmp_path: Path) -> 
 def test_cmsis_nn_build_agrees_with_the_toolchain(
     configure: Configure, dense_c: Path, arm_sources: Path, every_function: frozenset[str], tmp_path: Path
 ) -> None:
-    result = configure(
-        dense_c, firmware_dir(), "-DNETSPEC_KERNELS=cmsis-nn", f"-DCMSIS_NN_PATH={arm_sources}"
-    )
+    result = configure(dense_c, firmware_dir(), "-DNETSPEC_KERNELS=cmsis-nn", f"-DCMSIS_NN_PATH={arm_sources}")
     assert result.returncode == 0, result.stdout
     kernels = toolchain.cmsis_kernels(toolchain.probe(arm_sources), every_function)
     assert said(result.stdout, "defines") == set(kernels.defines)

@@ -48,9 +48,7 @@ def test_digest_follows_the_headers(make_cmsis: Make, tmp_path: Path) -> None:
     assert one.digest == same.digest != other.digest
 
 
-def test_sources_of_no_use_to_int8_stay_out(
-    make_cmsis: Make, write: Callable[..., None], tmp_path: Path
-) -> None:
+def test_sources_of_no_use_to_int8_stay_out(make_cmsis: Make, write: Callable[..., None], tmp_path: Path) -> None:
     wanted = {source.stem for source in toolchain.probe(make_cmsis(tmp_path)).sources}
     unwanted = (
         "Source/Pad/arm_pad_f16.c",
@@ -93,9 +91,7 @@ def test_an_installed_pack_finds_core_in_the_pack_beside_it(
 
 
 def test_a_folder_without_cmsis_nn_says_what_was_looked_for(tmp_path: Path) -> None:
-    with pytest.raises(
-        ToolError, match=r"--cmsis-nn: .* holds no Include/arm_nnfunctions\.h beside a Source"
-    ):
+    with pytest.raises(ToolError, match=r"--cmsis-nn: .* holds no Include/arm_nnfunctions\.h beside a Source"):
         toolchain.find_cmsis_nn(tmp_path)
     with pytest.raises(ToolError, match="is not a folder"):
         toolchain.find_cmsis_nn(tmp_path / "absent")

@@ -32,9 +32,7 @@ def test_doctor_lists_every_tool_with_a_remedy(monkeypatch: pytest.MonkeyPatch, 
     assert "is not a folder" in (tools["CMSIS-NN"].problem or "")
 
 
-def test_doctor_reads_a_version_and_survives_a_broken_tool(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_doctor_reads_a_version_and_survives_a_broken_tool(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
     for name, script in (("cmake", "echo cmake version 3.99.1"), ("make", "exit 3")):
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")

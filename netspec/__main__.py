@@ -1,0 +1,7 @@
+"""`python -m netspec`."""
+
+from __future__ import annotations
+
+from netspec.cli import main
+
+main()

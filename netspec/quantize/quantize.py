@@ -1,0 +1,51 @@
+"""Weights and scales -> every integer of the network."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from netspec.device.ops import kernel_of
+from netspec.device.ops.base import Quant, Quantized, Weights
+from netspec.device.plan import DevicePlan
+from netspec.diagnostics import ToolError
+from netspec.ops import Param
+from netspec.quantize.model import QuantizedModel
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+def weight_lookup(arrays: Mapping[tuple[str, str], NDArray[Any]]) -> Weights:
+    """Return the look-up of arrays by (layer, weight). A missing array or another shape is ours: `AssertionError`."""
+
+    def find(param: Param) -> NDArray[np.float32]:
+        array = arrays.get((param.layer, param.weight))
+        assert array is not None, f"no array for {param.weight} of {param.layer}"
+        assert array.shape == param.shape, f"{param.weight} of {param.layer} has {array.shape}, not {param.shape}"
+        return array
+
+    return find
+
+
+def quantize(plan: DevicePlan, weights: Weights, tensors: Mapping[str, Quant]) -> QuantizedModel:
+    """Return the integers of every op. Raises `ToolError` naming the layer whose numbers leave a kernel's range."""
+    numbers: dict[str, Quantized] = {}
+    for node in plan.graph.nodes:
+        kernel = kernel_of(node.op)
+        reads = [tensors[name] for name in node.inputs]
+        try:
+            found = kernel.quantize(node.op, weights, reads, tensors[node.output])
+        except ValueError as error:
+            raise ToolError(
+                f"layer {node.layer} (line {node.line}) cannot be quantized: {error}",
+                help="look at its weights and at the calibration data; `calibration: {method: {percentile: 99.9}}` "
+                "narrows ranges that outliers stretch",
+            ) from error
+        declared = {constant.role: constant.count for constant in plan.constants(node)}
+        kept = {role: array for role, array in found.arrays.items() if role in declared}
+        sizes = {role: array.size for role, array in kept.items()}
+        assert sizes == declared, f"{node.name} promised constants {declared} and gives {sizes}"
+        numbers[node.name] = Quantized(kept, found.numbers, found.scales, found.bias_scales)
+    return QuantizedModel(plan, dict(tensors), numbers)

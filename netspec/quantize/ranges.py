@@ -1,0 +1,61 @@
+"""Calibration: the float network on real samples, and the range of every tensor that quantization needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from netspec.device.graph import DeviceGraph
+from netspec.device.ops import kernel_of
+from netspec.device.ops.base import Weights
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+Range = tuple[float, float]
+
+
+def rescaled_inputs(graph: DeviceGraph, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return float inputs as the device's first op sees them: folded rescalings applied."""
+    import numpy as np
+
+    result: dict[str, NDArray[Any]] = {}
+    for given in graph.inputs:
+        values = np.asarray(inputs[given.name], np.float32).reshape((-1, *given.shape))
+        if given.rescale:
+            values = values * np.float32(given.rescale.scale) + np.float32(given.rescale.offset)
+        result[given.name] = values
+    return result
+
+
+def evaluate(graph: DeviceGraph, weights: Weights, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    """Return every tensor of the float network, folds and fusions included, for inputs with a batch axis.
+
+    This is the device graph in float32: that it equals the Keras model proves the passes.
+    """
+    values = rescaled_inputs(graph, inputs)
+    for node in graph.nodes:
+        values[node.output] = kernel_of(node.op).evaluate(node.op, weights, [values[name] for name in node.inputs])
+    return values
+
+
+def find_ranges(
+    graph: DeviceGraph, weights: Weights, inputs: Mapping[str, NDArray[Any]], percentile: float | None = None
+) -> dict[str, Range]:
+    """Return (min, max) of every tensor over the samples.
+
+    With a `percentile` P the ends are the quantiles 100 - P and P: rare outliers saturate and the rest gains
+    resolution. Raises ValueError where a tensor is not finite.
+    """
+    import numpy as np
+
+    ranges: dict[str, Range] = {}
+    for name, values in evaluate(graph, weights, inputs).items():
+        ends = (
+            (values.min(), values.max()) if percentile is None else np.percentile(values, [100 - percentile, percentile])
+        )
+        least, greatest = float(ends[0]), float(ends[1])
+        if not (np.isfinite(least) and np.isfinite(greatest)):
+            raise ValueError(f"tensor {name} is not finite: {least} to {greatest}")
+        ranges[name] = (least, greatest)
+    return ranges

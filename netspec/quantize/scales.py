@@ -1,0 +1,60 @@
+"""Ranges -> scales and zero points, one for each group of tensors that must share."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from netspec.device.fixed_point import scale32
+from netspec.device.graph import DeviceGraph
+from netspec.device.ops.base import Quant
+from netspec.device.scales import Fixed, fixed_scale, range_limit, scale_groups
+from netspec.quantize.ranges import Range
+
+# A tensor that never left zero still needs a scale; it holds nothing, so any will do.
+_EMPTY_RANGE = 1.0
+# Below this a range is noise, and multipliers of what reads it would leave their limits.
+_LEAST_SPAN = 1e-6
+
+
+def choose_scales(graph: DeviceGraph, ranges: Mapping[str, Range]) -> dict[str, Quant]:
+    """Return the quantization of every tensor.
+
+    A group's range is the union of its members', widened to hold zero, and ends at the bound that a member
+    prescribes; a group with a fixed scale takes it. scale = (max - min) / 255, zero point = round(-128 - min / scale).
+    """
+    groups = scale_groups(graph)
+    fixed: dict[str, Fixed] = {}
+    limits: dict[str, float] = {}
+    for node in graph.nodes:
+        root = groups.find(node.output)
+        prescribed = fixed_scale(node.op)
+        if prescribed:
+            assert fixed.setdefault(root, prescribed) == prescribed, f"{node.name} cannot share its scale"
+        limit = range_limit(node.op)
+        if limit is not None:
+            limits[root] = min(limit, limits.get(root, limit))
+    unions: dict[str, Range] = {}
+    for name in graph.tensors:
+        least, greatest = ranges[name]
+        root = groups.find(name)
+        low, high = unions.get(root, (0.0, 0.0))
+        unions[root] = (min(low, least), max(high, greatest))
+    result: dict[str, Quant] = {}
+    for name in graph.tensors:
+        root = groups.find(name)
+        if root in fixed:
+            result[name] = Quant(1.0 / fixed[root].denominator, fixed[root].zero_point)
+        else:
+            low, high = unions[root]
+            result[name] = _affine(low, min(high, limits.get(root, high)))
+    return result
+
+
+def _affine(low: float, high: float) -> Quant:
+    span = high - low
+    if span < _LEAST_SPAN:
+        span = _EMPTY_RANGE if span == 0.0 else _LEAST_SPAN
+        low = -span if high <= 0.0 and low < 0.0 else 0.0
+    scale = scale32(span / 255.0)
+    zero_point = max(-128, min(127, round(-128 - low / scale)))
+    return Quant(scale, zero_point)

@@ -1,0 +1,177 @@
+"""What `netspec show` prints: each layer's shape, parameters, cost and bytes; totals as Keras prints them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from netspec.check import Checked
+from netspec.device.graph import Node
+from netspec.device.plan import DevicePlan
+from netspec.graph import Graph, GraphLayer
+from netspec.layers.base import describe
+
+SCHEMA_VERSION = 1
+
+
+def show_data(checked: Checked) -> dict[str, Any]:
+    """Return the document of `show --format json`."""
+    graph = checked.graph
+    spec = graph.spec
+    return {
+        "schema_version": SCHEMA_VERSION,
+        "name": graph.name,
+        "spec_sha256": spec.document.sha256,
+        "inputs": [
+            {"name": name, "shape": list(given.shape), "dtype": given.dtype} for name, given in spec.inputs.items()
+        ],
+        "layers": [_layer_data(layer) for layer in graph.layers],
+        "outputs": list(graph.outputs),
+        "totals": {
+            "parameters": graph.parameters,
+            "trainable_parameters": graph.trainable_parameters,
+            "non_trainable_parameters": graph.parameters - graph.trainable_parameters,
+            "macs": graph.macs,
+        },
+        "device": _device_data(checked),
+    }
+
+
+def _layer_data(layer: GraphLayer) -> dict[str, Any]:
+    return {
+        "name": layer.name,
+        "type": layer.type,
+        "from": list(layer.inputs),
+        "line": layer.line,
+        "output_shape": list(layer.output_shape),
+        "parameters": layer.parameters,
+        "trainable_parameters": layer.trainable_parameters,
+        "macs": layer.macs,
+        "weights": [
+            {"name": weight.name, "shape": list(weight.shape), "trainable": weight.trainable}
+            for weight in layer.weights
+        ],
+    }
+
+
+def _device_data(checked: Checked) -> dict[str, Any]:
+    plan = checked.plan
+    if plan is None:
+        numbers = ("weight_bytes", "table_bytes", "arena_bytes", "scratch_bytes", "ram_bytes", "flash_bytes")
+        # A layer's diagnostic stands at `layers[3].softmax.axis`: the place tells the layer.
+        names = [
+            layer.name
+            for layer in checked.graph.layers
+            if any(each.path.startswith(layer.item.place) for each in checked.unsupported)
+        ]
+        return {
+            "core": checked.graph.spec.core,
+            "supported": False,
+            "unsupported": names or [each.message for each in checked.unsupported],
+            **dict.fromkeys(numbers),
+            "peak_layer": None,
+        }
+    return {
+        "core": plan.core,
+        "supported": True,
+        "unsupported": [],
+        "weight_bytes": plan.weight_bytes,
+        "table_bytes": plan.table_bytes,
+        "arena_bytes": plan.arena_bytes,
+        "scratch_bytes": plan.scratch_bytes,
+        "ram_bytes": plan.ram_bytes,
+        "flash_bytes": plan.flash_bytes,
+        "peak_layer": plan.peak.layer if plan.peak else None,
+    }
+
+
+def show_json(checked: Checked) -> str:
+    return json.dumps(show_data(checked), indent=2)
+
+
+def show_text(checked: Checked) -> str:
+    """Return the table of layers, the totals, and the device's numbers."""
+    graph, plan = checked.graph, checked.plan
+    rows = [("layer", "type", "from", "output shape", "parameters", "MACs", "weight bytes", "arena")]
+    for name, shape in graph.inputs.items():
+        rows.append((name, "input", "", describe(shape), "0", "0", "", ""))
+    for layer in graph.layers:
+        weight_bytes, arena = _device_columns(plan, layer)
+        rows.append(
+            (
+                layer.name,
+                layer.type,
+                ", ".join(layer.inputs),
+                describe(layer.output_shape),
+                f"{layer.parameters:,}",
+                f"{layer.macs:,}",
+                weight_bytes,
+                arena,
+            )
+        )
+    return "\n".join([*_table(rows), "", *_totals(graph), "", *_device_lines(checked)])
+
+
+def _device_columns(plan: DevicePlan | None, layer: GraphLayer) -> tuple[str, str]:
+    if plan is None:
+        return "", ""
+    own = [node for node in plan.graph.nodes if node.layer == layer.name]
+    if own:
+        live = max(_live_bytes(plan, node) for node in own)
+        return f"{sum(map(plan.node_weight_bytes, own)):,}", f"{live:,}"
+    host = next((node for node in plan.graph.nodes if layer.name in node.layers), None)
+    return (f"in {host.layer}", "") if host else ("no code", "")
+
+
+def _live_bytes(plan: DevicePlan, node: Node) -> int:
+    return sum(plan.live_tensors(node).values())
+
+
+def _table(rows: list[tuple[str, ...]]) -> list[str]:
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    numeric = range(4, len(rows[0]))
+
+    def line(row: tuple[str, ...]) -> str:
+        cells = [
+            cell.rjust(width) if column in numeric else cell.ljust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        return "  ".join(cells).rstrip()
+
+    return [line(rows[0]), "  ".join("-" * width for width in widths), *map(line, rows[1:])]
+
+
+def _totals(graph: Graph) -> list[str]:
+    frozen = graph.parameters - graph.trainable_parameters
+    return [
+        f"Total params: {graph.parameters:,} ({_size(graph.parameters * 4)})",
+        f"Trainable params: {graph.trainable_parameters:,} ({_size(graph.trainable_parameters * 4)})",
+        f"Non-trainable params: {frozen:,} ({_size(frozen * 4)})",
+        f"MACs: {graph.macs:,}",
+    ]
+
+
+def _size(count: int) -> str:
+    """Return bytes as Keras' summary does: 1024 a step, two decimals."""
+    for unit, step in (("GB", 1024**3), ("MB", 1024**2), ("KB", 1024)):
+        if count >= step:
+            return f"{count / step:.2f} {unit}"
+    return f"{count:.2f} B"
+
+
+def _device_lines(checked: Checked) -> list[str]:
+    plan = checked.plan
+    if plan is None:
+        reasons = [f"  line {each.span.line}: {each.message}" for each in checked.unsupported]
+        return [f"{checked.graph.spec.core}: not supported", *reasons]
+    lines = [
+        f"{plan.core}, int8:",
+        f"  flash  {plan.flash_bytes:>10,} bytes  weights {plan.weight_bytes:,} + tables {plan.table_bytes:,}"
+        " (kernel code not counted)",
+        f"  RAM    {plan.ram_bytes:>10,} bytes  arena with input, output and scratch"
+        f" (largest scratch {plan.scratch_bytes:,})",
+    ]
+    if plan.peak:
+        held = ", ".join(f"{name} {size:,}" for name, size in plan.live_tensors(plan.peak).items())
+        lines.append(f"  peak   at {plan.peak.layer} (line {plan.peak.line}): {held}")
+    return lines
