@@ -4,6 +4,7 @@ YAML is read as its 1.2 core schema has it, so `on`, `no` and `1:30` are strings
 merge keys on top. Deliberately narrower than YAML, because a spec is plain data that people review:
 
 - no tags, one document a file, string keys only, each key once;
+- a key such as `units:8` or `dense:{units` is refused as the slip that it is;
 - every number is finite and an integer fits 64 bits; `010` is refused, since YAML 1.1 readers take it for 8
   and YAML 1.2 readers for 10, and one file must not mean two nets;
 - every string is printable text (with tabs and newlines);

@@ -33,6 +33,7 @@ UNPRINTABLE = re.compile(r"[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml: the same events, ten times as fast
 _PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s+|$)(?:#[^\n]*\s*)*)+")
+_NO_SPACE = re.compile(r"(?P<key>[A-Za-z_]\w*):(?:(?P<bracket>[\[{])|[^:])")  # `units:8`, `dense:{units: 8}`
 _NO_CHARACTER = re.compile(r"\\U(?!000|0010)[0-9a-fA-F]{8}")
 _ANCHOR = re.compile(r"(?:&[^\s,\[\]{}]*\s*)*")
 _TAG = re.compile(r"[^\s,\[\]{}]*")
@@ -156,7 +157,7 @@ class _Builder:
             end, first = begin, self.place(begin)
             last = first
         if style == "|" or style == ">":  # the mark is at the next token; the content ends before
-            end = begin + len(self.text[begin:end].rstrip())
+            end = begin + len(self.text[begin:end].rstrip(" \t\n"))
             last = self.place(end)
         text = self.text[begin:end]
         span = self.span(first, last)
@@ -265,8 +266,8 @@ class _Builder:
             self.fault("repeated-key", message, key.span, help, notes=(note,))
             return
         frame.seen[name] = key.span
-        if ":" in name and key.text == name and (_is_empty(value) or re.search(r":[\[{]", name)):
-            before, after = name.split(":", 1)
+        if key.text == name and (slip := _NO_SPACE.match(name)) and (slip["bracket"] or _is_empty(value)):
+            before, after = slip["key"], name[slip.end("key") + 1 :]
             help = f"write `{short(before)}: {short(after)}`, or the key in quotes if it contains a colon"
             self.fault("yaml-syntax", f"a space is missing after the colon of `{short(name)}`", key.span, help)
             return

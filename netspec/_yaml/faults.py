@@ -46,7 +46,7 @@ class _Site:
 
     @property
     def indentation(self) -> int:
-        return len(self.text) - len(self.text.lstrip())
+        return _indentation(self.text)
 
     def fault(
         self,
@@ -67,6 +67,10 @@ class _Site:
         return Note(message, Span(self.path, at[0] + 1, at[1] + 1, at[0] + 1, at[1] + 2))
 
 
+def _indentation(line: str) -> int:
+    return len(line) - len(line.lstrip(" \t"))
+
+
 def syntax_fault(error: yaml.YAMLError, text: str, path: str, bracket: tuple[int, int] | None) -> Diagnostic:
     """Return the finding for an error of pyyaml's; `bracket` is where the innermost open bracket stands."""
     lines = text.split("\n")
@@ -75,7 +79,7 @@ def syntax_fault(error: yaml.YAMLError, text: str, path: str, bracket: tuple[int
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     since = getattr(error, "context_mark", None)
     line, column = (mark.line, mark.column) if mark is not None else (0, 0)
-    while line > 0 and (line >= len(lines) or not lines[line].strip()) and not any(lines[line:]):
+    while line > 0 and (line >= len(lines) or not lines[line].strip(" \t")) and not any(lines[line:]):
         line, column = (
             line - 1,
             len(lines[line - 1]),
@@ -144,7 +148,7 @@ def _flow(site: _Site) -> Diagnostic:
             at=(site.line, site.column - 1),
             length=2,
         )
-    outdented = site.line > line and site.indentation <= len(site.lines[line]) - len(site.lines[line].lstrip())
+    outdented = site.line > line and site.indentation <= _indentation(site.lines[line])
     if site.at_end or (outdented and site.rest[:1] not in ("]", "}")):
         return _never_closed(site, site.since)
     if site.rest[:1] in ("]", "}"):
@@ -168,23 +172,24 @@ def _no_content(site: _Site) -> Diagnostic:
         return _never_closed(site, site.bracket)
     if site.rest[:1] in ("]", "}") and site.bracket is None:
         return site.fault(f"this `{site.rest[0]}` closes nothing", "remove it, or put the text in quotes")
+    if site.rest.startswith(":"):
+        return site.fault("a key is missing before this colon", "write a name before it")
     return site.fault(f"a value is missing before `{_token(site.rest)}`", "write a value, or put the text in quotes")
 
 
 def _no_colon(site: _Site) -> Diagnostic:
     """A line stands where a key must, but has no `: `; the parser noticed at the line after."""
     line, column = site.since or (site.line, site.column)
-    text = site.lines[line][column:]
-    return (
-        _missing_space(site, line)
-        or _missing_space_after_dash(site, line)
-        or site.fault(
-            f"`{short(text)}` is not a key with a value",
-            f"write `{short(text)}: VALUE`, or `- {short(text)}` if it is an item of a list",
-            at=(line, column),
-            length=len(text.rstrip()),
-        )
-    )
+    return _missing_space(site, line) or _missing_space_after_dash(site, line) or _no_key(site, line, column)
+
+
+def _no_key(site: _Site, line: int, column: int) -> Diagnostic:
+    text = site.lines[line][column:].rstrip()
+    key = text.split(" ", 1)
+    help = f"write `{short(text)}: VALUE`, or `- {short(text)}` if it is an item of a list"
+    if len(key) == 2:
+        help = f"write `{short(key[0])}: {short(key[1])}` if that is meant"
+    return site.fault(f"`{short(text)}` is not a key with a value", help, at=(line, column), length=len(text))
 
 
 def _missing_space(site: _Site, line: int) -> Diagnostic | None:
@@ -217,16 +222,20 @@ def _second_colon(site: _Site) -> Diagnostic:
             "put the value in quotes, or start the inner mapping on a line of its own",
         )
     above = site.line - 1
-    while above > 0 and not site.lines[above].strip():
+    while above > 0 and not site.lines[above].strip(" \t"):
         above -= 1
     lead = site.indentation
     key = site.text[lead : site.column].strip()
-    return _missing_space(site, above) or site.fault(
+    if found := _missing_space(site, above):
+        return found
+    if _indentation(site.lines[above]) == lead and not re.match(r"[-?]\s", site.lines[above][lead:]):
+        return _no_key(site, above, lead)
+    return site.fault(
         f"`{short(key)}` is indented as a part of the value above it, which is not a mapping",
         "indent it like the keys that it belongs to",
         at=(site.line, lead),
         length=max(len(key), 1),
-        notes=(site.note("the value above", (above, len(site.lines[above]) - len(site.lines[above].lstrip()))),),
+        notes=(site.note("the value above", (above, _indentation(site.lines[above]))),),
     )
 
 

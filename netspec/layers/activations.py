@@ -6,9 +6,9 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from netspec.layers._activation import lower_softmax
 from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError
 from netspec.ops import Op, Relu, Shape, Unary
-from netspec.ops import Softmax as SoftmaxOp
 
 
 class _Elementwise(Layer):
@@ -99,4 +99,4 @@ class Softmax(_Elementwise):
                 field="axis",
                 help="use `axis: -1`, the last axis",
             )
-        return (SoftmaxOp(inputs[0]),)
+        return lower_softmax(inputs[0])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from netspec.device.fixed_point import scale32
+from netspec.device.fixed_point import short_scale
 from netspec.device.graph import DeviceGraph
 from netspec.device.ops.base import Quant
 from netspec.device.scales import Fixed, fixed_scale, range_limit, scale_groups
@@ -55,6 +55,8 @@ def _affine(low: float, high: float) -> Quant:
     if span < _LEAST_SPAN:
         span = _EMPTY_RANGE if span == 0.0 else _LEAST_SPAN
         low = -span if high <= 0.0 and low < 0.0 else 0.0
-    scale = scale32(span / 255.0)
+    # Short scales multiply exactly in float32, so that every TensorFlow Lite Micro, whether it takes a dense layer's
+    # in * filter in float32 or in double, arrives at the same multiplier.
+    scale = short_scale(span / 255.0)
     zero_point = max(-128, min(127, round(-128 - low / scale)))
     return Quant(scale, zero_point)

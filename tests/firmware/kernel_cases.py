@@ -421,7 +421,8 @@ def _requantize(values: Ints, multiplier: Ints | int, shift: Ints | int) -> Ints
     nudge = np.where(product >= 0, 1 << 30, 1 - (1 << 30))
     high = np.sign(product + nudge) * (np.abs(product + nudge) >> 31)  # C's division by 2^31
     mask = (1 << right) - 1
-    return (high >> right) + ((high & mask) > (mask >> 1) + (high < 0))
+    rounded: Ints = (high >> right) + ((high & mask) > (mask >> 1) + (high < 0))
+    return rounded
 
 
 def _softmax_row(row: Ints, multiplier: int, shift: int, diff_min: int) -> Ints:

@@ -64,7 +64,7 @@ def naive_conv2d(
     groups: int,
 ) -> NDArray[np.int64]:
     """Return sums of products, element by element, skipping what lies outside the image."""
-    (n, h, width, c), (o, kh, kw, depth) = x.shape, w.shape
+    (n, h, width, _), (o, kh, kw, depth) = x.shape, w.shape
     top, bottom, left, right = padding
     oh = (h + top + bottom - (kh - 1) * dilation[0] - 1) // strides[0] + 1
     ow = (width + left + right - (kw - 1) * dilation[1] - 1) // strides[1] + 1

@@ -375,7 +375,7 @@ def test_a_key_is_a_string(loader: str, key: str, shown: str) -> None:
     assert at(found[0].span) == (2, 3, 2, 3 + len(key))
 
 
-@pytest.mark.parametrize("text", ["? - a\n: 1\n", "? |\n  x\n: [1]\n? [a]\n: 1\n", "{: 1}\n"])
+@pytest.mark.parametrize("text", ["? - a\n: 1\n", "? |\n  x\n: [1]\n? [a]\n: 1\n", "? \n: 1\n"])
 def test_explicit_and_empty_keys(text: str) -> None:
     assert fault(text).rule == "key-not-a-string"
 
@@ -601,6 +601,10 @@ def test_a_file_has_a_largest_size(tmp_path: Path) -> None:
         ("a: b: c\n", (1, 5), "a value without quotes cannot contain a colon and a space", "quotes"),
         ("a: 1\n  b: 2\n", (2, 3), "`b` is indented as a part of the value above it", "indent"),
         ("a:\n  b: 1\n c: 2\n", (3, 2), "this line is indented by 1, which fits none of the lines above", "indent"),
+        ("a: {: 1}\n", (1, 5), "a key is missing before this colon", "name"),
+        ("netspec 1\nname: x\n", (1, 1), "`netspec 1` is not a key with a value", "`netspec: 1`"),
+        ("a: 1\nname x\nb: 2\n", (2, 1), "`name x` is not a key with a value", "`name: x`"),
+        ("a:\n  - b\n    c: d\n", (3, 5), "`c` is indented as a part of the value above", "indent"),
         (": 1\n", (1, 1), "a key is missing before this colon", "name"),
         ("a: 1\n- b\n", (2, 1), "a list item stands among the keys of a mapping", "items"),
         ("- b\na: 1\n", (2, 1), "a key stands among the items of a list", "`- `"),

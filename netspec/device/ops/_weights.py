@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.fixed_point import INT32_MAX, bias_scale, scale32
+from netspec.device.fixed_point import INT32_MAX, bias_scale, scale32, short_scale
 from netspec.device.ops.base import Quant, Weights
 from netspec.ops import Affine, Param, Rescale
 
@@ -71,7 +71,7 @@ def symmetric(
     largest = np.abs(rows).max(axis=1, initial=0.0)
     scales = np.maximum(largest / 127.0, _least_scales(bias, len(rows), inputs, output))
     if not per_row:
-        scales = np.full(len(rows), scales.max())
+        scales = np.full(len(rows), short_scale(float(scales.max())))
     scales = np.array([scale32(float(scale)) for scale in scales])
     integers = np.clip(np.round(rows / scales[:, None]), -127, 127).astype(np.int8)
     steps = np.array([bias_scale(inputs.scale, float(scale)) for scale in scales])

@@ -1,0 +1,37 @@
+"""C identifiers of emitted code: prefixed with the network's name, and never the same twice.
+
+Layer names are any identifiers, in either case, C keywords among them. Behind the prefix none is a keyword; what then
+still collides (`a_b` + `_kernel` and a layer `a_b_kernel`, or `Conv` and `conv` as macros) gets a number.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+
+class Names:
+    """Hands out identifiers. The order of the requests decides who keeps the plain name, so it must be the model's."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+        self._taken: set[str] = set()
+
+    def symbol(self, stem: str) -> str:
+        """Return a variable or function, `kws_<stem>`."""
+        return self.group(f"{self._name}_{stem}", ("",))
+
+    def constant(self, stem: str) -> str:
+        """Return a macro or enumerator, `KWS_<STEM>`."""
+        return self.group(f"{self._name}_{stem}".upper(), ("",))
+
+    def constants(self, stem: str, suffixes: Sequence[str]) -> str:
+        """Return a stem that is free with each of the upper-case `suffixes`, and take all of these."""
+        return self.group(f"{self._name}_{stem}".upper(), suffixes)
+
+    def group(self, stem: str, suffixes: Sequence[str]) -> str:
+        candidate, count = stem, 1
+        while any(candidate + suffix in self._taken for suffix in suffixes):
+            count += 1
+            candidate = f"{stem}_{count}"
+        self._taken.update(candidate + suffix for suffix in suffixes)
+        return candidate

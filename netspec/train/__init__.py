@@ -1,0 +1,1 @@
+"""The Keras side: model, data, training, weights. The only package that runs TensorFlow, and only when called."""
