@@ -42,7 +42,7 @@ HOST_EXTENSION: Final[Extension] = "none"
 """What CMSIS-NN compiles to on a build host."""
 
 # Channels that the Helium depthwise kernel gathers at a time, however many the tensor has.
-_CHANNEL_BLOCK_MVE: Final = 124
+CHANNEL_BLOCK_MVE: Final = 124
 
 
 def convolve_scratch_bytes(
@@ -95,7 +95,7 @@ def depthwise_scratch_bytes(
         return columns + area * output_hwc[2]
     if input_hwc[2] != output_hwc[2] or dilation != (1, 1):
         return 0
-    return {"none": 0, "dsp": 2 * area * input_hwc[2], "mve": 4 * area * _CHANNEL_BLOCK_MVE}[extension]
+    return {"none": 0, "dsp": 2 * area * input_hwc[2], "mve": 4 * area * CHANNEL_BLOCK_MVE}[extension]
 
 
 def average_pool_scratch_bytes(extension: Extension, *, channels: int) -> int:
@@ -185,3 +185,18 @@ def _row_bytes_mve(width: int, channels: int, kernel: int, output: int, stride: 
 
 def _round_up(value: int, multiple: int) -> int:
     return -(-value // multiple) * multiple
+
+
+def padding_is_exact(
+    *, kernel_hw: Pair, dilation: Pair, padding: tuple[int, int, int, int], depthwise: bool, depth_multiplier: int = 1
+) -> bool:
+    """Return whether every release's kernel stays inside its input with these zeros (top, bottom, left, right).
+
+    Two do not: the 3x3 depthwise kernel of plain C and DSP, chosen for at most one row above and one column on the
+    left, with more than one below or on the right; and the 1x1 kernel, chosen where nothing is above or on the left.
+    """
+    top, bottom, left, right = padding
+    if depthwise:
+        fast = kernel_hw == (3, 3) and dilation == (1, 1) and depth_multiplier == 1 and top <= 1 and left <= 1
+        return not (fast and (bottom > 1 or right > 1))
+    return not (_is_pointwise(kernel_hw, dilation, (top, left)) and (bottom or right))

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from netspec.device.cmsis_nn import padding_is_exact
 from netspec.device.graph import DeviceGraph, Node
 from netspec.device.scales import requantize_concatenations
 from netspec.ops import (
@@ -71,6 +72,29 @@ def fold_padding(graph: DeviceGraph) -> DeviceGraph:
             producers[node.output] = node
         nodes.append(node)
     return graph.with_nodes(node for node in nodes if node.output not in gone)
+
+
+def materialize_padding(graph: DeviceGraph) -> DeviceGraph:
+    """Pad in an op of its own where a CMSIS-NN kernel would read past its input."""
+    nodes: list[Node] = []
+    for node in graph.nodes:
+        op = node.op
+        if isinstance(op, Conv2D | DepthwiseConv2D) and not padding_is_exact(
+            kernel_hw=op.kernel_size,
+            dilation=op.dilation,
+            padding=op.padding,
+            depthwise=isinstance(op, DepthwiseConv2D),
+            depth_multiplier=op.depth_multiplier if isinstance(op, DepthwiseConv2D) else 1,
+        ):
+            height, width, channels = hwc(op.input_shape)
+            top, bottom, left, right = op.padding
+            padded = (height + top + bottom, width + left + right, channels)
+            name = graph.unique(f"{node.name}_pad")
+            pad = replace(node, name=name, op=Pad(op.input_shape, padded, op.padding), output=name)
+            nodes.append(pad)
+            node = replace(node, op=replace(op, input_shape=padded, padding=NO_PADDING), inputs=(name,))
+        nodes.append(node)
+    return graph.with_nodes(nodes)
 
 
 def fold_affine(graph: DeviceGraph) -> DeviceGraph:
@@ -167,6 +191,7 @@ def _joined(first: Node, second: Node) -> tuple[str, ...]:
 PASSES: tuple[Callable[[DeviceGraph], DeviceGraph], ...] = (
     fold_rescaling,
     fold_padding,
+    materialize_padding,
     fold_affine,
     split_sums,
     fuse_activations,

@@ -6,7 +6,7 @@ from abc import abstractmethod
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from netspec.device.cmsis_nn import Extension
+from netspec.device.cmsis_nn import CHANNEL_BLOCK_MVE, Extension
 from netspec.device.ops._weights import folded, require_accumulators, symmetric
 from netspec.device.ops.base import (
     Constant,
@@ -16,7 +16,10 @@ from netspec.device.ops.base import (
     Sink,
     Weights,
     clamp_numbers,
+    dims,
+    limits,
     tflite_activation,
+    tile,
 )
 from netspec.layers._window import same_padding
 from netspec.ops import NO_PADDING, Conv2D, Dense, DepthwiseConv2D, Padding, hwc
@@ -28,8 +31,13 @@ ConvT = TypeVar("ConvT", Conv2D, DepthwiseConv2D)
 
 
 def has_bias(op: Conv2D | DepthwiseConv2D | Dense) -> bool:
-    """Return whether an op with weights adds a bias on the device: its own, or one that folding brings."""
-    return op.bias is not None or bool(op.affine)
+    """Return whether an op with weights adds a bias on the device: its own, or one that folding brings.
+
+    A wide depthwise convolution always does, if of zeros: CMSIS-NN's Helium kernel steps through the bias a block of
+    channels at a time, also where there is none.
+    """
+    wide = isinstance(op, DepthwiseConv2D) and op.output_shape[-1] > CHANNEL_BLOCK_MVE
+    return op.bias is not None or bool(op.affine) or wide
 
 
 class ConvolutionKernel(Kernel[ConvT]):
@@ -62,6 +70,8 @@ class ConvolutionKernel(Kernel[ConvT]):
         import numpy as np
 
         kernel, bias = folded(self.kernel_array(op, weights), op.bias, op.affine, weights)
+        if bias is None and has_bias(op):
+            bias = np.zeros(kernel.shape[-1])
         return np.moveaxis(kernel, -1, self.channel_axis), bias
 
     def quantize(self, op: ConvT, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Quantized:
@@ -130,6 +140,25 @@ class ConvolutionKernel(Kernel[ConvT]):
         if isinstance(op, DepthwiseConv2D):
             options["depth_multiplier"] = op.depth_multiplier
         sink.operator(self.tflite_kind, reads, [target], **options)
+
+
+def common_call(
+    op: Conv2D | DepthwiseConv2D,
+    q: Quantized,
+    strides: tuple[int, int],
+    dilation: tuple[int, int],
+    padding: tuple[int, int],
+) -> dict[str, Any]:
+    """Return the fields that `cmsis_nn_conv_params` and `cmsis_nn_dw_conv_params` share; `padding` is (top, left)."""
+    return {
+        "input_offset": -q.numbers["input_zero_point"],
+        "output_offset": q.numbers["output_zero_point"],
+        "stride": tile(strides),
+        "padding": tile(padding),
+        "dilation": tile(dilation),
+        "activation": limits(q),
+        "bias_dims": dims(1, 1, 1, op.output_shape[-1]),
+    }
 
 
 def _padding_name(op: Conv2D | DepthwiseConv2D) -> str | None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from math import prod
 from typing import TYPE_CHECKING, Any
 
+from netspec.device.cmsis_nn import Extension
 from netspec.device.ops.base import (
     Kernel,
     Quant,
@@ -14,6 +16,7 @@ from netspec.device.ops.base import (
     Weights,
     clamp_numbers,
     float_bounds,
+    limits,
     tflite_activation,
 )
 from netspec.ops import Add
@@ -53,3 +56,6 @@ class AddKernel(Kernel[Add]):
         shape = (1, *op.shape)
         reads = [sink.read(0, shape), sink.read(1, shape)]
         sink.operator("ADD", reads, [sink.write(shape)], activation=tflite_activation(op.activation))
+
+    def call(self, op: Add, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+        return {**q.numbers, "activation": limits(q), "size": prod(op.shape)}

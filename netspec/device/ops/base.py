@@ -116,10 +116,33 @@ class Kernel(ABC, Generic[OpT]):
     def tflite(self, op: OpT, q: Quantized, sink: Sink) -> None:
         """Append the op's operators to a .tflite file."""
 
+    @abstractmethod
+    def call(self, op: OpT, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+        """Return the finished values of the C call, for the template `ops/<name>.c.j2`, which does no arithmetic.
+
+        Shapes and pairs are mappings with CMSIS-NN's field names, offsets have CMSIS-NN's signs. Arena, constants and
+        the handling of the status are the emitter's.
+        """
+
 
 def batched(array: NDArray[Any], shape: Shape) -> NDArray[Any]:
     """Return `array` with its batch axis and the rest as `shape`."""
     return array.reshape((array.shape[0], *shape))
+
+
+def dims(n: int, h: int, w: int, c: int) -> dict[str, int]:
+    """Return a `cmsis_nn_dims`."""
+    return {"n": n, "h": h, "w": w, "c": c}
+
+
+def tile(pair: tuple[int, int]) -> dict[str, int]:
+    """Return (height, width) as a `cmsis_nn_tile`, whose fields stand in the other order."""
+    return {"w": pair[1], "h": pair[0]}
+
+
+def limits(q: Quantized) -> dict[str, int]:
+    """Return the clamp as a `cmsis_nn_activation`."""
+    return {"min": q.numbers["activation_min"], "max": q.numbers["activation_max"]}
 
 
 def clamp_numbers(activation: ActivationKind, output: Quant) -> dict[str, int]:

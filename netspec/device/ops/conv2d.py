@@ -2,18 +2,79 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.cmsis_nn import Extension, convolve_scratch_bytes
-from netspec.device.ops._convolution import ConvolutionKernel
-from netspec.device.ops.base import Quantized, Weights, batched, float_bounds
+from netspec.device.cmsis_nn import HOST_EXTENSION, Extension, convolve_scratch_bytes, row_convolution_is_exact
+from netspec.device.ops._convolution import ConvolutionKernel, common_call
+from netspec.device.ops.base import Quantized, Weights, batched, dims, float_bounds
 from netspec.ops import Conv2D, hwc
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The geometry of a convolution as the kernel is told it; `padding` is (top, left)."""
+
+    input_hwc: tuple[int, int, int]
+    kernel_hw: tuple[int, int]
+    output_hwc: tuple[int, int, int]
+    strides: tuple[int, int]
+    dilation: tuple[int, int]
+    padding: tuple[int, int]
+
+    @property
+    def pointwise(self) -> bool:
+        return self.kernel_hw == self.dilation == (1, 1) and self.padding == (0, 0)
+
+    def turned(self) -> _Window:
+        """Return the same convolution with height and width exchanged, which no byte of a single row notices."""
+        (height, width, channels), (out_height, out_width, filters) = self.input_hwc, self.output_hwc
+        return _Window(
+            (width, height, channels),
+            _swapped(self.kernel_hw),
+            (out_width, out_height, filters),
+            _swapped(self.strides),
+            _swapped(self.dilation),
+            _swapped(self.padding),
+        )
+
+
+def _swapped(pair: tuple[int, int]) -> tuple[int, int]:
+    return (pair[1], pair[0])
+
+
+def _window(op: Conv2D, extension: Extension) -> _Window:
+    """Return the op's geometry, turned into a column where Helium's kernel for a row may fail (`device.cmsis_nn`)."""
+    window = _Window(
+        hwc(op.input_shape),
+        op.kernel_size,
+        hwc(op.output_shape),
+        op.strides,
+        op.dilation,
+        (op.padding.top, op.padding.left),
+    )
+    one_row = window.input_hwc[0] == window.kernel_hw[0] == window.output_hwc[0] == 1
+    if extension != "mve" or not one_row or window.pointwise or window.dilation[1] != 1:
+        return window
+    if row_convolution_is_exact(
+        input_width=window.input_hwc[1],
+        kernel_width=window.kernel_hw[1],
+        output_width=window.output_hwc[1],
+        stride=window.strides[1],
+        left=window.padding[1],
+    ):
+        return window
+    if window.input_hwc[1] == window.kernel_hw[1] == 1:
+        # A column of one is a row again. To a window of one tap any dilation is the same, and with one the general
+        # kernel is taken.
+        return replace(window, dilation=(1, 2))
+    return window.turned()
 
 
 class Conv2DKernel(ConvolutionKernel[Conv2D]):
@@ -29,15 +90,20 @@ class Conv2DKernel(ConvolutionKernel[Conv2D]):
         return prod(op.kernel.shape)
 
     def scratch_bytes(self, op: Conv2D, extension: Extension) -> int:
-        return convolve_scratch_bytes(
-            extension,
-            input_hwc=hwc(op.input_shape),
-            kernel_hw=op.kernel_size,
-            output_hwc=hwc(op.output_shape),
-            strides=op.strides,
-            dilation=op.dilation,
-            padding=(op.padding.top, op.padding.left),
-            groups=op.groups,
+        """Return the scratch on the core, or on the build host where that needs more: the host runs the same plan."""
+        window = _window(op, extension)
+        return max(
+            convolve_scratch_bytes(
+                machine,
+                input_hwc=window.input_hwc,
+                kernel_hw=window.kernel_hw,
+                output_hwc=window.output_hwc,
+                strides=window.strides,
+                dilation=window.dilation,
+                padding=window.padding,
+                groups=op.groups,
+            )
+            for machine in (extension, HOST_EXTENSION)
         )
 
     def evaluate(self, op: Conv2D, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -61,3 +127,13 @@ class Conv2DKernel(ConvolutionKernel[Conv2D]):
         image = batched(inputs[0], hwc(op.input_shape))
         result = conv2d(image, q.arrays["kernel"], q.arrays.get("bias"), **self.reference_arguments(op, q))
         return batched(result, op.output_shape)
+
+    def call(self, op: Conv2D, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+        """Return the call; `scratch_optional` where a release asks for scratch that its kernel does without."""
+        window = _window(op, extension)
+        return common_call(op, q, window.strides, window.dilation, window.padding) | {
+            "input_dims": dims(1, *window.input_hwc),
+            "filter_dims": dims(op.output_shape[-1], *window.kernel_hw, op.kernel.shape[-2]),
+            "output_dims": dims(1, *window.output_hwc),
+            "scratch_optional": window.pointwise,
+        }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,9 @@ from netspec.device.ops.base import (
     Sink,
     Weights,
     clamp_numbers,
+    dims,
     float_bounds,
+    limits,
     tflite_activation,
 )
 from netspec.ops import Dense
@@ -30,7 +32,7 @@ if TYPE_CHECKING:
 
 class DenseKernel(Kernel[Dense]):
     name = "dense"
-    functions = ("arm_fully_connected_s8",)
+    functions = ("arm_fully_connected_s8", "arm_fully_connected_s8_get_buffer_size")
 
     def constants(self, op: Dense, extension: Extension) -> tuple[Constant, ...]:
         units = op.output_shape[-1]
@@ -108,3 +110,18 @@ class DenseKernel(Kernel[Dense]):
             reads.append(sink.constant("bias", q.arrays["bias"], q.bias_scales))
         target = sink.write((rows, op.output_shape[-1]))
         sink.operator("FULLY_CONNECTED", reads, [target], activation=tflite_activation(op.activation))
+
+    def call(self, op: Dense, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+        rows, (inputs, units) = prod(op.input_shape[:-1]), q.arrays["kernel"].shape[::-1]
+        return {
+            "input_offset": -q.numbers["input_zero_point"],
+            "output_offset": q.numbers["output_zero_point"],
+            "activation": limits(q),
+            "multiplier": q.numbers["multiplier"],
+            "shift": q.numbers["shift"],
+            "input_dims": dims(rows, 1, 1, inputs),
+            "filter_dims": dims(inputs, 1, 1, units),
+            "bias_dims": dims(1, 1, 1, units),
+            "output_dims": dims(rows, 1, 1, units),
+            "kernel_sum_bytes": fully_connected_kernel_sum_bytes(extension, outputs=units),
+        }

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension, depthwise_scratch_bytes
-from netspec.device.ops._convolution import ConvolutionKernel
-from netspec.device.ops.base import Quantized, Weights, batched, float_bounds
+from netspec.device.ops._convolution import ConvolutionKernel, common_call
+from netspec.device.ops.base import Quantized, Weights, batched, dims, float_bounds
 from netspec.ops import DepthwiseConv2D, hwc
 
 if TYPE_CHECKING:
@@ -67,3 +67,11 @@ class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
             image, q.arrays["kernel"], q.arrays.get("bias"), **self.reference_arguments(op, q)
         )
         return batched(result, op.output_shape)
+
+    def call(self, op: DepthwiseConv2D, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+        return common_call(op, q, op.strides, op.dilation, (op.padding.top, op.padding.left)) | {
+            "multiplier": op.depth_multiplier,
+            "input_dims": dims(1, *hwc(op.input_shape)),
+            "filter_dims": dims(1, *op.kernel_size, op.output_shape[-1]),
+            "output_dims": dims(1, *hwc(op.output_shape)),
+        }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.ops.base import Kernel, Quant, Quantized, Sink, Weights, batched
+from netspec.device.cmsis_nn import Extension
+from netspec.device.ops.base import Kernel, Quant, Quantized, Sink, Weights, batched, dims
 from netspec.ops import Mean, hwc
 
 if TYPE_CHECKING:
@@ -48,3 +49,12 @@ class MeanKernel(Kernel[Mean]):
         source = sink.read(0, (1, *hwc(op.input_shape)))
         axes = sink.constant("axes", np.array([1, 2], np.int32))
         sink.operator("MEAN", [source, axes], [sink.write((1, op.output_shape[-1]))], keep_dims=False)
+
+    def call(self, op: Mean, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+        return {
+            "input_dims": dims(1, *hwc(op.input_shape)),
+            "input_offset": -q.numbers["input_zero_point"],
+            "multiplier": q.numbers["multiplier"],
+            "shift": q.numbers["shift"],
+            "output_offset": q.numbers["output_zero_point"],
+        }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.ops.base import Kernel, Quant, Quantized, Sink, Weights, batched
+from netspec.device.cmsis_nn import Extension
+from netspec.device.ops.base import Kernel, Quant, Quantized, Sink, Weights, batched, dims
 from netspec.ops import Pad, hwc
 
 if TYPE_CHECKING:
@@ -42,3 +43,12 @@ class PadKernel(Kernel[Pad]):
         source = sink.read(0, (1, *hwc(op.input_shape)))
         amounts = sink.constant("padding", np.array(self._amounts(op), np.int32))
         sink.operator("PAD", [source, amounts], [sink.write((1, *hwc(op.output_shape)))])
+
+    def call(self, op: Pad, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+        top, bottom, left, right = op.padding
+        return {
+            "value": q.numbers["pad_value"],
+            "input_dims": dims(1, *hwc(op.input_shape)),
+            "before": dims(0, top, left, 0),
+            "after": dims(0, bottom, right, 0),
+        }

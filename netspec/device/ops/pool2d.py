@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension, average_pool_scratch_bytes
@@ -14,8 +14,11 @@ from netspec.device.ops.base import (
     Weights,
     batched,
     clamp_numbers,
+    dims,
     float_bounds,
+    limits,
     tflite_activation,
+    tile,
 )
 from netspec.ops import NO_PADDING, Pool2D, hwc
 
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 
 class Pool2DKernel(Kernel[Pool2D]):
     name = "pool2d"
-    functions = ("arm_max_pool_s8", "arm_avgpool_s8")
+    functions = ("arm_max_pool_s8", "arm_avgpool_s8", "arm_avgpool_s8_get_buffer_size")
 
     def scratch_bytes(self, op: Pool2D, extension: Extension) -> int:
         return (
@@ -72,3 +75,15 @@ class Pool2DKernel(Kernel[Pool2D]):
             filter_w=op.pool_size[1],
             activation=tflite_activation(op.activation),
         )
+
+    def call(self, op: Pool2D, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+        output_hwc = hwc(op.output_shape)
+        return {
+            "kind": op.kind,
+            "stride": tile(op.strides),
+            "padding": tile((op.padding.top, op.padding.left)),
+            "activation": limits(q),
+            "input_dims": dims(1, *hwc(op.input_shape)),
+            "filter_dims": dims(1, *op.pool_size, 1),
+            "output_dims": dims(1, *output_hwc),
+        }

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
+from netspec.device.cmsis_nn import Extension
 from netspec.device.ops.base import Kernel, Quant, Quantized, Sink, Weights
 from netspec.ops import Softmax
 
@@ -44,3 +45,6 @@ class SoftmaxKernel(Kernel[Softmax]):
     def tflite(self, op: Softmax, q: Quantized, sink: Sink) -> None:
         rows = (prod(op.shape[:-1]), op.shape[-1])
         sink.operator("SOFTMAX", [sink.read(0, rows)], [sink.write(rows)], beta=1.0)
+
+    def call(self, op: Softmax, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+        return {**q.numbers, "rows": prod(op.shape[:-1]), "row_size": op.shape[-1]}

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension
@@ -63,3 +64,6 @@ class UnaryKernel(Kernel[Unary]):
     def tflite(self, op: Unary, q: Quantized, sink: Sink) -> None:
         shape = (1, *op.shape)
         sink.operator(_TFLITE_KINDS[op.kind], [sink.read(0, shape)], [sink.write(shape)])
+
+    def call(self, op: Unary, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+        return {"kind": op.kind, "size": prod(op.shape)}

@@ -1,0 +1,102 @@
+"""manifest.json: one chain of SHA-256 from the spec to the last emitted file. No dates, no paths of this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netspec.diagnostics import ToolError
+
+if TYPE_CHECKING:
+    from netspec.device.ops.base import Quant
+    from netspec.quantize.model import QuantizedModel
+
+MANIFEST = "manifest.json"
+SCHEMA_VERSION = 1
+
+
+def sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """What a build was made of. `chain` is the digest of all the rest, so that no line can be edited alone."""
+
+    name: str
+    spec: str
+    spec_sha256: str
+    core: str
+    data_sha256: str | None
+    weights_sha256: str
+    quantized_sha256: str
+    quantization: Mapping[str, Mapping[str, Any]]
+    files: Mapping[str, str]
+    versions: Mapping[str, str]
+    schema_version: int = SCHEMA_VERSION
+    chain: str = field(default="")
+
+    def sealed(self) -> Manifest:
+        values = asdict(self) | {"chain": ""}
+        return Manifest(**(values | {"chain": sha256(_canonical(values))}))
+
+    @property
+    def intact(self) -> bool:
+        return self.sealed().chain == self.chain
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self), indent=2, sort_keys=True) + "\n"
+
+    def scales(self) -> dict[str, Quant]:
+        """Return the recorded scale and zero point of every tensor."""
+        from netspec.device.ops.base import Quant
+
+        return {name: Quant(float(q["scale"]), int(q["zero_point"])) for name, q in self.quantization.items()}
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Return a build folder's manifest. Raises `ToolError` where it is missing or not ours."""
+    path = folder / MANIFEST
+    try:
+        values = json.loads(path.read_text(encoding="utf-8"))
+        return Manifest(**values)
+    except FileNotFoundError:
+        raise ToolError(f"{folder} is no build folder: it has no {MANIFEST}", "run `netspec build SPEC`") from None
+    except (OSError, ValueError, TypeError) as error:
+        raise ToolError(f"{path} cannot be read: {error}", "run `netspec build SPEC` again") from error
+
+
+def quantized_digest(model: QuantizedModel) -> str:
+    """Return the digest of all integers of a network: scales, zero points, constants, kernel parameters."""
+    digest = hashlib.sha256()
+    for name, quant in model.tensors.items():
+        digest.update(f"{name} {quant.scale!r} {quant.zero_point}\n".encode())
+    for node, numbers in model.nodes:
+        digest.update(f"{node.name} {sorted(numbers.numbers.items())}\n".encode())
+        for role, array in numbers.arrays.items():
+            digest.update(f"{role} {array.dtype.str} {array.shape}\n".encode() + array.tobytes())
+    return digest.hexdigest()
+
+
+def file_digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    return {name: sha256((folder / name).read_bytes()) for name in names}
+
+
+def drifted_files(folder: Path, manifest: Manifest) -> list[str]:
+    """Return a sentence for each recorded file that is gone or changed."""
+    faults = []
+    for name, expected in manifest.files.items():
+        path = folder / name
+        if not path.is_file():
+            faults.append(f"{name} is missing")
+        elif sha256(path.read_bytes()) != expected:
+            faults.append(f"{name} was changed after the build")
+    return faults
+
+
+def _canonical(values: Mapping[str, Any]) -> bytes:
+    return json.dumps(values, sort_keys=True, separators=(",", ":")).encode()

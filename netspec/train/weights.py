@@ -1,0 +1,266 @@
+"""Weights outside of a model: read from npz, keras and weights.h5 files, written so that equal weights are equal bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import json
+import tempfile
+import zipfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from netspec.diagnostics import Diagnostic, Note, SpecError, ToolError
+from netspec.graph import Graph, GraphLayer
+from netspec.layers.base import describe
+from netspec.train.archive import canonical_h5, write_zip
+
+if TYPE_CHECKING:
+    import keras
+
+FloatArray = npt.NDArray[np.float32]
+Weights = dict[tuple[str, str], FloatArray]
+"""{(layer, weight): array}, in the graph's order."""
+
+_VARIABLES = "model.weights.h5"
+_CONFIG = "config.json"
+
+
+def read_weights(path: Path, graph: Graph) -> Weights:
+    """Return the graph's weights from a `.npz` (keys `layer/weight`), `.keras` or `.weights.h5` file, without Keras.
+
+    Arrays of the Keras files belong to layers by the layer's name and stand in Keras' order within it. Raises
+    `ToolError` for a file that cannot be read, and `SpecError` with every missing, superfluous, non-finite or
+    misshapen array.
+    """
+    try:
+        if path.name.endswith(".npz"):
+            return _matched(graph, path, *_from_npz(path))
+        if path.name.endswith(".keras"):
+            return _matched(graph, path, *_from_keras(path, graph))
+        if path.name.endswith(".h5"):
+            return _matched(graph, path, *_from_h5(path.read_bytes(), path, graph, {}))
+    except FileNotFoundError:
+        raise ToolError(f"there is no weights file {path}", help="check the path") from None
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ToolError(
+            f"the weights file {path} cannot be read: {reason}", help="save it again, with Keras 3 or write_npz"
+        ) from error
+    raise ToolError(f"weights file {path} is of no known kind", help="use .npz, .keras or .weights.h5")
+
+
+def write_npz(weights: Mapping[tuple[str, str], FloatArray], path: Path) -> None:
+    """Write weights as npz with keys `layer/weight`, float32; the same weights give the same bytes."""
+    write_zip(path, {f"{layer}/{weight}.npy": _npy(array) for (layer, weight), array in sorted(weights.items())})
+
+
+def weights_digest(weights: Mapping[tuple[str, str], FloatArray]) -> str:
+    """Return the SHA-256 of names, shapes and values, in hexadecimal."""
+    digest = hashlib.sha256()
+    for (layer, weight), array in sorted(weights.items()):
+        digest.update(f"{layer}/{weight} {list(array.shape)}\n".encode())
+        digest.update(np.ascontiguousarray(array, dtype="<f4").tobytes())
+    return digest.hexdigest()
+
+
+def get_weights(model: keras.Model, graph: Graph) -> Weights:
+    """Return a copy of the model's weights."""
+    return {
+        (layer.name, variable.name): np.array(variable, dtype=np.float32)
+        for layer in graph.layers
+        for variable in model.get_layer(layer.name).weights
+    }
+
+
+def set_weights(model: keras.Model, weights: Mapping[tuple[str, str], FloatArray]) -> None:
+    """Give a model its weights. Raises `AssertionError` unless they are exactly the model's, in name and shape."""
+    variables = {(layer.name, variable.name): variable for layer in model.layers for variable in layer.weights}
+    assert set(variables) == set(weights), f"weights differ: {sorted(set(variables) ^ set(weights))}"
+    for key, variable in variables.items():
+        assert tuple(variable.shape) == weights[key].shape, f"{key}: {variable.shape}, {weights[key].shape}"
+        variable.assign(weights[key])
+
+
+def save_model(model: keras.Model, path: Path) -> None:
+    """Write a model as a `.keras` file for inference; the same model gives the same bytes, on any day.
+
+    It holds what Keras saves but for the date, the compilation and the optimizer's state.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        raw = Path(folder) / "model.keras"
+        model.save(raw)
+        with zipfile.ZipFile(raw) as archive:
+            members = {name: archive.read(name) for name in archive.namelist()}
+    metadata = json.loads(members["metadata.json"])
+    metadata.pop("date_saved", None)
+    config = json.loads(members[_CONFIG])
+    config["compile_config"] = None
+    _number_shared_objects(config, {})
+    write_zip(
+        path,
+        {
+            "metadata.json": json.dumps(metadata, sort_keys=True).encode(),
+            _CONFIG: json.dumps(config).encode(),
+            _VARIABLES: canonical_h5(members[_VARIABLES], ("layers", "vars")),
+        },
+    )
+
+
+def _number_shared_objects(node: Any, numbers: dict[int, int]) -> None:
+    """Replace the memory addresses by which Keras tells shared objects with their order of appearance."""
+    if isinstance(node, dict):
+        if "shared_object_id" in node:
+            node["shared_object_id"] = numbers.setdefault(node["shared_object_id"], len(numbers))
+        for value in node.values():
+            _number_shared_objects(value, numbers)
+    elif isinstance(node, list):
+        for value in node:
+            _number_shared_objects(value, numbers)
+
+
+def _npy(array: npt.NDArray[np.generic]) -> bytes:
+    buffer = io.BytesIO()
+    np.lib.format.write_array(buffer, np.ascontiguousarray(array, dtype="<f4"), version=(1, 0), allow_pickle=False)
+    return buffer.getvalue()
+
+
+_Found = dict[tuple[str, str], npt.NDArray[np.generic]]
+
+
+def _from_npz(path: Path) -> tuple[_Found, list[str]]:
+    found: _Found = {}
+    odd = []
+    with np.load(path, allow_pickle=False) as archive:
+        for key in archive.files:
+            layer, _, weight = key.partition("/")
+            if weight:
+                found[layer, weight] = archive[key]
+            else:
+                odd.append(key)
+    return found, odd
+
+
+def _from_keras(path: Path, graph: Graph) -> tuple[_Found, list[str]]:
+    with zipfile.ZipFile(path) as archive:
+        config = json.loads(archive.read(_CONFIG))
+        content = archive.read(_VARIABLES)
+    return _from_h5(content, path, graph, _group_names(config))
+
+
+def _group_names(config: dict[str, Any]) -> dict[str, str]:
+    """Return {HDF5 group: layer name}: Keras numbers groups by class, in the order of the config's layers."""
+    counts: dict[str, int] = {}
+    names = {}
+    for layer in config["config"]["layers"]:
+        snake = _snake_case(layer["class_name"])
+        count = counts.get(snake, 0)
+        counts[snake] = count + 1
+        names[f"{snake}_{count}" if count else snake] = layer["config"]["name"]
+    return names
+
+
+def _snake_case(name: str) -> str:
+    """Return a class name as Keras spells it in files: `Conv2D` is conv2d, `ZeroPadding2D` zero_padding2d."""
+    import re
+
+    return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
+
+
+def _from_h5(content: bytes, path: Path, graph: Graph, names: dict[str, str]) -> tuple[_Found, list[str]]:
+    """Return the arrays under `layers/<group>/vars`; `names` tells the layer of a group that does not say its own."""
+    try:
+        import h5py
+    except ImportError as error:
+        raise ToolError(
+            f"reading {path} needs h5py, which cannot be imported: {error}",
+            help="install netspec with its extra: pip install 'netspec-mcu[train]', or [train-cpu]",
+        ) from error
+    by_name = {layer.name: layer for layer in graph.layers}
+    found: _Found = {}
+    odd = []
+    with h5py.File(io.BytesIO(content), "r") as file:
+        for group in file.get("layers", {}):
+            variables = file["layers"][group].get("vars")
+            if variables is None or not len(variables):
+                continue
+            name = variables.attrs.get("name", names.get(group))
+            if name is None:
+                raise ToolError(
+                    f"{path} does not say which layer '{group}' is", help="save the whole model as a .keras file"
+                )
+            layer = by_name.get(str(name))
+            arrays = list(_ordered(h5py, variables))
+            if layer is None:
+                odd += [f"{name}/{index}" for index in range(len(arrays))]
+                continue
+            for index, array in enumerate(arrays):
+                if index < len(layer.weights):
+                    found[layer.name, layer.weights[index].name] = array
+                else:
+                    odd.append(f"{name}/{index}")
+    return found, odd
+
+
+def _ordered(h5py: Any, variables: Any) -> Iterator[npt.NDArray[np.generic]]:
+    for key in sorted(variables, key=int):
+        # A link or an external data set would read files other than the one that was named.
+        plain = isinstance(variables.get(key, getlink=True), h5py.HardLink)
+        dataset = variables[key] if plain else None
+        if not isinstance(dataset, h5py.Dataset) or dataset.external or dataset.is_virtual:
+            raise ValueError(f"{variables.name}/{key} is no plain array")
+        yield dataset[()]
+
+
+def _matched(graph: Graph, path: Path, found: _Found, odd: list[str]) -> Weights:
+    faults: list[Diagnostic] = []
+    weights: Weights = {}
+    for layer in graph.layers:
+        for weight in layer.weights:
+            array = found.pop((layer.name, weight.name), None)
+            if array is None:
+                faults.append(_fault(layer, f"{path.name} has no array '{weight.name}' of layer '{layer.name}'"))
+            elif array.shape != weight.shape:
+                message = (
+                    f"'{weight.name}' of layer '{layer.name}' is {describe(weight.shape)} in the spec and "
+                    f"{describe(array.shape)} in {path.name}"
+                )
+                faults.append(_fault(layer, message))
+            elif array.dtype.kind != "f":
+                faults.append(
+                    _fault(layer, f"'{weight.name}' of layer '{layer.name}' is {array.dtype} in {path.name}, not floats")
+                )
+            elif not np.isfinite(array := array.astype(np.float32)).all():
+                message = f"'{weight.name}' of layer '{layer.name}' holds values in {path.name} that are not finite"
+                faults.append(_fault(layer, message))
+            else:
+                weights[layer.name, weight.name] = np.ascontiguousarray(array)
+    surplus = [*("/".join(key) for key in found), *odd]
+    if surplus:
+        faults.append(
+            Diagnostic(
+                "weights-mismatch",
+                f"{path.name} has arrays that the spec does not: {', '.join(surplus)}",
+                graph.spec.span("weights"),
+                help="add the layers, name them as the file does, or choose another file",
+                path="weights",
+            )
+        )
+    if faults:
+        raise SpecError(faults)
+    return weights
+
+
+def _fault(layer: GraphLayer, message: str) -> Diagnostic:
+    return Diagnostic(
+        "weights-mismatch",
+        message,
+        layer.item.type_span,
+        help="the file belongs to another spec; change the layer, or choose another file",
+        notes=(Note(f"the spec's weights are {', '.join(f'{w.name} {describe(w.shape)}' for w in layer.weights)}"),),
+        path=layer.item.place,
+    )
