@@ -16,33 +16,31 @@ from netspec.device.plan import DevicePlan, plan_device
 from netspec.diagnostics import Diagnostic, SpecError, ToolError
 from netspec.graph import Graph
 from netspec.manifest import (
+    HISTORY_FILE,
+    KERAS_FILE,
     MANIFEST,
+    SPEC_LINK,
+    TFLITE_FILE,
+    VERDICT_FILE,
     Manifest,
-    drifted_files,
     file_digests,
     quantized_digest,
     read_manifest,
     sha256,
 )
 from netspec.source import Document
-from netspec.verify import Accuracy, Comparison, Progress, Report
+from netspec.verify.report import Report
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from netspec.quantize.model import QuantizedModel
-    from netspec.toolchain import CmsisNN
     from netspec.train.data import Dataset
+    from netspec.verify.proof import Progress
 
     Arrays = dict[tuple[str, str], NDArray[np.float32]]
 
-# Where the spec stood, relative to the build folder. It is a hint for `verify`, no part of the build: the manifest
-# holds digests only and is the same on every machine.
-SPEC_LINK = ".spec"
-VERDICT = "verify.json"
-KERAS_FILE, TFLITE_FILE, HISTORY_FILE = "model.keras", "model.tflite", "history.csv"
-_VECTORS = 4
 _SYNTHETIC_SAMPLES = 256
 # The float device graph and Keras sum in another order; more than this is no rounding but a wrong fold.
 _FOLDING_TOLERANCE = 1e-3
@@ -136,7 +134,9 @@ def find_weights(state: State) -> None:
         assert source is not None
         state.arrays = read_weights(source, state.graph)
         state.progress(
-            f"taking weights from {_shown(source)}" if given else "the last build's weights fit this spec: not trained again"
+            f"taking weights from {_shown(source)}"
+            if given
+            else "the last build's weights fit this spec: not trained again"
         )
         state.keras_model = build_model(state.graph)
         assert_matches(state.graph, state.keras_model)
@@ -146,7 +146,7 @@ def find_weights(state: State) -> None:
     elif spec.train is not None and state.dataset is not None:
         from netspec.train.fit import train
 
-        trained = train(state.graph, state.dataset, folder, resume=not state.options.force)
+        trained = train(state.graph, state.dataset, folder, resume=not state.options.force, command=_command(state))
         state.arrays, state.keras_model = trained.weights, trained.model
     else:
         raise SpecError(
@@ -180,12 +180,13 @@ def quantize_network(state: State) -> None:
 
 def write_files(state: State) -> None:
     """Write model.tflite and the firmware folder."""
+    from netspec.emit.firmware import emit_firmware
     from netspec.quantize.tflite_model import TFLiteModel
 
     assert state.model is not None
     state.progress("writing model.tflite and firmware/")
     (state.folder / TFLITE_FILE).write_bytes(TFLiteModel(state.model).to_bytes())
-    state.firmware = emitted(state.model, state.document)
+    state.firmware = emit_firmware(state.model, state.document)
     target = state.folder / "firmware"
     stale = _recorded_firmware(state.folder) - {f"firmware/{name}" for name in state.firmware}
     for name in stale:
@@ -197,6 +198,8 @@ def write_files(state: State) -> None:
 
 def write_manifest(state: State) -> None:
     """Record the digests of everything that was made."""
+    from netspec.train.weights import weights_digest
+
     assert state.model is not None
     names = [KERAS_FILE, TFLITE_FILE, *(f"firmware/{name}" for name in sorted(state.firmware))]
     if (state.folder / HISTORY_FILE).is_file():
@@ -207,7 +210,7 @@ def write_manifest(state: State) -> None:
         spec_sha256=state.document.sha256,
         core=state.plan.core,
         data_sha256=state.dataset.digest if state.dataset else None,
-        weights_sha256=_weights_digest(state.arrays),
+        weights_sha256=weights_digest(state.arrays),
         quantized_sha256=quantized_digest(state.model),
         quantization={
             name: {"scale": quant.scale, "zero_point": quant.zero_point} for name, quant in state.model.tensors.items()
@@ -223,18 +226,20 @@ def write_manifest(state: State) -> None:
 def verify_build(state: State) -> None:
     """Compare every implementation with every other, and score float against int8."""
     from netspec.toolchain import find_cmsis_nn
-    from netspec.verify import litert_difference, test_inputs
+    from netspec.verify.inputs import case_inputs
+    from netspec.verify.oracles import litert_difference
+    from netspec.verify.proof import held_out, prove
 
     assert state.model is not None
-    samples, _ = _held_out(state.dataset)
+    samples, _ = held_out(state.dataset)
     information = litert_difference(
-        (state.folder / TFLITE_FILE).read_bytes(), state.model, test_inputs(state.model, samples)
+        (state.folder / TFLITE_FILE).read_bytes(), state.model, case_inputs(state.model, samples)
     )
-    state.report = _proof(
+    state.report = prove(
         state.graph, state.model, state.arrays, state.dataset, state.firmware,
         find_cmsis_nn(state.options.cmsis_nn), state.progress, (), information,
     )  # fmt: skip
-    (state.folder / VERDICT).write_text(state.report.to_json() + "\n", encoding="utf-8")
+    (state.folder / VERDICT_FILE).write_text(state.report.to_json() + "\n", encoding="utf-8")
 
 
 STAGES: tuple[Callable[[State], None], ...] = (
@@ -245,154 +250,6 @@ STAGES: tuple[Callable[[State], None], ...] = (
     write_manifest,
     verify_build,
 )
-
-
-def verify_folder(folder: Path, spec: Path | None, cmsis_nn: Path | None, progress: Progress) -> Report:
-    """Prove a build again: digests against files, files against what the spec and weights give, all implementations.
-
-    Nothing is trained or calibrated: integers are made again from model.keras and the manifest's scales.
-    """
-    from netspec.source import load
-    from netspec.toolchain import find_cmsis_nn
-
-    manifest = read_manifest(folder)
-    drift = drifted_files(folder, manifest)
-    if not manifest.intact:
-        drift.insert(0, f"{MANIFEST} was changed after the build")
-    path = spec or _linked_spec(folder)
-    document: Document | None = None
-    if path is None or not path.is_file():
-        drift.insert(0, f"the spec {manifest.spec} is gone (name it with --spec)")
-    else:
-        document = load(path)
-        if document.sha256 != manifest.spec_sha256:
-            drift.insert(0, f"the spec {_shown(path)} was changed after the build")
-    if drift or document is None:
-        report = Report(manifest.name, tuple(drift))
-        (folder / VERDICT).write_text(report.to_json() + "\n", encoding="utf-8")
-        return report
-    report = _verify_intact(folder, manifest, document, find_cmsis_nn(cmsis_nn), progress)
-    (folder / VERDICT).write_text(report.to_json() + "\n", encoding="utf-8")
-    return report
-
-
-def _verify_intact(
-    folder: Path, manifest: Manifest, document: Document, cmsis: CmsisNN | None, progress: Progress
-) -> Report:
-    """Make everything again from the spec and the weights and compare it with the files, then run the proof."""
-    from netspec.check import check
-    from netspec.quantize.quantize import quantize, weight_lookup
-    from netspec.quantize.tflite_model import TFLiteModel
-    from netspec.train.data import load_data as load
-    from netspec.train.weights import read_weights
-
-    graph = check(document, manifest.core).graph
-    plan = plan_device(graph, manifest.core)
-    arrays = read_weights(folder / KERAS_FILE, graph)
-    drift: list[str] = []
-    if _weights_digest(arrays) != manifest.weights_sha256:
-        drift.append(f"{KERAS_FILE} holds other weights than those that were quantized")
-    model = quantize(plan, weight_lookup(arrays), manifest.scales())
-    if quantized_digest(model) != manifest.quantized_sha256:
-        drift.append("the integers no longer follow from the weights and scales")
-    if TFLiteModel(model).to_bytes() != (folder / TFLITE_FILE).read_bytes():
-        drift.append(f"{TFLITE_FILE} is not what the spec and weights give")
-    dataset = None
-    if graph.spec.train is not None:
-        progress("loading data")
-        dataset = load(graph.spec)
-        if dataset.digest != manifest.data_sha256:
-            drift.append("the data are not those that the build was trained on")
-    firmware = {
-        name.removeprefix("firmware/"): (folder / name).read_text(encoding="utf-8")
-        for name in manifest.files
-        if name.startswith("firmware/")
-    }
-    for name, text in emitted(model, document).items():
-        if firmware.get(name) != text:
-            drift.append(f"firmware/{name} is not what netspec {__version__} emits for the spec and weights")
-    information = _recorded_information(folder)
-    return _proof(graph, model, arrays, dataset, firmware, cmsis, progress, tuple(drift), information)
-
-
-def _proof(
-    graph: Graph,
-    model: QuantizedModel,
-    arrays: Arrays,
-    dataset: Dataset | None,
-    firmware: Mapping[str, str],
-    cmsis: CmsisNN | None,
-    progress: Progress,
-    drift: tuple[str, ...],
-    information: Mapping[str, Any],
-) -> Report:
-    from netspec.verify import test_inputs, three_way
-
-    samples, split = _held_out(dataset)
-    progress("verifying")
-    comparisons: tuple[Comparison, ...] = three_way(model, firmware, test_inputs(model, samples), cmsis, progress)
-    accuracy = _accuracy(graph, model, arrays, dataset, split)
-    return Report(model.name, drift, comparisons, accuracy, information)
-
-
-def emitted(model: QuantizedModel, document: Document) -> dict[str, str]:
-    """Return the text of every file of the firmware folder."""
-    from netspec.emit import emit
-    from netspec.verify import test_inputs
-
-    inputs = {name: values[:_VECTORS] for name, values in test_inputs(model, None).items()}
-    return emit(
-        model,
-        spec_sha256=document.sha256,
-        spec_path_name=Path(document.path).name,
-        vectors=_vectors(model, inputs),
-    )
-
-
-def _vectors(model: QuantizedModel, inputs: Mapping[str, NDArray[np.int8]]) -> Any:
-    from netspec.emit import TestVectors
-
-    values = model.run(inputs)
-    return TestVectors(
-        inputs=dict(inputs), outputs={output.name: values[output.tensor] for output in model.plan.graph.outputs}
-    )
-
-
-def _accuracy(
-    graph: Graph, model: QuantizedModel, arrays: Arrays, dataset: Dataset | None, split: str
-) -> tuple[Accuracy, ...]:
-    """Score the float and the int8 network on the held-out split; nothing where there are no labels."""
-    if dataset is None or graph.spec.train is None:
-        return ()
-    from netspec.quantize.quantize import weight_lookup
-    from netspec.quantize.ranges import evaluate
-    from netspec.train.evaluate import score
-
-    part = getattr(dataset, split)
-    floats = evaluate(model.plan.graph, weight_lookup(arrays), part.x)
-    integers = model.run({name: model.quantize_input(name, values) for name, values in _shaped(graph, part.x).items()})
-    outputs = model.plan.graph.outputs
-    count = len(next(iter(part.x.values())))
-    float_outputs = {o.name: floats[o.tensor].reshape((count, *o.shape)) for o in outputs}
-    int8_outputs = {o.name: model.dequantize(o.tensor, integers[o.tensor]).reshape((count, *o.shape)) for o in outputs}
-    metric, float_value = score(float_outputs, part.y, graph.spec.train.loss)
-    _, int8_value = score(int8_outputs, part.y, graph.spec.train.loss)
-    return (Accuracy(metric, split, count, float_value, int8_value),)
-
-
-def _shaped(graph: Graph, x: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    return {name: x[name].reshape((-1, *shape)) for name, shape in graph.inputs.items()}
-
-
-def _held_out(dataset: Dataset | None) -> tuple[Mapping[str, NDArray[Any]] | None, str]:
-    """Return the inputs of the best split that training did not see, and its name."""
-    if dataset is None:
-        return None, ""
-    for split in ("test", "validation"):
-        part = getattr(dataset, split)
-        if part is not None:
-            return part.x, split
-    return dataset.train.x, "train"
 
 
 def _calibration_samples(state: State, count: int) -> dict[str, NDArray[Any]]:
@@ -421,10 +278,11 @@ def _prove_folding(state: State, samples: Mapping[str, NDArray[Any]]) -> None:
     from netspec.quantize.quantize import weight_lookup
     from netspec.quantize.ranges import evaluate
     from netspec.train.evaluate import keras_outputs
+    from netspec.verify.proof import shaped
 
     some = {name: values[:16] for name, values in samples.items()}
     folded = evaluate(state.plan.graph, weight_lookup(state.arrays), some)
-    expected = keras_outputs(state.keras_model, _shaped(state.graph, some))
+    expected = keras_outputs(state.keras_model, shaped(state.graph, some))
     for output in state.plan.graph.outputs:
         ours = folded[output.tensor].reshape(expected[output.name].shape)
         size = float(np.abs(expected[output.name]).max(initial=0))
@@ -454,6 +312,18 @@ def _finished(state: State) -> Path | None:
     return state.folder / KERAS_FILE if fits else None
 
 
+def _command(state: State) -> str:
+    """Return what to type to go on with an interrupted build."""
+    import shlex
+
+    words = ["netspec", "build", state.document.path]
+    for option in ("out", "cmsis_nn", "core"):
+        value = getattr(state.options, option)
+        if value is not None:
+            words += [f"--{option.replace('_', '-')}", str(value)]
+    return shlex.join(words)
+
+
 def _digest_of(path: Path) -> str | None:
     return sha256(path.read_bytes()) if path.is_file() else None
 
@@ -463,31 +333,6 @@ def _recorded_firmware(folder: Path) -> set[str]:
         return {name for name in read_manifest(folder).files if name.startswith("firmware/") and ".." not in name}
     except ToolError:
         return set()
-
-
-def _recorded_information(folder: Path) -> dict[str, Any]:
-    """Return what the build found out about desktop LiteRT; importing TensorFlow again would take seconds."""
-    import json
-
-    try:
-        return dict(json.loads((folder / VERDICT).read_text(encoding="utf-8"))["information"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return {}
-
-
-def _weights_digest(arrays: Arrays) -> str:
-    from netspec.train.weights import weights_digest
-
-    return weights_digest(arrays)
-
-
-def _linked_spec(folder: Path) -> Path | None:
-    try:
-        link = (folder / SPEC_LINK).read_text(encoding="utf-8").strip()
-    except OSError:
-        return None
-    path = folder / link
-    return Path(os.path.relpath(path)) if path.is_file() else path
 
 
 def _beside(document: Document, name: str) -> Path:

@@ -128,7 +128,7 @@ def verify(
     cmsis_nn: CmsisOption = None,
 ) -> None:
     """Prove that a build still belongs to its spec and that the emitted C is bit-exact."""
-    from netspec.build import verify_folder
+    from netspec.verify.folder import verify_folder
 
     report = verify_folder(folder, spec, cmsis_nn, _progress)
     typer.echo(report.to_json() if format is Format.json else report.to_text(per_layer=per_layer))

@@ -86,6 +86,9 @@ class ToolError(Exception):
 # ----------------------------------------------------------------------------------------------- did you mean
 
 
+_LONGEST_NAME = 100  # characters; comparing costs their square
+
+
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
     """Return the candidate that `word` was probably meant to be, or None if none is clearly close.
 
@@ -93,6 +96,8 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
     deletion, substitution, swap of neighbours) for each three letters is forgiven; then a word of four
     letters or more that begins exactly one candidate. Of equally near candidates the first is taken.
     """
+    if len(word) > _LONGEST_NAME:
+        return None
     plain_word = _letters(word)
     names = list(dict.fromkeys(candidates))
     best: str | None = None
@@ -109,6 +114,22 @@ def nearest(word: str, candidates: Iterable[str]) -> str | None:
         longer = [name for name in names if _letters(name).startswith(plain_word)]
         best = longer[0] if len(longer) == 1 else None
     return best
+
+
+def suggestion(word: str, candidates: Iterable[str], known: str) -> str:
+    """Return the help for a wrong name: what was probably meant, else the candidates, after the words of `known`.
+
+    A word that stands in some candidates lists those, so that `crossentropy` finds `binary_crossentropy`.
+    """
+    names = list(dict.fromkeys(candidates))
+    near = nearest(word, names)
+    if near is not None:
+        return f"did you mean `{near}`?"
+    plain_word = _letters(word)
+    within = [name for name in names if len(plain_word) >= 4 and plain_word in _letters(name)]
+    if within:
+        return f"did you mean {' or '.join(f'`{name}`' for name in within)}?"
+    return f"{known} {', '.join(names)}" if names else f"{known} none"
 
 
 def _letters(word: str) -> str:

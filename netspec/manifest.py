@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from netspec.quantize.model import QuantizedModel
 
 MANIFEST = "manifest.json"
+KERAS_FILE, TFLITE_FILE, HISTORY_FILE, VERDICT_FILE = "model.keras", "model.tflite", "history.csv", "verify.json"
+# Where the spec stood, relative to the build folder. It is a hint for `verify`, no part of the build: the manifest
+# holds digests only and is the same on every machine.
+SPEC_LINK = ".spec"
 SCHEMA_VERSION = 1
 
 

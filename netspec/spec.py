@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainValidator
+from pydantic import BaseModel, ConfigDict, Field
 
 from netspec import keras_names
 from netspec.diagnostics import Diagnostic, Span, SpecError, nearest
 from netspec.language import Item, layer_items
 from netspec.layers import LAYERS
-from netspec.layers._types import Size
+from netspec.layers._types import Parsed, Size
 from netspec.layers.base import Layer
 from netspec.source import Document, Mapping, Node, Scalar
 from netspec.validate import validate
@@ -28,35 +28,39 @@ class Section(BaseModel):
 
 def _quantity(value: Any) -> int:
     """Parse a byte size or count: 4096, 128KiB, 2MiB, 3M, 1.5k."""
+    match = re.fullmatch(r"(\d{1,15})(?:\.(\d{1,9}))? ?(KiB|MiB|k|M)?", value) if isinstance(value, str) else None
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return value
-    match = re.fullmatch(r"(\d+(?:\.\d+)?) ?(KiB|MiB|k|M)?", value) if isinstance(value, str) else None
     if match is None:
-        raise ValueError("must be a size such as 4096, 128KiB, 2MiB, 500k or 3M")
-    amount = float(match[1]) * _UNITS[match[2] or ""]
-    if amount != int(amount):
-        raise ValueError("must be a whole number of bytes or counts")
-    return int(amount)
+        raise ValueError("must be a size; write it as 4096, 128KiB, 2MiB, 500k or 3M")
+    whole, fraction, unit = match[1], match[2] or "", _UNITS[match[3] or ""]
+    amount, rest = divmod(int(whole + fraction) * unit, 10 ** len(fraction))
+    if rest:
+        raise ValueError(f"must be a whole number; write {amount} or {amount + 1}")
+    return amount
 
 
-Quantity = Annotated[int, PlainValidator(_quantity, json_schema_input_type=int | str)]
+Quantity = Annotated[int, Parsed(_quantity, int | str)]
 
 
-def _known(kind: str, names: tuple[str, ...]) -> Callable[[Any], str]:
+def _known(kind: str, names: Iterable[str]) -> Callable[[Any], str]:
     def parse(value: Any) -> str:
+        article = "an" if kind[0] in "aeiou" else "a"
         if not isinstance(value, str):
-            raise ValueError(f"must be a {kind} by Keras' name")
+            raise ValueError(f"must be {article} {kind} by Keras' name; write `{kind}: {next(iter(names))}`")
         if value not in names:
             near = nearest(value, names)
-            raise ValueError(
-                f"'{value}' is no {kind} of Keras" + (f"; did you mean `{near}`?" if near else "")
-            )
+            hint = f"did you mean `{near}`?" if near else f"the {_PLURALS[kind]} are {', '.join(names)}"
+            raise ValueError(f"'{value}' is no {kind} of Keras; {hint}")
         return value
 
     return parse
 
 
-_loss, _metric = _known("loss", keras_names.LOSSES), _known("metric", keras_names.METRICS)
+_PLURALS = {"loss": "losses", "metric": "metrics", "optimizer": "optimizers"}
+_loss = _known("loss", keras_names.LOSSES)
+_metric = _known("metric", keras_names.METRICS)
+_optimizer_name = _known("optimizer", keras_names.OPTIMIZERS)
 
 
 def _losses(value: Any) -> str | dict[str, str]:
@@ -70,49 +74,59 @@ def _metrics(value: Any) -> list[str] | dict[str, list[str]]:
             for key, item in value.items()
         }
     if not isinstance(value, list):
-        raise ValueError("must be a list of metrics by Keras' names; write `[accuracy]`")
+        raise ValueError("must be a list of metrics by Keras' names; write `metrics: [accuracy]`")
     return [_metric(item) for item in value]
 
 
 def _optimizer(value: Any) -> tuple[str, dict[str, Any]]:
-    parse = _known("optimizer", keras_names.OPTIMIZERS)
-    if isinstance(value, dict) and len(value) == 1:
-        name, arguments = next(iter(value.items()))
-        if arguments is not None and not isinstance(arguments, dict):
-            raise ValueError(
-                f"'{name}' takes its arguments as a mapping; write `{{{name}: {{learning_rate: 0.001}}}}`"
-            )
-        return parse(name), dict(arguments or {})
-    return parse(value), {}
+    """Parse `adam` or `{adam: {learning_rate: 0.001}}`; the arguments are numbers, true or false, by Keras' names."""
+    name, given = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else (value, None)
+    _optimizer_name(name)
+    if given is not None and not isinstance(given, dict):
+        raise ValueError(f"'{name}' takes its arguments as a mapping; write `{{{name}: {{learning_rate: 0.001}}}}`")
+    arguments: dict[str, Any] = dict(given or {})
+    known = (*keras_names.OPTIMIZER_ARGUMENTS, *keras_names.OPTIMIZERS[name])
+    for key, argument in arguments.items():
+        if key not in known:
+            near = nearest(key, known)
+            hint = f"did you mean `{near}`?" if near else f"its arguments are {', '.join(known)}"
+            raise ValueError(f"'{name}' has no argument '{key}'; {hint}")
+        if argument is not None and not isinstance(argument, bool | int | float):
+            raise ValueError(f"'{name}' takes a number for '{key}'; write `{{{name}: {{{key}: 0.001}}}}`")
+    rate = arguments.get("learning_rate", 1)
+    if rate is None or isinstance(rate, bool) or rate <= 0:
+        raise ValueError(f"'{name}' takes a learning_rate above 0; write `{{{name}: {{learning_rate: 0.001}}}}`")
+    return name, arguments
 
 
-Losses = Annotated[str | dict[str, str], PlainValidator(_losses, json_schema_input_type=str | dict[str, str])]
+Losses = Annotated[str | dict[str, str], Parsed(_losses, str | dict[str, str])]
 Metrics = Annotated[
-    list[str] | dict[str, list[str]],
-    PlainValidator(_metrics, json_schema_input_type=list[str] | dict[str, str | list[str]]),
+    list[str] | dict[str, list[str]], Parsed(_metrics, list[str] | dict[str, str | list[str]])
 ]
-Optimizer = Annotated[
-    tuple[str, dict[str, Any]],
-    PlainValidator(_optimizer, json_schema_input_type=str | dict[str, dict[str, Any]]),
-]
+Optimizer = Annotated[tuple[str, dict[str, Any]], Parsed(_optimizer, str | dict[str, dict[str, Any]])]
 
-DATA_KINDS = ("npz", "npy", "csv", "images", "audio", "python")
+DATA_FORMS = {
+    "npz": "{npz: FILE}",
+    "npy": "{npy: {x: FILE, y: FILE}}",
+    "csv": "{csv: {path: FILE, target: COLUMN}}",
+    "images": "{images: {path: FOLDER}}",
+    "audio": "{audio: {path: FOLDER, features: mfcc}}",
+    "python": "{python: 'package.module:function'}",
+}
 
 
 def _data(value: Any) -> tuple[str, Any]:
     if not isinstance(value, dict) or len(value) != 1:
-        raise ValueError("must be a mapping with one key; write `{npz: FILE}`")
+        raise ValueError("must be a mapping with one key, the loader; write `data: {npz: FILE}`")
     kind, source = next(iter(value.items()))
-    if kind not in DATA_KINDS:
-        near = nearest(kind, DATA_KINDS)
-        raise ValueError(
-            f"has no loader '{kind}'; "
-            + (f"did you mean `{near}`?" if near else "use " + ", ".join(DATA_KINDS))
-        )
-    if kind in ("npz", "python") and not isinstance(source, str):
-        raise ValueError(f"{kind} takes one name; write `{{{kind}: NAME}}`")
-    if kind not in ("npz", "python") and not isinstance(source, dict):
-        raise ValueError(f"{kind} takes a mapping")
+    if kind not in DATA_FORMS:
+        near = nearest(kind, DATA_FORMS)
+        hint = f"did you mean `{near}`?" if near else f"the loaders are {', '.join(DATA_FORMS)}"
+        raise ValueError(f"has no loader '{kind}'; {hint}")
+    named = kind in ("npz", "python")
+    if not isinstance(source, str if named else dict):
+        what = "one name" if named else "a mapping of keys"
+        raise ValueError(f"must give {kind} {what}; write `data: {DATA_FORMS[kind]}`")
     return kind, source
 
 
@@ -128,7 +142,7 @@ class EarlyStopping(Section):
 class Train(Section):
     """How the Keras model is trained."""
 
-    data: Annotated[tuple[str, Any], PlainValidator(_data, json_schema_input_type=dict[str, Any])]
+    data: Annotated[tuple[str, Any], Parsed(_data, dict[str, Any])]
     loss: Losses
     optimizer: Optimizer = ("adam", {})
     metrics: Metrics = Field(default_factory=list)
@@ -145,23 +159,17 @@ def _method(value: Any) -> float | None:
         return None
     if isinstance(value, dict) and list(value) == ["percentile"]:
         percentile = value["percentile"]
-        if (
-            isinstance(percentile, int | float)
-            and not isinstance(percentile, bool)
-            and 50 < percentile <= 100
-        ):
+        if isinstance(percentile, int | float) and not isinstance(percentile, bool) and 50 < percentile <= 100:
             return float(percentile)
-        raise ValueError("percentile must be above 50 and at most 100")
-    raise ValueError("must be minmax or {percentile: 99.99}")
+        raise ValueError("must have a percentile above 50 and at most 100; write `method: {percentile: 99.99}`")
+    raise ValueError("must be minmax or a percentile; write `method: {percentile: 99.99}`")
 
 
 class Calibration(Section):
     """How activation ranges are found: over how many training samples, by which method."""
 
     samples: Size = 256
-    method: Annotated[
-        float | None, PlainValidator(_method, json_schema_input_type=Literal["minmax"] | dict[str, float])
-    ] = None
+    method: Annotated[float | None, Parsed(_method, Literal["minmax"] | dict[str, float])] = None
 
 
 class Quantize(Section):
@@ -200,9 +208,7 @@ def _name(value: Any) -> str:
     return value
 
 
-Name = Annotated[
-    str, PlainValidator(_name, json_schema_input_type=Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")])
-]
+Name = Annotated[str, Parsed(_name, Annotated[str, Field(pattern="^[a-z][a-z0-9_]*$")])]
 C_KEYWORDS = frozenset(
     [
         "auto",

@@ -11,7 +11,7 @@ import gc
 import re
 from bisect import bisect_right
 from collections.abc import Iterator
-from itertools import accumulate
+from itertools import accumulate, islice
 from typing import Any, NoReturn
 
 import yaml
@@ -221,7 +221,7 @@ class _Builder:
             self.attach(node, size, height, end, None)
             return
         if target is None:
-            close = nearest(name, self.anchors)
+            close = nearest(name, islice(self.anchors, 1000))
             help = (
                 f"did you mean `*{close}`?"
                 if close

@@ -79,11 +79,9 @@ def syntax_fault(error: yaml.YAMLError, text: str, path: str, bracket: tuple[int
     mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
     since = getattr(error, "context_mark", None)
     line, column = (mark.line, mark.column) if mark is not None else (0, 0)
-    while line > 0 and (line >= len(lines) or not lines[line].strip(" \t")) and not any(lines[line:]):
-        line, column = (
-            line - 1,
-            len(lines[line - 1]),
-        )  # at the end of the file: show the last line that has content
+    last = next((number for number in reversed(range(len(lines))) if lines[number].strip(" \t")), 0)
+    if line > last:  # at the end of the file: show the last line that has content
+        line, column = last, len(lines[last])
     site = _Site(path, lines, context, line, column, (since.line, since.column) if since else None, bracket)
     found = _tab(site) or next(
         (teller(site) for pattern, teller in _TELLERS if pattern.search(f"{context}: {problem}")), None

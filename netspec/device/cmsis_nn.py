@@ -192,11 +192,14 @@ def padding_is_exact(
 ) -> bool:
     """Return whether every release's kernel stays inside its input with these zeros (top, bottom, left, right).
 
-    Two do not: the 3x3 depthwise kernel of plain C and DSP, chosen for at most one row above and one column on the
-    left, with more than one below or on the right; and the 1x1 kernel, chosen where nothing is above or on the left.
+    Three do not: the 3x3 depthwise kernel of plain C and DSP, chosen for at most one row above and one column on the
+    left, with more than one below or on the right; the 1x1 kernel, chosen where nothing is above or on the left; and
+    Helium's kernel for one row, which gives one row of output, whatever rows of zeros stand above and below.
     """
     top, bottom, left, right = padding
     if depthwise:
         fast = kernel_hw == (3, 3) and dilation == (1, 1) and depth_multiplier == 1 and top <= 1 and left <= 1
         return not (fast and (bottom > 1 or right > 1))
+    if kernel_hw[0] == 1 and (top or bottom):
+        return False
     return not (_is_pointwise(kernel_hw, dilation, (top, left)) and (bottom or right))

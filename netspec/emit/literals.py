@@ -7,7 +7,8 @@ from collections.abc import Sequence
 
 from netspec.ops import Shape
 
-_WIDTH = 112
+_COLUMNS = 120
+_INITIALIZER_COLUMNS = 112
 
 
 def float32(value: float) -> str:
@@ -17,7 +18,12 @@ def float32(value: float) -> str:
         text = f"{exact:.{digits}g}"
         if struct.unpack("<f", struct.pack("<f", float(text)))[0] == exact:
             break
-    return f"{text}f" if "." in text or "e" in text else f"{text}.0f"
+    return f"{float(text)!r}f"
+
+
+def signed(value: int) -> str:
+    """Return an integer as the body of a macro: in parentheses if it has a sign."""
+    return f"({value})" if value < 0 else str(value)
 
 
 def shape_text(shape: Shape) -> str:
@@ -28,20 +34,48 @@ def shape_text(shape: Shape) -> str:
 def rows(values: Sequence[int], per_group: int) -> list[str]:
     """Return the lines of an initializer; each group of `per_group` values begins a new line."""
     width = max(map(len, map(str, values)), default=1)
-    per_line = max(1, _WIDTH // (width + 2))
+    per_line = max(1, _INITIALIZER_COLUMNS // (width + 2))
     if per_line < per_group and per_line > 16:
         per_line = 16
-    lines = []
     texts = [f"{value:{width}d}" for value in values]
-    # Short groups share a line as long as whole ones fit.
-    per_group = max(1, per_group)
     if per_group <= per_line:
-        step = per_line // per_group * per_group
-        return [", ".join(texts[at : at + step]) for at in range(0, len(texts), step)]
-    for start in range(0, len(texts), per_group):
-        end = min(start + per_group, len(texts))
-        lines += [", ".join(texts[at : min(at + per_line, end)]) for at in range(start, end, per_line)]
-    return lines
+        # Short groups share a line, as many as fit whole.
+        per_group = per_line = per_line // per_group * per_group
+    return [
+        ", ".join(texts[at : min(at + per_line, start + per_group)])
+        for start in range(0, len(texts), per_group)
+        for at in range(start, min(start + per_group, len(texts)), per_line)
+    ]
+
+
+def wrapped(text: str) -> str:
+    """Return C text with its long lines broken: code behind a comma, comments between words.
+
+    A line that cannot be broken so (a directive, one long name) stays.
+    """
+    return "\n".join(part for line in text.split("\n") for part in _broken(line))
+
+
+def _broken(line: str) -> list[str]:
+    if len(line) <= _COLUMNS or line.startswith("#"):
+        return [line]
+    body = line.lstrip()
+    indent = line[: len(line) - len(body)]
+    if body.startswith("/*") and body.endswith("*/"):
+        return [f"{indent}/*", *_broken(f"{indent} * {body[2:-2].strip()}"), f"{indent} */"]
+    if body.startswith("* "):
+        return _at_last(line, " ", f"{indent}* ")
+    if " /* " in body:
+        code, comment = line.rsplit(" /* ", 1)
+        return [*_broken(f"{indent}/* {comment}"), *_broken(code)]
+    return _at_last(line, ", ", f"{indent}    ")
+
+
+def _at_last(line: str, mark: str, continued: str) -> list[str]:
+    end = line.rfind(mark, len(continued), _COLUMNS)
+    if end < 0:
+        return [line]
+    return [line[: end + len(mark.rstrip())], *_broken(continued + line[end + len(mark) :])]
 
 
 def harmless(text: str) -> str:

@@ -18,17 +18,17 @@ class Names:
 
     def symbol(self, stem: str) -> str:
         """Return a variable or function, `kws_<stem>`."""
-        return self.group(f"{self._name}_{stem}", ("",))
+        return self._free(f"{self._name}_{stem}", ("",))
 
-    def constant(self, stem: str) -> str:
+    def macro(self, stem: str) -> str:
         """Return a macro or enumerator, `KWS_<STEM>`."""
-        return self.group(f"{self._name}_{stem}".upper(), ("",))
+        return self.macros(stem, ("",))
 
-    def constants(self, stem: str, suffixes: Sequence[str]) -> str:
-        """Return a stem that is free with each of the upper-case `suffixes`, and take all of these."""
-        return self.group(f"{self._name}_{stem}".upper(), suffixes)
+    def macros(self, stem: str, suffixes: Sequence[str]) -> str:
+        """Return `KWS_<STEM>` such that it is free with each of `suffixes`, and take all of these."""
+        return self._free(f"{self._name}_{stem}".upper(), suffixes)
 
-    def group(self, stem: str, suffixes: Sequence[str]) -> str:
+    def _free(self, stem: str, suffixes: Sequence[str]) -> str:
         candidate, count = stem, 1
         while any(candidate + suffix in self._taken for suffix in suffixes):
             count += 1

@@ -1,55 +1,58 @@
-"""The one list of layer types: a type exists when its class stands here."""
+"""The one list of layer types: a type exists when it stands here."""
 
 from __future__ import annotations
 
-from netspec.layers.activations import ReLU, Sigmoid, Softmax, Tanh
+from collections.abc import Iterator, Mapping
+from importlib import import_module
+
 from netspec.layers.base import Layer
-from netspec.layers.batch_normalization import BatchNormalization
-from netspec.layers.conv import Conv1D, Conv2D
-from netspec.layers.dense import Dense
-from netspec.layers.depthwise_conv import DepthwiseConv2D
-from netspec.layers.dropout import Dropout
-from netspec.layers.global_pooling import (
-    GlobalAveragePooling1D,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling1D,
-    GlobalMaxPooling2D,
-)
-from netspec.layers.merging import Add, Concatenate
-from netspec.layers.pooling import AveragePooling1D, AveragePooling2D, MaxPooling1D, MaxPooling2D
-from netspec.layers.rescaling import Rescaling
-from netspec.layers.reshaping import Flatten, Reshape
-from netspec.layers.separable_conv import SeparableConv1D, SeparableConv2D
-from netspec.layers.zero_padding import ZeroPadding1D, ZeroPadding2D
 
-LAYER_TYPES: tuple[type[Layer], ...] = (
-    Dense,
-    Conv1D,
-    Conv2D,
-    DepthwiseConv2D,
-    SeparableConv1D,
-    SeparableConv2D,
-    MaxPooling1D,
-    MaxPooling2D,
-    AveragePooling1D,
-    AveragePooling2D,
-    GlobalAveragePooling1D,
-    GlobalAveragePooling2D,
-    GlobalMaxPooling1D,
-    GlobalMaxPooling2D,
-    BatchNormalization,
-    ReLU,
-    Sigmoid,
-    Tanh,
-    Softmax,
-    Flatten,
-    Reshape,
-    Dropout,
-    Add,
-    Concatenate,
-    ZeroPadding1D,
-    ZeroPadding2D,
-    Rescaling,
-)
+# type: where its class is. A class is imported when a spec first uses its type, so that the time to check a spec
+# does not grow with the number of types that it does not use.
+LAYER_TYPES: dict[str, str] = {
+    "dense": "dense.Dense",
+    "conv1d": "conv.Conv1D",
+    "conv2d": "conv.Conv2D",
+    "depthwise_conv2d": "depthwise_conv.DepthwiseConv2D",
+    "separable_conv1d": "separable_conv.SeparableConv1D",
+    "separable_conv2d": "separable_conv.SeparableConv2D",
+    "max_pooling1d": "pooling.MaxPooling1D",
+    "max_pooling2d": "pooling.MaxPooling2D",
+    "average_pooling1d": "pooling.AveragePooling1D",
+    "average_pooling2d": "pooling.AveragePooling2D",
+    "global_average_pooling1d": "global_pooling.GlobalAveragePooling1D",
+    "global_average_pooling2d": "global_pooling.GlobalAveragePooling2D",
+    "global_max_pooling1d": "global_pooling.GlobalMaxPooling1D",
+    "global_max_pooling2d": "global_pooling.GlobalMaxPooling2D",
+    "batch_normalization": "batch_normalization.BatchNormalization",
+    "relu": "activations.ReLU",
+    "sigmoid": "activations.Sigmoid",
+    "tanh": "activations.Tanh",
+    "softmax": "activations.Softmax",
+    "flatten": "reshaping.Flatten",
+    "reshape": "reshaping.Reshape",
+    "dropout": "dropout.Dropout",
+    "add": "merging.Add",
+    "concatenate": "merging.Concatenate",
+    "zero_padding1d": "zero_padding.ZeroPadding1D",
+    "zero_padding2d": "zero_padding.ZeroPadding2D",
+    "rescaling": "rescaling.Rescaling",
+}
 
-LAYERS: dict[str, type[Layer]] = {layer.type: layer for layer in LAYER_TYPES}
+
+class _Layers(Mapping[str, type[Layer]]):
+    """Every layer class by its type."""
+
+    def __getitem__(self, layer_type: str) -> type[Layer]:
+        module, name = LAYER_TYPES[layer_type].split(".")
+        found: type[Layer] = getattr(import_module(f"{__name__}.{module}"), name)
+        return found
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(LAYER_TYPES)
+
+    def __len__(self) -> int:
+        return len(LAYER_TYPES)
+
+
+LAYERS: Mapping[str, type[Layer]] = _Layers()

@@ -15,6 +15,7 @@ class Convolution(Biased):
     """A window that slides over one or two spatial axes; the last axis is the channels."""
 
     rank: ClassVar[int]
+    depthwise: ClassVar[bool] = False
     kernel_size: Any
     strides: Any
     dilation_rate: Any
@@ -23,24 +24,27 @@ class Convolution(Biased):
     def check(self, shape: Shape) -> None:
         """Raise `LayerError` for what Keras refuses."""
         check_rank(self, shape)
-        if max(self.strides) > 1 and max(self.dilation_rate) > 1:
+        if max(self.strides) > 1 and max(self.dilation_rate) > 1 and not self.depthwise:
             raise LayerError(
-                f"strides {list(self.strides)} and dilation_rate {list(self.dilation_rate)} exclude each other in Keras",
+                f"strides {list(self.strides)} and dilation_rate {list(self.dilation_rate)} of {{layer}} exclude each "
+                "other in Keras",
                 field="dilation_rate",
                 help="keep one of the two at 1",
                 rule="keras-restriction",
             )
         if self.padding == "causal" and self.type != "conv1d":
             raise LayerError(
-                f"padding 'causal' exists for conv1d only, not for {self.type}",
+                f"padding 'causal' of {{layer}} exists for conv1d only, not for {self.type}",
                 field="padding",
-                help="use `padding: same`, or explicit amounts",
+                help="use `padding: same`, or amounts such as `padding: 1`",
                 rule="keras-restriction",
             )
 
     def spatial_output(self, shape: Shape) -> Shape:
         self.check(shape)
-        return output_sizes(shape[:-1], self.kernel_size, self.strides, self.dilation_rate, self.padding)
+        return output_sizes(
+            shape[:-1], self.kernel_size, self.strides, self.dilation_rate, self.padding, channels=shape[-1]
+        )
 
     def amounts(self, shape: Shape) -> ExplicitPadding:
         """Return the zeros before and after each spatial axis of an input of `shape`."""
@@ -67,10 +71,13 @@ class Convolution(Biased):
 
 
 def refuse_unequal_strides(layer: Convolution) -> None:
-    """Raise `LayerError` where depthwise strides differ: TensorFlow's kernel takes one stride for both axes."""
-    if len(set(layer.strides)) > 1:
+    """Raise `LayerError` where depthwise strides differ: TensorFlow's kernel takes one stride for both axes.
+
+    Not so for a dilated window, of which Keras computes every position and then leaves some out.
+    """
+    if len(set(layer.strides)) > 1 and max(layer.dilation_rate) == 1:
         raise LayerError(
-            f"strides {list(layer.strides)} of {layer.type} must be equal in both axes, as TensorFlow demands",
+            f"strides {list(layer.strides)} of {{layer}} differ, and TensorFlow's {layer.type} takes one for both axes",
             field="strides",
             help=f"use `strides: {max(layer.strides)}`",
             rule="keras-restriction",
@@ -81,7 +88,7 @@ def refuse_groups(groups: int) -> None:
     """Raise `DeviceUnsupported` for grouped convolutions: CMSIS-NN before 5.0 computes them as plain ones."""
     if groups > 1:
         raise DeviceUnsupported(
-            f"groups {groups} has no int8 kernel in every supported CMSIS-NN",
+            f"groups {groups} of {{layer}} has no int8 kernel in every supported CMSIS-NN",
             field="groups",
             help="use depthwise_conv2d, or convolutions side by side and concatenate",
         )

@@ -1,16 +1,40 @@
 """Types of layer keys: what Keras accepts for them, written once.
 
-A value's parser raises `ValueError` with a whole sentence; the JSON Schema's form of the type stands beside it.
+A value's parser raises `ValueError` with a predicate ("must be ...") and, after a semicolon, what to write instead, in
+which KEY stands for the key's name; the JSON Schema's form of the type stands beside it.
 """
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, PlainValidator
+from pydantic import Field
+from pydantic_core import CoreSchema, core_schema
 
-from netspec.diagnostics import nearest
+from netspec.diagnostics import nearest, suggestion
+
+
+class Parsed:
+    """Annotates a key that a function of ours parses; `json_type` is the type that the JSON Schema shows.
+
+    It is pydantic's PlainValidator without the schema of `json_type`, which `check` does not need and which took
+    most of the time to build a class.
+    """
+
+    def __init__(self, parse: Callable[[Any], Any], json_type: Any) -> None:
+        self.parse = parse
+        self.json_type = json_type
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
+        return core_schema.no_info_plain_validator_function(self.parse)
+
+    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
+        from pydantic import TypeAdapter
+
+        return TypeAdapter(self.json_type).json_schema()
+
 
 IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
 Identifier = Annotated[str, Field(pattern=f"^{IDENTIFIER}$")]
@@ -22,82 +46,67 @@ ExplicitPadding = tuple[tuple[int, int], ...]
 Named = tuple[str, tuple[tuple[str, Any], ...]]
 
 
-def _sizes(value: Any, rank: int) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return (value,) * rank
-    if isinstance(value, list):
-        if len(value) != rank:
-            raise ValueError(f"takes an integer or {rank} of them, not {len(value)}")
-        return tuple(value)
-    return value
+def _is_integer(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-def _sizes_1(value: Any) -> Any:
-    return _sizes(value, 1)
+def _sizes(rank: int) -> Callable[[Any], tuple[int, ...]]:
+    """Return the parser of `3` and `[3, 3]`: a size for each of `rank` axes."""
+
+    def parse(value: Any) -> tuple[int, ...]:
+        sizes = value if isinstance(value, list) else [value] * rank
+        if len(sizes) == rank and all(_is_integer(size, 1) for size in sizes):
+            return tuple(sizes)
+        if rank == 1:
+            raise ValueError("must be an integer of at least 1; write `KEY: 3`")
+        raise ValueError(f"must be an integer of at least 1, or {rank} of them; write `KEY: 3` or `KEY: {[3] * rank}`")
+
+    return parse
 
 
-def _sizes_2(value: Any) -> Any:
-    return _sizes(value, 2)
-
-
-Sizes1 = Annotated[tuple[Size], BeforeValidator(_sizes_1, json_schema_input_type=Size | tuple[Size])]
-Sizes2 = Annotated[
-    tuple[Size, Size], BeforeValidator(_sizes_2, json_schema_input_type=Size | tuple[Size, Size])
-]
-
-
-def _amount(value: Any) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+Sizes1 = Annotated[tuple[int], Parsed(_sizes(1), Size | tuple[Size]), Field(examples=[3])]
+Sizes2 = Annotated[tuple[int, int], Parsed(_sizes(2), Size | tuple[Size, Size]), Field(examples=[3])]
 
 
 def _explicit(value: Any) -> ExplicitPadding | None:
     """Parse `1`, `[1, 2]` or `[[0, 1], [1, 1]]`; one pair stands for every axis. None if it is none of these."""
-    if _amount(value):
+    if _is_integer(value, 0):
         return ((value, value),)
-    if isinstance(value, list) and value and all(_amount(item) for item in value):
+    if not isinstance(value, list) or not value:
+        return None
+    if all(_is_integer(item, 0) for item in value):
         return tuple((item, item) for item in value)
-    if (
-        isinstance(value, list)
-        and value
-        and all(isinstance(pair, list) and len(pair) == 2 and all(map(_amount, pair)) for pair in value)
-    ):
+    if all(isinstance(pair, list) and len(pair) == 2 and all(_is_integer(n, 0) for n in pair) for pair in value):
         return tuple((pair[0], pair[1]) for pair in value)
     return None
 
 
 def _parse_conv_padding(value: Any) -> str | ExplicitPadding:
-    if isinstance(value, str):
-        if value in ("valid", "same", "causal"):
-            return value
-        near = nearest(value.lower(), ("valid", "same", "causal"))
-        raise ValueError(
-            f"must be valid, same or amounts, not '{value}'" + (f"; did you mean `{near}`?" if near else "")
-        )
+    if isinstance(value, str) and value in ("valid", "same", "causal"):
+        return value
     explicit = _explicit(value)
-    if explicit is None:
-        raise ValueError("must be valid, same, or amounts such as 1, [1, 2] or [[0, 1], [1, 1]]")
-    return explicit
+    if explicit is not None:
+        return explicit
+    near = nearest(value, ("valid", "same", "causal")) if isinstance(value, str) else None
+    raise ValueError(
+        "must be valid, same or amounts of at least 0; "
+        + (f"did you mean `{near}`?" if near else "write amounts as 1, [1, 2] or [[0, 1], [1, 1]]")
+    )
 
 
 ConvPadding = Annotated[
-    str | ExplicitPadding,
-    PlainValidator(
-        _parse_conv_padding, json_schema_input_type=PaddingName | int | list[int] | list[tuple[int, int]]
-    ),
+    str | ExplicitPadding, Parsed(_parse_conv_padding, PaddingName | int | list[int] | list[tuple[int, int]])
 ]
 
 
 def _parse_amounts(value: Any) -> ExplicitPadding:
     explicit = _explicit(value)
     if explicit is None:
-        raise ValueError("must be amounts of zero or more, such as 1, [1, 2] or [[0, 1], [1, 1]]")
+        raise ValueError("must be amounts of at least 0; write them as 1, [1, 2] or [[0, 1], [1, 1]]")
     return explicit
 
 
-ZeroPaddingAmounts = Annotated[
-    ExplicitPadding,
-    PlainValidator(_parse_amounts, json_schema_input_type=int | list[int] | list[tuple[int, int]]),
-]
+ZeroPaddingAmounts = Annotated[ExplicitPadding, Parsed(_parse_amounts, int | list[int] | list[tuple[int, int]])]
 
 
 def per_axis(padding: ExplicitPadding, rank: int) -> ExplicitPadding | None:
@@ -107,45 +116,63 @@ def per_axis(padding: ExplicitPadding, rank: int) -> ExplicitPadding | None:
     return padding if len(padding) == rank else None
 
 
-INITIALIZERS = {
-    "zeros": "Zeros", "ones": "Ones", "constant": "Constant", "identity": "Identity", "orthogonal": "Orthogonal",
-    "random_normal": "RandomNormal", "random_uniform": "RandomUniform", "truncated_normal": "TruncatedNormal",
-    "variance_scaling": "VarianceScaling", "glorot_uniform": "GlorotUniform", "glorot_normal": "GlorotNormal",
-    "he_uniform": "HeUniform", "he_normal": "HeNormal", "lecun_uniform": "LecunUniform", "lecun_normal": "LecunNormal",
-}  # fmt: skip
-REGULARIZERS = {"l1": "L1", "l2": "L2", "l1_l2": "L1L2", "orthogonal_regularizer": "OrthogonalRegularizer"}
-CONSTRAINTS = {
-    "max_norm": "MaxNorm",
-    "min_max_norm": "MinMaxNorm",
-    "non_neg": "NonNeg",
-    "unit_norm": "UnitNorm",
+# What Keras' classes are called here, the class, and its arguments. A test compares them with the installed Keras.
+INITIALIZERS: dict[str, tuple[str, ...]] = {
+    "zeros": ("Zeros",),
+    "ones": ("Ones",),
+    "constant": ("Constant", "value"),
+    "identity": ("Identity", "gain"),
+    "orthogonal": ("Orthogonal", "gain", "seed"),
+    "random_normal": ("RandomNormal", "mean", "stddev", "seed"),
+    "random_uniform": ("RandomUniform", "minval", "maxval", "seed"),
+    "truncated_normal": ("TruncatedNormal", "mean", "stddev", "seed"),
+    "variance_scaling": ("VarianceScaling", "scale", "mode", "distribution", "seed"),
+    "glorot_uniform": ("GlorotUniform", "seed"),
+    "glorot_normal": ("GlorotNormal", "seed"),
+    "he_uniform": ("HeUniform", "seed"),
+    "he_normal": ("HeNormal", "seed"),
+    "lecun_uniform": ("LecunUniform", "seed"),
+    "lecun_normal": ("LecunNormal", "seed"),
 }
-KERAS_CLASSES = INITIALIZERS | REGULARIZERS | CONSTRAINTS
+REGULARIZERS: dict[str, tuple[str, ...]] = {
+    "l1": ("L1", "l1"),
+    "l2": ("L2", "l2"),
+    "l1_l2": ("L1L2", "l1", "l2"),
+    "orthogonal_regularizer": ("OrthogonalRegularizer", "factor", "mode"),
+}
+CONSTRAINTS: dict[str, tuple[str, ...]] = {
+    "max_norm": ("MaxNorm", "max_value", "axis"),
+    "min_max_norm": ("MinMaxNorm", "min_value", "max_value", "rate", "axis"),
+    "non_neg": ("NonNeg",),
+    "unit_norm": ("UnitNorm", "axis"),
+}
+KERAS_CLASSES = {name: parts[0] for name, parts in (INITIALIZERS | REGULARIZERS | CONSTRAINTS).items()}
 # What `{l2: 0.0001}` and `{max_norm: 3}` mean: the class's one obvious argument.
 _MAIN_ARGUMENT = {"l1": "l1", "l2": "l2", "max_norm": "max_value", "constant": "value", "orthogonal": "gain"}
 
 
-def _parse_named(value: Any, names: dict[str, str], kind: str) -> Named:
+def _parse_named(value: Any, names: dict[str, tuple[str, ...]], kind: str) -> Named:
     """Parse `he_normal`, `{l2: 0.0001}` or `{max_norm: {max_value: 3}}` to (name, arguments)."""
-    arguments: dict[str, Any] = {}
-    if isinstance(value, dict) and len(value) == 1:
-        name, given = next(iter(value.items()))
-        if isinstance(given, dict):
-            arguments = given
-        elif isinstance(given, int | float) and not isinstance(given, bool) and name in _MAIN_ARGUMENT:
-            arguments = {_MAIN_ARGUMENT[name]: given}
-        elif given is not None:
-            raise ValueError(f"{kind} '{name}' takes its arguments as a mapping")
-    else:
-        name = value
+    name, given = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else (value, None)
+    article = "an" if kind[0] in "aeiou" else "a"
     if not isinstance(name, str):
-        raise ValueError(f"must be a {kind} by Keras' name, such as {next(iter(names))}")
-    snake = re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
+        raise ValueError(f"must be {article} {kind} by Keras' name; write `KEY: {next(iter(names))}`")
     if name not in names:
-        near = nearest(snake, names)
-        raise ValueError(f"unknown {kind} '{name}'" + (f"; did you mean `{near}`?" if near else ""))
-    if any(isinstance(argument, dict | list) for argument in arguments.values()):
-        raise ValueError(f"arguments of {kind} '{name}' must be plain values")
+        raise ValueError(f"'{name}' is no {kind} of Keras; {suggestion(name, names, f'the {kind}s are')}")
+    known = names[name][1:]
+    arguments: dict[str, Any] = {}
+    if isinstance(given, dict):
+        arguments = given
+    elif isinstance(given, int | float) and not isinstance(given, bool) and name in _MAIN_ARGUMENT:
+        arguments = {_MAIN_ARGUMENT[name]: given}
+    elif given is not None:
+        form = f"KEY: {{{name}: {{{known[0]}: ...}}}}" if known else f"KEY: {name}"
+        raise ValueError(f"'{name}' takes its arguments as a mapping; write `{form}`")
+    for key, argument in arguments.items():
+        if key not in known:
+            raise ValueError(f"'{name}' has no argument '{key}'; {suggestion(key, known, 'its arguments are')}")
+        if isinstance(argument, dict) or (isinstance(argument, list) and key != "axis"):
+            raise ValueError(f"'{name}' takes a plain value for '{key}'; write `KEY: {{{name}: {{{key}: 1}}}}`")
     return (name, tuple(sorted(arguments.items())))
 
 
@@ -162,9 +189,9 @@ def _constraint(value: Any) -> Named | None:
 
 
 _NamedInput = str | dict[str, Any]
-Initializer = Annotated[Named, PlainValidator(_initializer, json_schema_input_type=_NamedInput)]
-Regularizer = Annotated[Named | None, PlainValidator(_regularizer, json_schema_input_type=_NamedInput | None)]
-Constraint = Annotated[Named | None, PlainValidator(_constraint, json_schema_input_type=_NamedInput | None)]
+Initializer = Annotated[Named, Parsed(_initializer, _NamedInput)]
+Regularizer = Annotated[Named | None, Parsed(_regularizer, _NamedInput | None)]
+Constraint = Annotated[Named | None, Parsed(_constraint, _NamedInput | None)]
 
 
 def keras_config(named: Named | None) -> dict[str, Any] | None:

@@ -36,9 +36,9 @@ def window_padding(
     amounts = per_axis(padding, len(spatial))
     if amounts is None:
         raise LayerError(
-            f"padding gives {len(padding)} axes, the input has {len(spatial)}",
+            f"padding for {len(padding)} axes does not fit {{layer}}, whose window moves along {len(spatial)}",
             field="padding",
-            help=f"give one amount, or {len(spatial)}",
+            help="write `padding: 1`" + (f" or `padding: {[1] * len(spatial)}`" if len(spatial) > 1 else ""),
             rule="invalid-value",
         )
     return amounts
@@ -51,11 +51,13 @@ def output_sizes(
     dilation: Shape,
     padding: str | ExplicitPadding,
     *,
+    channels: int,
     field: str = "kernel_size",
 ) -> Shape:
     """Return floor((length + before + after - effective kernel) / stride) + 1 for every axis.
 
-    Raises `LayerError` (rule `window-too-large`) where the window is larger than the padded input.
+    `channels` of the input are for the message only. Raises `LayerError` (rule `window-too-large`) where the window is
+    larger than the padded input.
     """
     amounts = window_padding(spatial, kernel, strides, dilation, padding)
     sizes = []
@@ -64,27 +66,30 @@ def output_sizes(
     ):
         room = length + before + after - effective_size(size, spread)
         if room < 0:
-            raise _too_large(spatial, kernel, dilation, amounts, field)
+            raise _too_large((*spatial, channels), kernel, dilation, amounts, field)
         sizes.append(room // stride + 1)
     return tuple(sizes)
 
 
-def _too_large(
-    spatial: Shape, kernel: Shape, dilation: Shape, amounts: ExplicitPadding, field: str
-) -> LayerError:
-    padded = tuple(length + sum(pair) for length, pair in zip(spatial, amounts, strict=True))
+def _too_large(shape: Shape, kernel: Shape, dilation: Shape, amounts: ExplicitPadding, field: str) -> LayerError:
+    padded = tuple(length + sum(pair) for length, pair in zip(shape, amounts, strict=False))
     spans = tuple(effective_size(*axis) for axis in zip(kernel, dilation, strict=True))
-    window = f"{field} {list(kernel)}"
+    window = f"{field} {_sizes(kernel)}"
     if spans != kernel:
-        window += f" with dilation {list(dilation)} spans {list(spans)} and"
-    size = f"{describe(spatial)}" + (f", {describe(padded)} with its padding" if padded != spatial else "")
-    fitting = [min(k, 1 + (p - 1) // d) for k, p, d in zip(kernel, padded, dilation, strict=True)]
+        window += f" spans {_sizes(spans)} with dilation_rate {_sizes(dilation)} and"
+    padding = f", padded to {_sizes(padded)}" if padded != shape[:-1] else ""
+    fitting = tuple(1 + (size - 1) // spread for size, spread in zip(padded, dilation, strict=True))
     return LayerError(
-        f"{window} does not fit the input's {size}",
+        f"{window} does not fit the input {describe(shape)} of {{layer}}{padding}",
         field=field,
-        help=f"use `padding: same`, or a {field} of at most {fitting}",
+        help=f"use `padding: same`, or a {field.removesuffix('_size')} of at most {_sizes(fitting)}",
         rule="window-too-large",
     )
+
+
+def _sizes(values: Shape) -> str:
+    """Return sizes as they are written in a spec."""
+    return str(values[0] if len(values) == 1 else list(values))
 
 
 def image_padding(amounts: ExplicitPadding) -> Padding:

@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from netspec.layers._activation import lower_softmax
-from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError
+from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, describe
 from netspec.ops import Op, Relu, Shape, Unary
 
 
@@ -36,7 +36,7 @@ class ReLU(_Elementwise):
         for field in ("negative_slope", "threshold"):
             if getattr(self, field):
                 raise DeviceUnsupported(
-                    f"relu with {field} {getattr(self, field)} has no int8 kernel",
+                    f"{field} {getattr(self, field)} of {{layer}} has no int8 kernel",
                     field=field,
                     help="use relu without it, bounded by `max_value` where needed",
                 )
@@ -78,9 +78,9 @@ class Softmax(_Elementwise):
         axis = self.axis + rank if self.axis < 0 else self.axis
         if not 1 <= axis < rank:
             raise LayerError(
-                f"axis {self.axis} is none of the input's axes 1 to {rank - 1}",
+                f"axis {self.axis} is none of the axes 1 to {rank - 1} of the input {describe(shape)} of {{layer}}",
                 field="axis",
-                help="use -1, the channels",
+                help="use `axis: -1`, the channels; axis 0 is the batch",
                 rule="invalid-value",
             )
         return axis
@@ -95,7 +95,7 @@ class Softmax(_Elementwise):
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         if self._axis(inputs[0]) != len(inputs[0]):
             raise DeviceUnsupported(
-                f"softmax over axis {self.axis} has no int8 kernel",
+                f"softmax over axis {self.axis} of {{layer}} has no int8 kernel",
                 field="axis",
                 help="use `axis: -1`, the last axis",
             )

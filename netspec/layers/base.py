@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -13,7 +14,10 @@ from netspec.ops import Op, Shape
 
 
 class LayerError(Exception):
-    """A layer that cannot do what it is asked; `field` is the key at fault, which the graph turns into a place."""
+    """A layer that cannot do what it is asked; `field` is the key at fault, which the graph turns into a place.
+
+    A layer does not know its name: where message or help say `{layer}`, the graph writes it.
+    """
 
     def __init__(
         self, message: str, *, field: str | None = None, help: str | None = None, rule: str = "shape-mismatch"
@@ -115,19 +119,27 @@ def check_rank(layer: Layer, shape: Shape) -> None:
     }
     wanted = " or ".join(forms[rank] for rank in ranks)
     raise LayerError(
-        f"{layer.type} takes an input of shape {wanted}, not {describe(shape)}",
+        f"{layer.type} takes {wanted}, not the input {describe(shape)} of {{layer}}",
         help=_rank_help(layer.type, shape, ranks),
         rule="rank-mismatch",
     )
 
 
 def _rank_help(layer_type: str, shape: Shape, ranks: tuple[int, ...]) -> str:
-    if layer_type[-2:] in ("1d", "2d", "3d") and len(shape) - 1 in (1, 2, 3):
-        other = f"{layer_type[:-2]}{len(shape) - 1}d"
-        if len(shape) == 2 and ranks == (3,):
-            return f"use `{other}`, or add a channel axis: `- reshape: {{target_shape: [{shape[0]}, {shape[1]}, 1]}}`"
-        return f"use `{other}`, or `reshape` the input"
-    return "put `flatten`, `reshape` or a global pooling layer before it"
+    from netspec.layers import LAYERS
+
+    sibling = f"{layer_type[:-2]}{len(shape) - 1}d"
+    remedies = [f"use `{sibling}`"] if sibling in LAYERS else []
+    missing = ranks[0] - len(shape)
+    if missing > 0:
+        target = [*shape, *[1] * missing]
+        remedies.append(f"add {'a channel axis' if missing == 1 else 'axes'}: `- reshape: {{target_shape: {target}}}`")
+    elif ranks[0] == 2:
+        target = [prod(shape[:-1]), shape[-1]]
+        remedies.append(f"merge axes: `- reshape: {{target_shape: {target}}}`")
+    else:
+        remedies.append("`reshape` the input")
+    return ", or ".join(remedies)
 
 
 def describe(shape: Shape) -> str:

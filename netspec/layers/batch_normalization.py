@@ -8,7 +8,7 @@ from pydantic import Field
 
 from netspec.layers._types import Constraint, Initializer, Regularizer, keras_config
 from netspec.layers._weighted import ONES, ZEROS
-from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, Weight
+from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, Weight, describe
 from netspec.ops import BatchNorm, Op, Param, Shape
 
 
@@ -37,9 +37,9 @@ class BatchNormalization(Layer):
         axis = self.axis + rank if self.axis < 0 else self.axis
         if not 1 <= axis < rank:
             raise LayerError(
-                f"axis {self.axis} is none of the input's axes 1 to {rank - 1}",
+                f"axis {self.axis} is none of the axes 1 to {rank - 1} of the input {describe(shape)} of {{layer}}",
                 field="axis",
-                help="use -1, the channels",
+                help="use `axis: -1`, the channels; axis 0 is the batch",
                 rule="invalid-value",
             )
         return axis - 1
@@ -78,7 +78,7 @@ class BatchNormalization(Layer):
         shape = inputs[0]
         if self._axis(shape) != len(shape) - 1:
             raise DeviceUnsupported(
-                f"axis {self.axis} is not the channels, the only axis that the int8 kernels normalize",
+                f"axis {self.axis} of {{layer}} is not the channels, the only axis that int8 kernels normalize",
                 field="axis",
                 help="use `axis: -1`",
             )

@@ -18,18 +18,20 @@ from netspec.ops import Op, Param, Shape, hwc
 
 
 class _Conv(Convolution, Kernelled):
-    filters: Size = Field(description="Number of output channels.")
+    filters: Size = Field(description="Number of output channels.", examples=[8])
     groups: Size = 1
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         spatial = self.spatial_output(inputs[0])
         channels = inputs[0][-1]
-        for what, value in (("the input's channels", channels), ("filters", self.filters)):
+        for what, value in (("channels of the input", channels), ("filters", self.filters)):
             if value % self.groups:
+                shared = [str(n) for n in range(1, 65) if channels % n == 0 and self.filters % n == 0]
                 raise LayerError(
-                    f"groups {self.groups} does not divide {what} {value}",
+                    f"groups {self.groups} does not divide the {value} {what} of {{layer}}",
                     field="groups",
-                    help="use a number that divides both the input's channels and filters",
+                    help=f"use a number that divides both {channels} channels and {self.filters} filters: "
+                    + ", ".join(shared),
                     rule="keras-restriction",
                 )
         return (*spatial, self.filters)

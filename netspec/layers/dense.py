@@ -19,12 +19,12 @@ class Dense(Kernelled):
     """Fully connected layer over the last axis; leading axes are kept."""
 
     type: ClassVar[str] = "dense"
-    units: Size = Field(description="Number of outputs.")
+    units: Size = Field(description="Number of outputs.", examples=[10])
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         if not inputs[0]:
             raise LayerError(
-                "dense needs at least one axis", help="`reshape` the input to [1]", rule="rank-mismatch"
+                "{layer} needs an input of at least one axis", help="use `- reshape: {target_shape: [1]}` before it", rule="rank-mismatch"
             )
         return (*inputs[0][:-1], self.units)
 

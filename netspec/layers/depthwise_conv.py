@@ -21,6 +21,7 @@ class DepthwiseConv2D(Convolution):
     """2-D depthwise convolution over (height, width, channels)."""
 
     type: ClassVar[str] = "depthwise_conv2d"
+    depthwise: ClassVar[bool] = True
     input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
     rank: ClassVar[int] = 2
     kernel_size: Sizes2

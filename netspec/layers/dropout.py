@@ -14,7 +14,7 @@ class Dropout(Layer):
     """Zero a random `rate` of the inputs in training and scale the rest by 1 / (1 - rate)."""
 
     type: ClassVar[str] = "dropout"
-    rate: Annotated[float, Field(ge=0, lt=1)]
+    rate: Annotated[float, Field(ge=0, lt=1, examples=[0.5])]
     seed: int | None = None
     noise_shape: list[int | None] | None = None
 

@@ -31,9 +31,9 @@ class Add(Layer):
         if len(set(inputs)) > 1:
             shapes = " and ".join(describe(shape) for shape in dict.fromkeys(inputs))
             raise DeviceUnsupported(
-                f"add of {shapes} broadcasts, which the int8 kernels do not",
+                f"{{layer}} adds {shapes}, and the int8 kernels do not broadcast",
                 field="from",
-                help="add equal shapes",
+                help="bring them to one shape before",
             )
         return (AddOp(inputs[0], len(inputs)),)
 
@@ -46,11 +46,20 @@ def _broadcast(one: Shape, two: Shape) -> Shape:
     pairs = list(zip(one[head:], two, strict=True))
     if any(mine != other and 1 not in (mine, other) for mine, other in pairs):
         raise LayerError(
-            f"add needs equal shapes, not {describe(one)} and {describe(two)}",
+            f"{{layer}} adds equal shapes, not {describe(one)} and {describe(two)}",
             field="from",
-            help="make both the same, for example with a 1x1 convolution on the shorter way",
+            help=_sum_help(one, two),
         )
     return (*one[:head], *(other if mine == 1 else mine for mine, other in pairs))
+
+
+def _sum_help(one: Shape, two: Shape) -> str:
+    if len(one) == len(two) == 3 and one[:-1] == two[:-1]:
+        filters = max(one[-1], two[-1])
+        return f"put `- conv2d: {{filters: {filters}, kernel_size: 1}}` after the one with fewer channels"
+    if len(one) == len(two):
+        return "bring both to one size with strides, pooling, `padding: same` or more filters"
+    return "bring both to one rank with `flatten` or `reshape`"
 
 
 class Concatenate(Layer):
@@ -66,9 +75,9 @@ class Concatenate(Layer):
         axis = self.axis + rank if self.axis < 0 else self.axis
         if not 1 <= axis < rank:
             raise LayerError(
-                f"axis {self.axis} is none of the inputs' axes 1 to {rank - 1}",
+                f"axis {self.axis} of {{layer}} is none of the axes 1 to {rank - 1} of its inputs",
                 field="axis",
-                help="use -1, the channels",
+                help="use `axis: -1`, the channels; axis 0 is the batch",
                 rule="invalid-value",
             )
         return axis - 1
@@ -78,10 +87,12 @@ class Concatenate(Layer):
         first = inputs[0]
         for shape in inputs[1:]:
             if len(shape) != len(first) or _without(shape, axis) != _without(first, axis):
+                what = "equal sizes beside" if len(shape) == len(first) else "equal ranks, along"
+                remedy = "strides, pooling or `padding: same`" if len(shape) == len(first) else "`flatten` or `reshape`"
                 raise LayerError(
-                    f"concatenate on axis {self.axis} needs equal other axes, not {describe(first)} and {describe(shape)}",
+                    f"{{layer}} joins {what} axis {self.axis}, not {describe(first)} and {describe(shape)}",
                     field="from",
-                    help="bring them to one size with strides, pooling or padding",
+                    help=f"bring them together with {remedy}",
                 )
         return (*first[:axis], sum(shape[axis] for shape in inputs), *first[axis + 1 :])
 

@@ -28,7 +28,13 @@ class _Pooling(Layer):
         check_rank(self, inputs[0])
         ones = (1,) * self.rank
         spatial = output_sizes(
-            inputs[0][:-1], self.pool_size, self._steps(), ones, self.padding, field="pool_size"
+            inputs[0][:-1],
+            self.pool_size,
+            self._steps(),
+            ones,
+            self.padding,
+            channels=inputs[0][-1],
+            field="pool_size",
         )
         return (*spatial, inputs[0][-1])
 
@@ -85,6 +91,7 @@ class AveragePooling1D(_Pooling1D):
 
     type: ClassVar[str] = "average_pooling1d"
     kind: ClassVar[Literal["max", "average"]] = "average"
+    pool_size: Sizes1  # Keras has a default for max_pooling1d only
 
 
 class AveragePooling2D(_Pooling2D):
@@ -92,3 +99,4 @@ class AveragePooling2D(_Pooling2D):
 
     type: ClassVar[str] = "average_pooling2d"
     kind: ClassVar[Literal["max", "average"]] = "average"
+    pool_size: Sizes2  # Keras has a default for max_pooling2d only

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from netspec.layers.base import KerasCall, Layer
 from netspec.ops import Op, Rescale, Shape
 
@@ -12,7 +14,7 @@ class Rescaling(Layer):
     """Multiply by `scale`, then add `offset`."""
 
     type: ClassVar[str] = "rescaling"
-    scale: float
+    scale: float = Field(examples=[0.00392156862745098])
     offset: float = 0.0
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:

@@ -30,28 +30,37 @@ class Reshape(Layer):
     """The same elements as `target_shape`, which leaves out the batch; one size may be -1."""
 
     type: ClassVar[str] = "reshape"
-    target_shape: list[int] = Field(description="Shape without the batch axis; -1 once for what remains.")
+    target_shape: list[int] = Field(
+        description="Shape without the batch axis; -1 once for what remains.", examples=[[-1]]
+    )
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         target, elements = list(self.target_shape), prod(inputs[0])
         if any(size < 1 and size != -1 for size in target) or target.count(-1) > 1:
             raise LayerError(
-                f"target_shape {target} may hold sizes of at least 1, and -1 once",
+                f"target_shape {target} of {{layer}} must hold sizes of at least 1, and -1 at most once",
                 field="target_shape",
-                help="write the size of every axis, -1 for at most one",
+                help=f"write `target_shape: [{elements}]`, or other sizes whose product is {elements}",
                 rule="invalid-value",
             )
+        known = prod(size for size in target if size != -1)
+        if -1 in target and elements % known == 0:
+            target[target.index(-1)] = elements // known
         if -1 in target:
-            known = prod(size for size in target if size != -1)
-            if elements % known == 0:
-                target[target.index(-1)] = elements // known
-        if prod(target) != elements or -1 in target:
-            wanted = prod(size for size in target if size != -1)
             raise LayerError(
-                f"target_shape {list(self.target_shape)} holds {wanted} elements"
-                f"{' a step' if -1 in target else ''}, the input {describe(inputs[0])} holds {elements}",
+                f"target_shape {target} of {{layer}} needs a multiple of {known} elements, "
+                f"the input {describe(inputs[0])} holds {elements}",
                 field="target_shape",
-                help=f"choose sizes whose product is {elements}",
+                help=f"choose sizes that divide {elements}",
+            )
+        if prod(target) != elements:
+            leading = prod(target[:-1])
+            fitting = [*target[:-1], elements // leading] if elements % leading == 0 else [elements]
+            raise LayerError(
+                f"target_shape {target} of {{layer}} holds {known} elements, "
+                f"the input {describe(inputs[0])} holds {elements}",
+                field="target_shape",
+                help=f"write `target_shape: {fitting}`, or other sizes whose product is {elements}",
             )
         return tuple(target)
 

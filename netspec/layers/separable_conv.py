@@ -17,7 +17,8 @@ from netspec.ops import NO_PADDING, Conv2D, DepthwiseConv2D, Op, Param, Shape, h
 
 
 class _SeparableConv(Convolution):
-    filters: Size = Field(description="Number of output channels.")
+    depthwise: ClassVar[bool] = True
+    filters: Size = Field(description="Number of output channels.", examples=[8])
     depth_multiplier: Size = Field(1, description="Depthwise filters a channel, before the 1x1 convolution.")
     depthwise_initializer: Initializer = GLOROT_UNIFORM
     depthwise_regularizer: Regularizer = None

@@ -20,11 +20,11 @@ class _ZeroPadding(Layer):
         amounts = per_axis(self.padding, self.rank)
         if amounts is None:
             raise LayerError(
-                f"padding gives {len(self.padding)} axes, {self.type} pads {self.rank}",
+                f"padding for {len(self.padding)} axes does not fit {{layer}}, which pads {self.rank}",
                 field="padding",
-                help="write one number, or a pair [before, after]"
+                help="write `padding: 1`, or [before, after] as `padding: [1, 1]`"
                 if self.rank == 1
-                else "write one number, two, or two pairs [[top, bottom], [left, right]]",
+                else "write `padding: 1`, or [[top, bottom], [left, right]] as `padding: [[1, 1], [1, 1]]`",
                 rule="invalid-value",
             )
         return amounts

@@ -83,9 +83,9 @@ class TFLiteModel:
         self.operators.append(Operator("RESHAPE", (source, wanted), (target,), {"new_shape": shape}))
 
     def _output(self, name: str, tensor: str, shape: Shape) -> int:
-        """Return the network output: the tensor itself, or behind a reshape where its shape or use differs."""
+        """Return the network output: the tensor itself, or a reshape of it where its shape or name differs."""
         index = self.index_of[tensor]
-        if index in self.inputs or self.tensors[index].shape != shape:
+        if name != tensor or self.tensors[index].shape != shape:
             target = self.add(self._like(index, name, shape))
             self.reshape(index, target)
             return target

@@ -197,7 +197,7 @@ def _integers(faults: Faults, what: str, array: npt.NDArray[np.generic]) -> npt.
     if array.dtype.kind not in "fiub" or not np.array_equal(array, np.trunc(array.astype(np.float64))):
         faults.add("data-values", f"{what} is not whole numbers", help="store integers")
         return array
-    if array.size and (float(array.min()) < -(2**31) or float(array.max()) >= 2**31):  # type: ignore[arg-type]
+    if array.size and (float(array.min()) < -(2**31) or float(array.max()) >= 2**31):
         faults.add("data-values", f"{what} holds numbers beyond 32 bits", help="store smaller integers")
         return array
     return np.ascontiguousarray(array, dtype="<i4")

@@ -1,10 +1,11 @@
-"""Weights outside of a model: read from npz, keras and weights.h5 files, written so that equal weights are equal bytes."""
+"""Weights outside of a model: read from npz, keras and weights.h5 files; equal weights are written as equal bytes."""
 
 from __future__ import annotations
 
 import hashlib
 import io
 import json
+import re
 import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
@@ -166,8 +167,6 @@ def _group_names(config: dict[str, Any]) -> dict[str, str]:
 
 def _snake_case(name: str) -> str:
     """Return a class name as Keras spells it in files: `Conv2D` is conv2d, `ZeroPadding2D` zero_padding2d."""
-    import re
-
     return re.sub("([a-z])([A-Z])", r"\1_\2", re.sub("(.)([A-Z][a-z]+)", r"\1_\2", name)).lower()
 
 
@@ -231,9 +230,8 @@ def _matched(graph: Graph, path: Path, found: _Found, odd: list[str]) -> Weights
                 )
                 faults.append(_fault(layer, message))
             elif array.dtype.kind != "f":
-                faults.append(
-                    _fault(layer, f"'{weight.name}' of layer '{layer.name}' is {array.dtype} in {path.name}, not floats")
-                )
+                message = f"'{weight.name}' of layer '{layer.name}' is {array.dtype} in {path.name}, not floats"
+                faults.append(_fault(layer, message))
             elif not np.isfinite(array := array.astype(np.float32)).all():
                 message = f"'{weight.name}' of layer '{layer.name}' holds values in {path.name} that are not finite"
                 faults.append(_fault(layer, message))

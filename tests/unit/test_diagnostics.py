@@ -221,6 +221,7 @@ def test_json_of_nothing() -> None:
         ("m8", ["m4", "m7"], None),
         ("lstm", ["gru", "dense"], None),
         ("", ["a"], None),
+        ("a" * 50_000, ["a" * 50_001], None),  # not a slip of the pen, and dear to compare
         ("name", [], None),
     ],
 )

@@ -661,6 +661,25 @@ def test_a_spec_of_ten_thousand_layers() -> None:
     assert items.items[-1].span.line == 10_002
 
 
+@pytest.mark.parametrize(
+    ("text", "rule"),
+    [
+        ("a: [\n" + "\n" * 200_000, "yaml-syntax"),
+        ("? " * 100_000, "too-deep"),
+        (
+            "".join(f"a{i}: &a{i}\n" for i in range(20_000)) + "".join(f"b{i}: *c{i}\n" for i in range(100)),
+            "unknown-alias",
+        ),
+        ("a: " + "&x " * 100_000, "yaml-syntax"),
+    ],
+    ids=["blank lines", "explicit keys", "anchors", "anchors of one value"],
+)
+def test_a_large_file_of_faults_takes_seconds_at_most(text: str, rule: str) -> None:
+    start = time.perf_counter()
+    assert faults(text)[0].rule == rule
+    assert time.perf_counter() - start < 5  # hundredths of a second; minutes, if anything were quadratic
+
+
 def test_collecting_garbage_is_resumed_after_an_error() -> None:
     import gc
 

@@ -126,8 +126,7 @@ class ConvolutionKernel(Kernel[ConvT]):
             )
             sink.operator("PAD", [before, amounts], [source])
         reads = [source, sink.constant("kernel", q.arrays["kernel"], q.scales, self.channel_axis)]
-        if "bias" in q.arrays:
-            reads.append(sink.constant("bias", q.arrays["bias"], q.bias_scales))
+        reads.append(tflite_bias(q, op.output_shape[-1], sink))
         target = sink.write((1, *hwc(op.output_shape)))
         options: dict[str, Any] = {
             "padding": padding,
@@ -159,6 +158,13 @@ def common_call(
         "activation": limits(q),
         "bias_dims": dims(1, 1, 1, op.output_shape[-1]),
     }
+
+
+def tflite_bias(q: Quantized, outputs: int, sink: Sink) -> int:
+    """Return the bias of a .tflite operator; zeros where there is none, for LiteRT's XNNPACK crashes without one."""
+    import numpy as np
+
+    return sink.constant("bias", q.arrays.get("bias", np.zeros(outputs, np.int32)), q.bias_scales)
 
 
 def _padding_name(op: Conv2D | DepthwiseConv2D) -> str | None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.fixed_point import INT32_MAX, bias_scale, scale32, short_scale
 from netspec.device.ops.base import Quant, Weights
 from netspec.ops import Affine, Param, Rescale
 
@@ -68,6 +67,8 @@ def symmetric(
     """
     import numpy as np
 
+    from netspec.device.fixed_point import bias_scale, scale32, short_scale
+
     largest = np.abs(rows).max(axis=1, initial=0.0)
     scales = np.maximum(largest / 127.0, _least_scales(bias, len(rows), inputs, output))
     if not per_row:
@@ -95,6 +96,8 @@ def require_accumulators(quantized: Symmetric, inputs: Quant, shifts: tuple[int,
     The bound is sum |w| * max |q - zero point| + |bias| for every output. Raises ValueError where it is too large.
     """
     import numpy as np
+
+    from netspec.device.fixed_point import INT32_MAX
 
     reach = max(127 - inputs.zero_point, inputs.zero_point + 128)
     bound = np.abs(quantized.rows.astype(np.int64)).sum(axis=1) * reach

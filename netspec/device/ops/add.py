@@ -14,6 +14,7 @@ from netspec.device.ops.base import (
     Quantized,
     Sink,
     Weights,
+    batched,
     clamp_numbers,
     float_bounds,
     limits,
@@ -42,7 +43,8 @@ class AddKernel(Kernel[Add]):
     def evaluate(self, op: Add, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
         from netspec.device.reference import add_float
 
-        return add_float(inputs[0], inputs[1], activation=float_bounds(op.activation, op.max_value))
+        one, two = (batched(each, op.shape) for each in inputs)
+        return add_float(one, two, activation=float_bounds(op.activation, op.max_value))
 
     def reference(self, op: Add, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
         from netspec.device.fixed_point import AddParameters
@@ -50,7 +52,8 @@ class AddKernel(Kernel[Add]):
 
         numbers = dict(q.numbers)
         clamp = (numbers.pop("activation_min"), numbers.pop("activation_max"))
-        return add(inputs[0], inputs[1], AddParameters(**numbers), activation=clamp)
+        one, two = (batched(each, op.shape) for each in inputs)
+        return add(one, two, AddParameters(**numbers), activation=clamp)
 
     def tflite(self, op: Add, q: Quantized, sink: Sink) -> None:
         shape = (1, *op.shape)

@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension, fully_connected_kernel_sum_bytes, fully_connected_scratch_bytes
-from netspec.device.ops._convolution import has_bias
+from netspec.device.ops._convolution import has_bias, tflite_bias
 from netspec.device.ops._weights import folded, require_accumulators, symmetric
 from netspec.device.ops.base import (
     C_TYPE_BYTES,
@@ -106,8 +106,7 @@ class DenseKernel(Kernel[Dense]):
             sink.read(0, (rows, op.input_shape[-1])),
             sink.constant("kernel", q.arrays["kernel"], q.scales),
         ]
-        if "bias" in q.arrays:
-            reads.append(sink.constant("bias", q.arrays["bias"], q.bias_scales))
+        reads.append(tflite_bias(q, op.output_shape[-1], sink))
         target = sink.write((rows, op.output_shape[-1]))
         sink.operator("FULLY_CONNECTED", reads, [target], activation=tflite_activation(op.activation))
 

@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension
-from netspec.device.ops.base import Kernel, Quant, Quantized, Sink, Weights
+from netspec.device.ops.base import Kernel, Quant, Quantized, Sink, Weights, batched
 from netspec.ops import Softmax
 
 if TYPE_CHECKING:
@@ -34,13 +34,13 @@ class SoftmaxKernel(Kernel[Softmax]):
     def evaluate(self, op: Softmax, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
         from netspec.device.reference import softmax_float
 
-        return softmax_float(inputs[0])
+        return softmax_float(batched(inputs[0], op.shape))
 
     def reference(self, op: Softmax, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
         from netspec.device.fixed_point import SoftmaxParameters
         from netspec.device.reference import softmax
 
-        return softmax(inputs[0], SoftmaxParameters(**q.numbers))
+        return softmax(batched(inputs[0], op.shape), SoftmaxParameters(**q.numbers))
 
     def tflite(self, op: Softmax, q: Quantized, sink: Sink) -> None:
         rows = (prod(op.shape[:-1]), op.shape[-1])

@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension
-from netspec.device.ops.base import Constant, Kernel, Quant, Quantized, Sink, Weights
+from netspec.device.ops.base import Constant, Kernel, Quant, Quantized, Sink, Weights, batched
 from netspec.ops import Unary
 
 if TYPE_CHECKING:
@@ -46,20 +46,21 @@ class UnaryKernel(Kernel[Unary]):
 
         from netspec.device.reference import logistic_float
 
+        values = batched(inputs[0], op.shape)
         match op.kind:
             case "sigmoid":
-                return logistic_float(inputs[0])
+                return logistic_float(values)
             case "tanh":
-                return np.tanh(inputs[0])
+                return np.tanh(values)
             case "relu":
-                return np.clip(inputs[0], 0.0, op.max_value)
+                return np.clip(values, 0.0, op.max_value)
             case "requantize":
-                return inputs[0]
+                return values
 
     def reference(self, op: Unary, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
         from netspec.device.reference import table
 
-        return table(inputs[0], q.arrays["table"].tolist())
+        return table(batched(inputs[0], op.shape), q.arrays["table"].tolist())
 
     def tflite(self, op: Unary, q: Quantized, sink: Sink) -> None:
         shape = (1, *op.shape)

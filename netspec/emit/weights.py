@@ -1,0 +1,72 @@
+"""The constants of a model as C arrays: what each holds, how it lies, and its rows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, Any
+
+from netspec.device.graph import Node
+from netspec.device.ops import kernel_of
+from netspec.device.ops.base import Constant, Quantized
+from netspec.emit.literals import float32, rows, shape_text
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_KERNEL_LAYOUTS = {
+    "conv2d": "(filters, kernel_h, kernel_w, channels)",
+    "depthwise_conv2d": "(1, kernel_h, kernel_w, outputs)",
+    "dense": "(units, inputs)",
+}
+_MEANINGS = {
+    "kernel": "weights",
+    "bias": "biases, one an output",
+    "multiplier": "rescaling factors in Q0.31, one an output",
+    "shift": "powers of two of the rescaling factors, one an output",
+    "table": "the output for each input from -128 to 127",
+    "kernel_sum": "sum of weights times input offset, plus bias, one an output: what Helium's kernel reads",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Array:
+    """A constant in flash; `about` is the comment above it, `lines` are its rows."""
+
+    name: str
+    c_type: str
+    count: int
+    about: str
+    aligned: bool
+    lines: list[str]
+
+
+def array(name: str, node: Node, constant: Constant, q: Quantized) -> Array:
+    """Return the array of one constant. Asserts that it has the type and size that the plan counted."""
+    values = q.arrays[constant.role]
+    assert f"{values.dtype.name}_t" == constant.c_type, f"{name} is {values.dtype.name}"
+    assert values.size == constant.count, f"{name} holds {values.size} values, the plan counts {constant.count}"
+    # A line for each output's weights; a depthwise kernel has the outputs innermost, so there a line is a tap.
+    group = prod(values.shape[1:]) if values.ndim > 1 and values.shape[0] > 1 else values.shape[-1]
+    return Array(
+        name=name,
+        c_type=constant.c_type,
+        count=constant.count,
+        about=_about(node, constant.role, values, q),
+        # SIMD kernels load several weights at once; the other arrays are read a word at a time.
+        aligned=constant.role == "kernel",
+        lines=rows(values.ravel().tolist(), group if constant.role == "kernel" else 1),
+    )
+
+
+def _about(node: Node, role: str, values: NDArray[Any], q: Quantized) -> str:
+    text = f"{node.name}: {_MEANINGS.get(role, role)}"
+    if role == "kernel":
+        text += f", {shape_text(values.shape)}"
+        layout = _KERNEL_LAYOUTS.get(kernel_of(node.op).name)
+        text += f" as {layout}" if layout else ""
+    scales = {"kernel": q.scales, "bias": q.bias_scales}.get(role, ())
+    if not scales:
+        return text
+    least, greatest = float32(min(scales)), float32(max(scales))
+    return f"{text}, scale {least}" if least == greatest else f"{text}, scales {least} to {greatest}"

@@ -1,0 +1,114 @@
+"""Verification of a finished build folder: digests, what the spec and weights give again, and the proof."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netspec import __version__
+from netspec.manifest import (
+    KERAS_FILE,
+    MANIFEST,
+    SPEC_LINK,
+    TFLITE_FILE,
+    VERDICT_FILE,
+    Manifest,
+    drifted_files,
+    quantized_digest,
+    read_manifest,
+)
+from netspec.source import Document
+from netspec.verify.proof import Progress, prove
+from netspec.verify.report import Report
+
+if TYPE_CHECKING:
+    from netspec.toolchain import CmsisNN
+
+
+def verify_folder(folder: Path, spec: Path | None, cmsis_nn: Path | None, progress: Progress) -> Report:
+    """Prove a build again: digests against files, files against what the spec and weights give, all implementations.
+
+    Nothing is trained or calibrated: integers are made again from model.keras and the manifest's scales.
+    """
+    from netspec.source import load
+    from netspec.toolchain import find_cmsis_nn
+
+    manifest = read_manifest(folder)
+    drift = drifted_files(folder, manifest)
+    if not manifest.intact:
+        drift.insert(0, f"{MANIFEST} was changed after the build")
+    path = spec or _linked_spec(folder)
+    document: Document | None = None
+    if path is None or not path.is_file():
+        drift.insert(0, f"the spec {manifest.spec} is gone (name it with --spec)")
+    else:
+        document = load(path)
+        if document.sha256 != manifest.spec_sha256:
+            drift.insert(0, f"the spec {path.as_posix()} was changed after the build")
+    if drift or document is None:
+        report = Report(manifest.name, tuple(drift))
+        (folder / VERDICT_FILE).write_text(report.to_json() + "\n", encoding="utf-8")
+        return report
+    report = _verify_intact(folder, manifest, document, find_cmsis_nn(cmsis_nn), progress)
+    (folder / VERDICT_FILE).write_text(report.to_json() + "\n", encoding="utf-8")
+    return report
+
+
+def _verify_intact(
+    folder: Path, manifest: Manifest, document: Document, cmsis: CmsisNN | None, progress: Progress
+) -> Report:
+    """Make everything again from the spec and the weights and compare it with the files, then run the proof."""
+    from netspec.check import check
+    from netspec.device.plan import plan_device
+    from netspec.emit.firmware import emit_firmware
+    from netspec.quantize.quantize import quantize, weight_lookup
+    from netspec.quantize.tflite_model import TFLiteModel
+    from netspec.train.data import load_data as load
+    from netspec.train.weights import read_weights, weights_digest
+
+    graph = check(document, manifest.core).graph
+    plan = plan_device(graph, manifest.core)
+    arrays = read_weights(folder / KERAS_FILE, graph)
+    drift: list[str] = []
+    if weights_digest(arrays) != manifest.weights_sha256:
+        drift.append(f"{KERAS_FILE} holds other weights than those that were quantized")
+    model = quantize(plan, weight_lookup(arrays), manifest.scales())
+    if quantized_digest(model) != manifest.quantized_sha256:
+        drift.append("the integers no longer follow from the weights and scales")
+    if TFLiteModel(model).to_bytes() != (folder / TFLITE_FILE).read_bytes():
+        drift.append(f"{TFLITE_FILE} is not what the spec and weights give")
+    dataset = None
+    if graph.spec.train is not None:
+        progress("loading data")
+        dataset = load(graph.spec)
+        if dataset.digest != manifest.data_sha256:
+            drift.append("the data are not those that the build was trained on")
+    firmware = {
+        name.removeprefix("firmware/"): (folder / name).read_text(encoding="utf-8")
+        for name in manifest.files
+        if name.startswith("firmware/")
+    }
+    for name, text in emit_firmware(model, document).items():
+        if firmware.get(name) != text:
+            drift.append(f"firmware/{name} is not what netspec {__version__} emits for the spec and weights")
+    information = recorded_information(folder)
+    return prove(graph, model, arrays, dataset, firmware, cmsis, progress, tuple(drift), information)
+
+
+def recorded_information(folder: Path) -> dict[str, Any]:
+    """Return what the build found out about desktop LiteRT; importing TensorFlow again would take seconds."""
+    try:
+        return dict(json.loads((folder / VERDICT_FILE).read_text(encoding="utf-8"))["information"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return {}
+
+
+def _linked_spec(folder: Path) -> Path | None:
+    try:
+        link = (folder / SPEC_LINK).read_text(encoding="utf-8").strip()
+    except OSError:
+        return None
+    path = folder / link
+    return Path(os.path.relpath(path)) if path.is_file() else path

@@ -1,0 +1,132 @@
+"""The implementations that are compared: TensorFlow Lite Micro, compiled C, and for information desktop LiteRT."""
+
+from __future__ import annotations
+
+import subprocess
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netspec.diagnostics import ToolError
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from netspec.quantize.model import QuantizedModel
+    from netspec.toolchain import KernelSet
+
+Values = Mapping[str, "NDArray[np.int8]"]
+
+_TIMEOUT_SECONDS = 600
+_LITERT_SAMPLES = 32
+
+
+def run_tflite_micro(model: QuantizedModel, inputs: Values) -> dict[str, NDArray[np.int8]]:
+    """Return every tensor as TensorFlow Lite Micro computes it. Raises `ToolError` where it is not installed."""
+    import numpy as np
+
+    from netspec.quantize.tflite_model import TFLiteModel
+    from netspec.quantize.tflm import Interpreter
+
+    written = TFLiteModel(model)
+    interpreter = Interpreter(written.to_bytes())
+    names = [node.output for node in model.plan.graph.nodes]
+    wanted = [written.index_of[name] for name in names]
+    rows: list[list[NDArray[Any]]] = []
+    for sample in range(len(next(iter(inputs.values())))):
+        arrays = [inputs[given.name][sample : sample + 1] for given in model.plan.graph.inputs]
+        rows.append([array.reshape(-1) for array in interpreter.run(arrays, wanted)])
+    return {name: np.stack([row[index] for row in rows]) for index, name in enumerate(names)}
+
+
+def run_program(model: QuantizedModel, program: Path, inputs: Values) -> dict[str, NDArray[np.int8]]:
+    """Return every tensor as the compiled C computes it.
+
+    The program reads samples, each the inputs one after another, and writes every node's output. Raises `ToolError`
+    with what the program said where it fails.
+    """
+    import numpy as np
+
+    graph = model.plan.graph
+    flat = [inputs[given.name].reshape(len(inputs[given.name]), -1) for given in graph.inputs]
+    stream = np.concatenate(flat, axis=1).astype(np.int8).tobytes()
+    try:
+        done = subprocess.run([str(program)], input=stream, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False)
+    except subprocess.TimeoutExpired as error:
+        raise ToolError(f"the compiled network did not end within {_TIMEOUT_SECONDS} s") from error
+    if done.returncode != 0:
+        said = done.stderr.decode(errors="replace").strip().splitlines()[:12]
+        raise ToolError(f"the compiled network ended with status {done.returncode}:\n" + "\n".join(said))
+    shapes = graph.tensors
+    sizes = [int(np.prod(shapes[node.output])) for node in graph.nodes]
+    rows = np.frombuffer(done.stdout, np.int8)
+    if rows.size != sum(sizes) * len(flat[0]):
+        raise ToolError(f"the compiled network wrote {rows.size} bytes, {sum(sizes) * len(flat[0])} were expected")
+    columns = np.split(rows.reshape(len(flat[0]), -1), np.cumsum(sizes)[:-1], axis=1)
+    return {node.output: column for node, column in zip(graph.nodes, columns, strict=True)}
+
+
+def compile_network(
+    model: QuantizedModel, firmware: Mapping[str, str], kernels: KernelSet, output: Path, *, sanitize: bool = False
+) -> Path:
+    """Compile emitted files with a provider of kernels into a program for this machine, assertions on."""
+    from netspec.emit import host_defines, host_main
+    from netspec.toolchain import compile_library, compile_program
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for stem in (model.name, f"{model.name}_weights"):
+            for ending in (".h", ".c"):
+                (folder / f"{stem}{ending}").write_text(firmware[f"{stem}{ending}"], encoding="utf-8")
+        (folder / "host_main.c").write_text(host_main(model), encoding="utf-8")
+        return compile_program(
+            sorted(folder.glob("*.c")),
+            [folder, *kernels.include_dirs],
+            [*kernels.defines, *host_defines(model)],
+            [compile_library(kernels, sanitize=sanitize)],
+            output,
+            system_include_dirs=kernels.system_include_dirs,
+            sanitize=sanitize,
+        )
+
+
+def litert_difference(tflite: bytes, model: QuantizedModel, inputs: Values) -> dict[str, Any]:
+    """Return how far desktop LiteRT's outputs are from ours: {resolver: text}. Information only, never a verdict.
+
+    Its reference fully connected kernel rounds once where the contract rounds twice, and XNNPACK differs again.
+    """
+    import contextlib
+    import io
+    import warnings
+
+    import numpy as np
+
+    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+        warnings.simplefilter("ignore")
+        import tensorflow as tf
+
+        resolvers = {
+            "desktop LiteRT, reference kernels": tf.lite.experimental.OpResolverType.BUILTIN_REF,
+            "desktop LiteRT, default kernels": tf.lite.experimental.OpResolverType.AUTO,
+        }
+        reference = model.run(inputs)
+        found: dict[str, Any] = {}
+        for label, resolver in resolvers.items():
+            interpreter = tf.lite.Interpreter(model_content=tflite, experimental_op_resolver_type=resolver)
+            interpreter.allocate_tensors()
+            reads, gives = interpreter.get_input_details(), interpreter.get_output_details()
+            differing, elements, largest = 0, 0, 0
+            for sample in range(min(_LITERT_SAMPLES, len(next(iter(inputs.values()))))):
+                for detail, given in zip(reads, model.plan.graph.inputs, strict=True):
+                    interpreter.set_tensor(detail["index"], inputs[given.name][sample : sample + 1])
+                interpreter.invoke()
+                for detail, output in zip(gives, model.plan.graph.outputs, strict=True):
+                    ours = reference[output.tensor][sample].reshape(-1).astype(np.int16)
+                    theirs = interpreter.get_tensor(detail["index"]).reshape(-1).astype(np.int16)
+                    gap = np.abs(ours - theirs)
+                    differing, elements = differing + int((gap > 0).sum()), elements + gap.size
+                    largest = max(largest, int(gap.max(initial=0)))
+            found[label] = f"{differing} of {elements} outputs differ, by at most {largest}"
+    return found

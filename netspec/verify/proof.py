@@ -1,0 +1,136 @@
+"""The proof: every tensor of every implementation against the numpy reference, and the scores of both networks."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netspec.diagnostics import ToolError
+from netspec.graph import Graph
+from netspec.verify.inputs import case_inputs
+from netspec.verify.oracles import Values, compile_network, run_program, run_tflite_micro
+from netspec.verify.report import Accuracy, Comparison, Report, TensorResult
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from netspec.quantize.model import QuantizedModel
+    from netspec.toolchain import CmsisNN
+    from netspec.train.data import Dataset
+
+Progress = Callable[[str], None]
+
+
+def prove(
+    graph: Graph,
+    model: QuantizedModel,
+    arrays: Mapping[tuple[str, str], NDArray[Any]],
+    dataset: Dataset | None,
+    firmware: Mapping[str, str],
+    cmsis: CmsisNN | None,
+    progress: Progress,
+    drift: tuple[str, ...],
+    information: Mapping[str, Any],
+) -> Report:
+    samples, split = held_out(dataset)
+    progress("verifying")
+    comparisons: tuple[Comparison, ...] = three_way(model, firmware, case_inputs(model, samples), cmsis, progress)
+    accuracy = _accuracy(graph, model, arrays, dataset, split)
+    return Report(model.name, drift, comparisons, accuracy, information)
+
+
+def three_way(
+    model: QuantizedModel,
+    firmware: Mapping[str, str],
+    inputs: Values,
+    cmsis: CmsisNN | None,
+    progress: Progress,
+    *,
+    sanitize: bool = False,
+) -> tuple[Comparison, ...]:
+    """Compare TensorFlow Lite Micro and the emitted C, with each provider of kernels, with the numpy reference."""
+    from netspec.emit import host_functions
+    from netspec.toolchain import cmsis_kernels, portable_kernels
+
+    reference = model.run(inputs)
+    comparisons: list[Comparison] = []
+    try:
+        other = run_tflite_micro(model, inputs)
+        comparisons.append(compare(model, "TensorFlow Lite Micro", reference, other))
+    except ToolError as error:
+        if "not installed" not in error.message:
+            raise
+        comparisons.append(Comparison("TensorFlow Lite Micro", skipped=error.message))
+    functions = host_functions(model)
+    providers = [portable_kernels(functions)]
+    if cmsis is not None:
+        providers.append(cmsis_kernels(cmsis, functions))
+    with tempfile.TemporaryDirectory() as name:
+        for kernels in providers:
+            stage = f"C, {kernels.provider}" + (" kernels" if kernels.provider == "portable" else "")
+            progress(f"compiling: {stage}")
+            program = compile_network(model, firmware, kernels, Path(name) / "network", sanitize=sanitize)
+            comparisons.append(compare(model, stage, reference, run_program(model, program, inputs)))
+    return tuple(comparisons)
+
+
+def compare(model: QuantizedModel, stage: str, reference: Values, other: Values) -> Comparison:
+    """Return how `other` differs from `reference` in every tensor that a node writes."""
+    import numpy as np
+
+    results = []
+    cases = 0
+    for node in model.plan.graph.nodes:
+        expected = reference[node.output].reshape(len(reference[node.output]), -1).astype(np.int16)
+        got = other[node.output].reshape(len(other[node.output]), -1).astype(np.int16)
+        differences = np.abs(expected - got)
+        cases = len(expected)
+        results.append(
+            TensorResult(
+                node.output, node.layer, differences.size, int((differences > 0).sum()), int(differences.max(initial=0))
+            )
+        )
+    return Comparison(stage, cases, tuple(results))
+
+
+def _accuracy(
+    graph: Graph,
+    model: QuantizedModel,
+    arrays: Mapping[tuple[str, str], NDArray[Any]],
+    dataset: Dataset | None,
+    split: str,
+) -> tuple[Accuracy, ...]:
+    """Score the float and the int8 network on the held-out split; nothing where there are no labels."""
+    if dataset is None or graph.spec.train is None:
+        return ()
+    from netspec.quantize.quantize import weight_lookup
+    from netspec.quantize.ranges import evaluate
+    from netspec.train.evaluate import score
+
+    part = getattr(dataset, split)
+    floats = evaluate(model.plan.graph, weight_lookup(arrays), part.x)
+    integers = model.run({name: model.quantize_input(name, values) for name, values in shaped(graph, part.x).items()})
+    outputs = model.plan.graph.outputs
+    count = len(next(iter(part.x.values())))
+    float_outputs = {o.name: floats[o.tensor].reshape((count, *o.shape)) for o in outputs}
+    int8_outputs = {o.name: model.dequantize(o.tensor, integers[o.tensor]).reshape((count, *o.shape)) for o in outputs}
+    metric, float_value = score(float_outputs, part.y, graph.spec.train.loss)
+    _, int8_value = score(int8_outputs, part.y, graph.spec.train.loss)
+    return (Accuracy(metric, split, count, float_value, int8_value),)
+
+
+def shaped(graph: Graph, x: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+    return {name: x[name].reshape((-1, *shape)) for name, shape in graph.inputs.items()}
+
+
+def held_out(dataset: Dataset | None) -> tuple[Mapping[str, NDArray[Any]] | None, str]:
+    """Return the inputs of the best split that training did not see, and its name."""
+    if dataset is None:
+        return None, ""
+    for split in ("test", "validation"):
+        part = getattr(dataset, split)
+        if part is not None:
+            return part.x, split
+    return dataset.train.x, "train"

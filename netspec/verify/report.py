@@ -1,0 +1,144 @@
+"""What verification found, and how it is told: text for people, JSON for tools."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True, slots=True)
+class TensorResult:
+    """One tensor over all cases: elements that differ from the reference, and the largest difference."""
+
+    tensor: str
+    layer: str
+    elements: int
+    mismatches: int
+    largest: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """One implementation against the numpy reference. `skipped` says why there is nothing to compare."""
+
+    stage: str
+    cases: int = 0
+    tensors: tuple[TensorResult, ...] = ()
+    skipped: str | None = None
+
+    @property
+    def elements(self) -> int:
+        return sum(result.elements for result in self.tensors)
+
+    @property
+    def mismatches(self) -> int:
+        return sum(result.mismatches for result in self.tensors)
+
+    @property
+    def largest(self) -> int:
+        return max((result.largest for result in self.tensors), default=0)
+
+    @property
+    def first(self) -> TensorResult | None:
+        """Return the first tensor, in the order they are computed, that differs."""
+        return next((result for result in self.tensors if result.mismatches), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Accuracy:
+    """The same score of the float network and of its int8 form, over `samples` of held-out data."""
+
+    metric: str
+    split: str
+    samples: int
+    float_value: float
+    int8_value: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What verification found. `information` holds facts that decide nothing, such as desktop LiteRT's difference."""
+
+    name: str
+    drift: tuple[str, ...] = ()
+    comparisons: tuple[Comparison, ...] = ()
+    accuracy: tuple[Accuracy, ...] = ()
+    information: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def agrees(self) -> bool:
+        return not self.drift and not any(comparison.mismatches for comparison in self.comparisons)
+
+    def to_data(self) -> dict[str, Any]:
+        return {
+            "schema_version": 1,
+            "name": self.name,
+            "agrees": self.agrees,
+            "drift": list(self.drift),
+            "stages": [
+                {
+                    "stage": comparison.stage,
+                    "skipped": comparison.skipped,
+                    "cases": comparison.cases,
+                    "elements": comparison.elements,
+                    "mismatching_elements": comparison.mismatches,
+                    "largest_difference": comparison.largest,
+                    "tensors": [asdict(result) for result in comparison.tensors],
+                }
+                for comparison in self.comparisons
+            ],
+            "accuracy": [asdict(accuracy) for accuracy in self.accuracy],
+            "information": dict(self.information),
+        }
+
+    def to_json(self) -> str:
+        return json.dumps(self.to_data(), indent=2)
+
+    def to_text(self, *, per_layer: bool = False) -> str:
+        """Return the verdict and what it rests on."""
+        lines = [f"drift: {fault}" for fault in self.drift]
+        width = max((len(comparison.stage) for comparison in self.comparisons), default=0)
+        for comparison in self.comparisons:
+            lines.append(_comparison_line(comparison, width))
+            if per_layer:
+                lines += [
+                    f"    {result.tensor}: {result.mismatches:,} of {result.elements:,}, largest {result.largest}"
+                    for result in comparison.tensors
+                ]
+        for score in self.accuracy:
+            lines.append(
+                f"{score.metric} on {score.samples} {score.split} samples: "
+                f"float {_shown(score.float_value, score.metric)}, int8 {_shown(score.int8_value, score.metric)}"
+            )
+        for name, difference in self.information.items():
+            lines.append(f"for information, {name}: {difference}")
+        lines.append(f"{self.name}: " + self._verdict())
+        return "\n".join(lines)
+
+    def _verdict(self) -> str:
+        if self.drift:
+            return "drifted: the build no longer belongs to its spec"
+        bad = [comparison for comparison in self.comparisons if comparison.mismatches]
+        if bad:
+            return f"MISMATCH in {', '.join(comparison.stage for comparison in bad)}"
+        ran = [comparison for comparison in self.comparisons if not comparison.skipped]
+        return (
+            f"0 mismatches in {sum(comparison.elements for comparison in ran):,} elements, {len(ran)} implementations"
+        )
+
+
+def _comparison_line(comparison: Comparison, width: int) -> str:
+    head = f"{comparison.stage:<{width}}  "
+    if comparison.skipped:
+        return f"{head}not compared: {comparison.skipped}"
+    line = f"{head}{comparison.mismatches:,} mismatches in {comparison.elements:,} elements of {comparison.cases} cases"
+    first = comparison.first
+    if first is None:
+        return line
+    return f"{line}; first at layer {first.layer} (tensor {first.tensor}), largest {first.largest}"
+
+
+def _shown(value: float, metric: str) -> str:
+    return f"{value:.2%}" if metric == "accuracy" else f"{value:.6g}"
