@@ -145,8 +145,17 @@ def find_weights(state: State) -> None:
             (folder / HISTORY_FILE).unlink(missing_ok=True)
     elif spec.train is not None and state.dataset is not None:
         from netspec.train.fit import train
+        from netspec.train.progress import Display
 
-        trained = train(state.graph, state.dataset, folder, resume=not state.options.force, command=_command(state))
+        state.progress(f"training: {spec.train.epochs} epochs at most")
+        trained = train(
+            state.graph,
+            state.dataset,
+            folder,
+            resume=not state.options.force,
+            progress=Display(),
+            command=_command(state),
+        )
         state.arrays, state.keras_model = trained.weights, trained.model
     else:
         raise SpecError(

@@ -1,4 +1,4 @@
-"""Everything that is wrong with a spec: language, wiring, shapes, device support, budgets."""
+"""Everything that is wrong with a spec: language, wiring, shapes, training, device support, budgets."""
 
 from __future__ import annotations
 
@@ -6,10 +6,17 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from netspec.device.plan import DevicePlan, plan_device
-from netspec.diagnostics import Diagnostic, Note, SpecError
+from netspec.diagnostics import Diagnostic, Note, SpecError, suggestion
 from netspec.graph import Graph, GraphLayer, build_graph
 from netspec.source import Document
 from netspec.spec import read
+
+# Keras logs a metric under the name that it was asked for, or under its full one.
+_FULL_NAMES = {
+    "acc": "accuracy", "bce": "binary_crossentropy", "mae": "mean_absolute_error",
+    "mape": "mean_absolute_percentage_error", "mse": "mean_squared_error",
+    "msle": "mean_squared_logarithmic_error",
+}  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,20 +32,86 @@ class Checked:
 def check(document: Document, core: str | None = None) -> Checked:
     """Return the graph and its device plan. Raises `SpecError` with every error.
 
-    What the int8 kernels cannot run is an error only where the spec has a `target`: a net that is only trained
-    may use all of Keras.
+    What the int8 kernels cannot run is an error only where the spec has a `target`, or a `core` is asked for: a net
+    that is only trained may use all of Keras.
     """
     graph = build_graph(read(document))
+    found = train_faults(graph)
     try:
         plan = plan_device(graph, core)
     except SpecError as error:
         if graph.spec.target or core:
-            raise
+            found += error.diagnostics
+        if found:
+            raise SpecError([*found, *graph.warnings]) from None
         return Checked(graph, None, error.diagnostics, graph.warnings)
-    breaches = budget_breaches(graph, plan)
-    if breaches:
-        raise SpecError(breaches)
+    found += budget_breaches(graph, plan)
+    if found:
+        raise SpecError([*found, *graph.warnings])
     return Checked(graph, plan, (), graph.warnings)
+
+
+def train_faults(graph: Graph) -> list[Diagnostic]:
+    """Return what `train` says of outputs that are none, and a monitor that no epoch logs."""
+    train = graph.spec.train
+    if train is None:
+        return []
+    found = [
+        Diagnostic(
+            "bad-output",
+            f"{section} names '{name}', which is no output",
+            graph.spec.key_span("train", section, name),
+            help=suggestion(name, graph.outputs, "the outputs are"),
+            path=f"train.{section}.{name}",
+        )
+        for section, given in (("loss", train.loss), ("metrics", train.metrics))
+        if isinstance(given, dict)
+        for name in given
+        if name not in graph.outputs
+    ]
+    if isinstance(train.loss, dict):
+        missing = [name for name in graph.outputs if name not in train.loss]
+        if missing and not found:
+            message = f"loss names none for the output{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
+            hint = f"add `{missing[0]}: mse`, or another loss"
+            span = graph.spec.entry_span("train", "loss")
+            found.append(Diagnostic("bad-output", message, span, help=hint, path="train.loss"))
+    stopping = train.early_stopping
+    logged = _logged(graph)
+    if stopping is not None and not found and stopping.monitor not in logged:
+        found.append(
+            Diagnostic(
+                "bad-monitor",
+                f"early_stopping watches '{stopping.monitor}', which training does not log",
+                graph.spec.entry_span("train", "early_stopping", "monitor"),
+                help=_monitor_help(stopping.monitor, logged),
+                path="train.early_stopping.monitor",
+            )
+        )
+    return found
+
+
+def _monitor_help(monitor: str, logged: list[str]) -> str:
+    wanted = monitor.removeprefix("val_")
+    if wanted == "accuracy":
+        return "add `metrics: [accuracy]`, or watch `val_loss`"
+    return suggestion(monitor, logged, "the values are")
+
+
+def _logged(graph: Graph) -> list[str]:
+    """Return the names under which Keras logs losses and metrics: with several outputs, theirs stand before."""
+    train = graph.spec.train
+    assert train is not None
+    names = ["loss"]
+    for output in graph.outputs:
+        asked = train.metrics.get(output, []) if isinstance(train.metrics, dict) else train.metrics
+        own = ["loss", *asked, *(_FULL_NAMES[name] for name in asked if name in _FULL_NAMES)]
+        names += [f"{output}_{name}" for name in own] if len(graph.outputs) > 1 else own[1:]
+    return [each for name in dict.fromkeys(names) for each in (name, f"val_{name}")]
+
+
+_Culprit = Callable[[Graph, DevicePlan], tuple[GraphLayer, str, str]]
+"""Finds the layer that costs most; says what it costs, and how to make that less."""
 
 
 def budget_breaches(graph: Graph, plan: DevicePlan) -> list[Diagnostic]:
@@ -47,7 +120,7 @@ def budget_breaches(graph: Graph, plan: DevicePlan) -> list[Diagnostic]:
     budget = spec.target.budget if spec.target else None
     if budget is None:
         return []
-    checks: tuple[tuple[str, int | None, int, str, Callable[[Graph, DevicePlan], tuple[GraphLayer, str, str]]], ...] = (
+    checks: tuple[tuple[str, int | None, int, str, _Culprit], ...] = (
         ("flash", budget.flash, plan.flash_bytes, "bytes of constants", _heaviest),
         ("ram", budget.ram, plan.ram_bytes, "bytes of RAM", _fullest),
         ("macs", budget.macs, graph.macs, "multiply-accumulates", _busiest),
@@ -61,8 +134,8 @@ def budget_breaches(graph: Graph, plan: DevicePlan) -> list[Diagnostic]:
             Diagnostic(
                 f"budget-{key}",
                 f"the network needs {needed:,} {unit}, the budget is {limit:,}",
-                spec.span("target", "budget", key),
-                help=f"{remedy}, or raise the budget by {needed - limit:,}",
+                spec.entry_span("target", "budget", key),
+                help=f"{remedy}; or raise the budget to `{key}: {needed}`",
                 notes=(Note(f"{cause} at {layer.name}", layer.item.type_span),),
                 path=f"target.budget.{key}",
             )
@@ -74,23 +147,35 @@ def _layer(graph: Graph, name: str) -> GraphLayer:
     return next(layer for layer in graph.layers if layer.name == name)
 
 
+def _remedy(layer: GraphLayer, *others: str) -> str:
+    """Return how to make a layer cheaper, its own key first."""
+    keys = [f"fewer {key}" for key in ("filters", "units") if hasattr(layer.layer, key)]
+    return f"give {layer.name} {' or '.join([*keys, *others])}"
+
+
 def _heaviest(graph: Graph, plan: DevicePlan) -> tuple[GraphLayer, str, str]:
-    node = max(plan.graph.nodes, key=plan.node_weight_bytes)
-    cause = f"most of it, {plan.node_weight_bytes(node):,} bytes, lies"
-    return _layer(graph, node.layer), cause, f"give {node.layer} fewer filters or units, or a smaller input"
+    node = max(plan.graph.nodes, key=plan.node_flash_bytes)
+    layer = _layer(graph, node.layer)
+    smaller = "a smaller kernel" if hasattr(layer.layer, "kernel_size") else "a smaller input"
+    return layer, f"{plan.node_flash_bytes(node):,} of them lie", _remedy(layer, smaller)
 
 
 def _fullest(graph: Graph, plan: DevicePlan) -> tuple[GraphLayer, str, str]:
     node = plan.peak
-    assert node is not None
+    if node is None:  # views alone: the input is the output
+        return graph.layers[-1], "no op runs, but the input is held", "give the input a smaller shape"
     live = plan.live_tensors(node)
     held = " + ".join(f"{name} {size:,}" for name, size in sorted(live.items(), key=lambda item: -item[1]))
     largest = max(live, key=lambda name: live[name])
-    return _layer(graph, node.layer), f"the peak is {held}, live", f"make {largest} smaller (filters, strides, pooling before it)"
+    cause = f"the peak is {held}, live"
+    writer = plan.graph.producers().get(largest)
+    if writer is None and largest in graph.inputs:
+        return _layer(graph, node.layer), cause, f"give the input {largest} a smaller shape"
+    layer = _layer(graph, (writer or node).layer)
+    return _layer(graph, node.layer), cause, _remedy(layer, "larger strides, or pool before it")
 
 
 def _busiest(graph: Graph, plan: DevicePlan) -> tuple[GraphLayer, str, str]:
     layer = max(graph.layers, key=lambda each: each.macs)
-    return layer, f"most of it, {layer.macs:,}, is spent", f"give {layer.name} fewer filters, strides, or a separable form"
-
-
+    cheaper = "larger strides" if hasattr(layer.layer, "strides") else "a smaller input"
+    return layer, f"{layer.macs:,} of them are spent", _remedy(layer, cheaper)

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from netspec.diagnostics import Diagnostic, ToolError
 
 OK, FINDINGS, USAGE, FAILURE = 0, 1, 2, 3
+INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 app = typer.Typer(
     name="netspec",
@@ -109,9 +110,14 @@ def build(
     """Check, train, quantize, emit, compile for the host, verify; into build/<name>/."""
     from netspec.build import Options
     from netspec.build import build as run_build
+    from netspec.train.fit import Interrupted
 
     _require_core(core)
-    result = run_build(_load(str(spec)), Options(out, weights, cmsis_nn, core, force), _progress)
+    try:
+        result = run_build(_load(str(spec)), Options(out, weights, cmsis_nn, core, force), _progress)
+    except Interrupted as stopped:
+        _progress(f"\n{stopped}")
+        raise typer.Exit(INTERRUPTED) from None
     typer.echo(result.verdict())
     if not result.agrees:
         raise typer.Exit(FINDINGS)
@@ -225,7 +231,7 @@ def _guarded(run: Callable[[], object]) -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(FAILURE)
     except (KeyboardInterrupt, typer.Abort):
-        sys.exit(130)
+        sys.exit(INTERRUPTED)
     except Exception as error:
         if os.environ.get("NETSPEC_TRACEBACK"):
             raise

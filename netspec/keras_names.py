@@ -40,6 +40,7 @@ OPTIMIZERS: dict[str, tuple[str, ...]] = {
     ),
     "nadam": ("beta_1", "beta_2", "epsilon"),
     "rmsprop": ("rho", "momentum", "epsilon", "centered"),
+    "schedulefreeadamw": ("beta_1", "beta_2", "epsilon", "warmup_steps"),
     "sgd": ("momentum", "nesterov"),
 }  # fmt: skip
 """Arguments that an optimizer takes besides `OPTIMIZER_ARGUMENTS`."""

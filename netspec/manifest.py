@@ -77,7 +77,7 @@ def read_manifest(folder: Path) -> Manifest:
 def quantized_digest(model: QuantizedModel) -> str:
     """Return the digest of all integers of a network: scales, zero points, constants, kernel parameters."""
     digest = hashlib.sha256()
-    for name, quant in model.tensors.items():
+    for name, quant in sorted(model.tensors.items()):
         digest.update(f"{name} {quant.scale!r} {quant.zero_point}\n".encode())
     for node, numbers in model.nodes:
         digest.update(f"{node.name} {sorted(numbers.numbers.items())}\n".encode())

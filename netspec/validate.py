@@ -1,18 +1,23 @@
 """Plain data into a pydantic class, every fault a diagnostic under the key or value at fault.
 
-Pydantic finds the faults; this file says them in our voice. A class's own validators raise `ValueError` with a
-predicate ("must be ..."), which is printed after the key's name.
+Pydantic finds the faults; this file says them in our voice. A class's own parsers raise `ValueError` with a predicate
+("must be ..."), which is printed after the key's name, and after a semicolon what to write instead; in the latter, KEY
+stands for the key's name.
 """
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
-from netspec.diagnostics import Diagnostic, Span, SpecError, nearest
-from netspec.source import Mapping, Node, Scalar, Sequence, plain
+from netspec.diagnostics import Diagnostic, Span, SpecError, nearest, suggestion
+from netspec.source import Entry, Mapping, Node, Scalar, Sequence, plain
+
+MAX_FAULTS = 50
+"""So many faults of one file are told; looking for more only delays the first."""
 
 Model = TypeVar("Model", bound=BaseModel)
 _Loc = tuple[int | str, ...]
@@ -28,10 +33,8 @@ _KINDS = {
     "list_type": "a list",
     "tuple_type": "a list",
     "dict_type": "a mapping",
-    "model_type": "a mapping of keys",
-    "model_attributes_type": "a mapping of keys",
-    "too_short": "a longer list",
-    "too_long": "a shorter list",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
 }
 _BOUNDS = {
     "greater_than_equal": ("ge", "at least"),
@@ -39,147 +42,217 @@ _BOUNDS = {
     "less_than_equal": ("le", "at most"),
     "less_than": ("lt", "less than"),
 }
+_TRUTH = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 
-def validate(model: type[Model], node: Node, *, subject: str, place: str, where: Span) -> Model:
+def span_of(entry: Entry) -> Span:
+    """Return the place of a key and its value; of the key alone where the value stands elsewhere, behind an alias."""
+    start, end = entry.key.span, entry.value.span
+    if (end.line, end.column) < (start.line, start.column):
+        return start
+    return Span(start.path, start.line, start.column, end.end_line, end.end_column)
+
+
+def validate(model: type[Model], node: Mapping, *, subject: str, place: str, where: Span) -> Model:
     """Return `node` as a `model`.
 
-    `subject` names the thing in messages ("conv2d"), `place` is its dotted place in the spec, and `where` the span
-    that a missing key is told at. Raises `SpecError` with one diagnostic a fault.
+    `subject` names the thing in messages ("conv2d"), `place` is its dotted place in the spec, empty for the spec
+    itself, and `where` the span that a missing key is told at. Raises `SpecError` with one diagnostic a fault.
     """
     try:
         return model.model_validate(plain(node))
     except ValidationError as error:
-        found: dict[tuple[Span, str], Diagnostic] = {}
-        for details in error.errors(include_url=False):
-            diagnostic = _translate(details, model, node, subject, place, where)
-            found.setdefault((diagnostic.span, diagnostic.rule), diagnostic)
-        meant = {diagnostic.help for diagnostic in found.values() if diagnostic.rule == "unknown-key"}
-        raise SpecError(
-            # A misspelt key is not also missing.
-            diagnostic
-            for diagnostic in found.values()
-            if not (diagnostic.rule == "missing-key" and _did_you_mean(diagnostic) in meant)
-        ) from None
+        faults = [
+            _Fault(details, model, node, subject, place, where)
+            for details in error.errors(include_url=False)[: 4 * MAX_FAULTS]
+        ]
+    # The branches of a union complain one by one: a number where a name or a list of names should be has two faults.
+    wanted: dict[tuple[Node | str, ...], list[str]] = {}
+    for fault in faults:
+        kinds = wanted.setdefault(tuple(fault.names), [])
+        if fault.wanted and fault.wanted not in kinds:
+            kinds.append(fault.wanted)
+    found: dict[tuple[Span, str], Diagnostic] = {}
+    for fault in faults:
+        if fault.kind != "none_required":
+            diagnostic = fault.diagnose(wanted[tuple(fault.names)])
+            topic = diagnostic.message if diagnostic.rule == "missing-key" else diagnostic.rule
+            found.setdefault((diagnostic.span, topic), diagnostic)
+    misspelt = {diagnostic.help for diagnostic in found.values() if diagnostic.rule == "unknown-key"}
+    raise SpecError(
+        # A misspelt key is not also missing.
+        diagnostic
+        for diagnostic in found.values()
+        if not (diagnostic.rule == "missing-key" and f"did you mean `{diagnostic.path.split('.')[-1]}`?" in misspelt)
+    )
 
 
-def _did_you_mean(missing: Diagnostic) -> str:
-    key = (missing.help or "").removeprefix("add `").removesuffix(": ...`")
-    return f"did you mean `{key}`?"
+class _Fault:
+    """One of pydantic's complaints, and where in the file it belongs."""
+
+    def __init__(
+        self, details: ErrorDetails, model: type[BaseModel], node: Mapping, subject: str, place: str, where: Span
+    ) -> None:
+        self.kind = details["type"]
+        self.details = details
+        self.context: dict[str, Any] = details.get("ctx") or {}
+        self.model, self.subject, self.place = model, subject, place
+        self.names, self.node, entry, in_list = _walk(node, details["loc"])
+        self.span = where if entry is None else self.node.span if in_list else span_of(entry)
+        self.key_span = where if entry is None else entry.key.span
+        self.key = self.names[-1] if self.names else subject
+        self.wanted = _KINDS.get(self.kind)
+
+    @property
+    def path(self) -> str:
+        return ".".join([*([self.place] if self.place else []), *self.names])
+
+    def owner(self, names: list[str]) -> str:
+        """Return what messages call the mapping at `names`: `target.budget`, `conv2d`, `layer of bidirectional`."""
+        dotted = ".".join(names)
+        if not names:
+            return self.subject
+        return f"{dotted} of {self.subject}" if self.place else dotted
+
+    def diagnose(self, wanted: list[str]) -> Diagnostic:
+        """Return the fault in our words; `wanted` are the types that would have been right."""
+        if self.kind == "missing":
+            return self._missing(str(self.details["loc"][-1]))
+        if self.kind == "extra_forbidden":
+            message = f"unknown key '{self.key}' of {self.owner(self.names[:-1])}"
+            hint = suggestion(self.key, _fields(_model_at(self.model, self.names[:-1])), "the keys are")
+            return Diagnostic("unknown-key", message, self.key_span, help=hint, path=self.path)
+        if self.kind == "string_pattern_mismatch":
+            hint = "use letters, digits and `_`, and no digit first"
+            message = f"{self.key} {_shown(self.node)} is not an identifier"
+            return Diagnostic("invalid-name", message, self.span, help=hint, path=self.path)
+        if self.wanted is not None:
+            return self._say("wrong-type", f"must be {' or '.join(wanted)}", self._type_help())
+        predicate, _, hint = self._predicate().partition("; ")
+        return self._say("invalid-value", predicate, hint.replace("KEY", self.key) or None)
+
+    def _say(self, rule: str, predicate: str, hint: str | None) -> Diagnostic:
+        message = f"{self.key} {predicate}"
+        if predicate.startswith("must "):
+            message += f", not {_shown(self.node)}"
+        return Diagnostic(rule, message, self.span, help=hint, path=self.path)
+
+    def _missing(self, key: str) -> Diagnostic:
+        owner = _model_at(self.model, self.names)
+        message = f"{self.owner(self.names)} needs the key '{key}'"
+        hint = f"add `{_example(key, _fields(owner)[key])}`" if owner else None
+        path = f"{self.path}.{key}" if self.path else key
+        return Diagnostic("missing-key", message, self.key_span, help=hint, path=path)
+
+    def _predicate(self) -> str:
+        """Return what follows the key's name."""
+        match self.kind:
+            case "value_error":
+                return str(self.context["error"])
+            case "literal_error":
+                choices = _choices(self.model, self.names)
+                listed = f"{', '.join(choices[:-1])} or {choices[-1]}" if len(choices) > 1 else choices[0]
+                near = nearest(str(plain(self.node)), choices) if isinstance(self.node, Scalar) else None
+                return f"must be {listed}" + (f"; did you mean `{near}`?" if near else "")
+            case "too_short":
+                least = self.context["min_length"]
+                return f"must have at least {least} item{'s' if least > 1 else ''}"
+            case kind if kind in _BOUNDS:
+                bound, words = _BOUNDS[kind]
+                return f"must be {words} {self.context[bound]:g}"
+        return f"is refused: {self.details['msg'].lower()}"
+
+    def _type_help(self) -> str | None:
+        """Return what to write instead of a value of the wrong type."""
+        value = plain(self.node)
+        if self.wanted == "true or false" and value in _TRUTH:
+            return f"write `{self.key}: {_TRUTH[value]}`"
+        if self.wanted in ("an integer", "a number") and isinstance(value, str):
+            return f"write it without quotes: `{value}`" if _is_number(value) else None
+        if self.wanted == "a list" and isinstance(value, str | int | float):
+            return f"write `{self.key}: [{value}]`"
+        if self.wanted == "a list" and isinstance(value, dict):
+            return "put `- ` before each item"
+        if self.wanted == "a mapping":
+            fields = _fields(_model_at(self.model, self.names))
+            required = [_example(key, field) for key, field in fields.items() if field.is_required()]
+            if required:
+                return f"write `{self.key}: {{{', '.join(required)}}}`"
+            return f"indent its keys below it: {', '.join(fields)}" if fields else None
+        return None
 
 
-def _translate(
-    details: ErrorDetails, model: type[BaseModel], node: Node, subject: str, place: str, where: Span
-) -> Diagnostic:
-    kind, loc = details["type"], details["loc"]
-    names, target, key_span = _walk(node, loc)
-    key = names[-1] if names else subject
-    path = ".".join([place, *names]) if names else place
-    context = details.get("ctx") or {}
-    if kind == "missing":
-        missing = str(loc[-1])
-        owner = f"`{'.'.join(names)}` of {subject}" if names else subject
-        span = target.span if names and target is not node else where
-        return Diagnostic(
-            "missing-key", f"{owner} needs the key '{missing}'", span, help=f"add `{missing}: ...`", path=path
-        )
-    if kind == "extra_forbidden":
-        owner = f"'{names[-2]}' of {subject}" if len(names) > 1 else subject
-        return _unknown_key(names[-1], _keys_at(model, names[:-1]), owner, key_span or target.span, path)
-    shown = _shown(target)
-    if kind in _BOUNDS:
-        bound, words = _BOUNDS[kind]
-        message = f"{key} must be {words} {context[bound]}, not {shown}"
-        return Diagnostic("invalid-value", message, target.span, path=path)
-    if kind == "literal_error":
-        choices = _choices(model, names)
-        near = nearest(str(plain(target)), choices) if isinstance(target, Scalar) else None
-        message = f"{key} must be {context['expected']}, not {shown}"
-        return Diagnostic(
-            "invalid-value", message, target.span, help=f"did you mean `{near}`?" if near else None, path=path
-        )
-    if kind == "string_pattern_mismatch":
-        return Diagnostic(
-            "invalid-name",
-            f"{key} {shown} is not an identifier",
-            target.span,
-            help="use letters, digits and `_`, and no digit first",
-            path=path,
-        )
-    if kind == "value_error":
-        message, _, hint = str(context["error"]).partition("; ")
-        return Diagnostic("invalid-value", f"{key} {message}", target.span, help=hint or None, path=path)
-    wanted = _KINDS.get(kind)
-    if wanted is None:
-        return Diagnostic("invalid-value", f"{key}: {details['msg']}", target.span, path=path)
-    return Diagnostic("wrong-type", f"{key} must be {wanted}, not {shown}", target.span, path=path)
+def _walk(node: Node, loc: _Loc) -> tuple[list[str], Node, Entry | None, bool]:
+    """Follow `loc` as far as the document goes; parts that name a branch of a union are passed over.
 
-
-def _unknown_key(key: str, known: list[str], owner: str, span: Span, path: str) -> Diagnostic:
-    near = nearest(key, known)
-    if near:
-        hint = f"did you mean `{near}`?"
-    else:
-        hint = f"the keys are {', '.join(known)}" if known else "it takes no keys"
-    return Diagnostic("unknown-key", f"unknown key '{key}' of {owner}", span, help=hint, path=path)
-
-
-def _walk(node: Node, loc: _Loc) -> tuple[list[str], Node, Span | None]:
-    """Follow `loc` as far as the document goes; parts that name a branch of a union are passed over."""
+    Return the keys on the way, the node, the entry that it is in, and whether it is an item of a list there.
+    """
     names: list[str] = []
-    key_span: Span | None = None
+    last: Entry | None = None
+    in_list = False
     for part in loc:
         if isinstance(node, Mapping) and isinstance(part, str):
             entry = node.entry(part)
             if entry is not None:
                 names.append(part)
-                node, key_span = entry.value, entry.key.span
+                node, last, in_list = entry.value, entry, False
         elif isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
-            node = node.items[part]
-    return names, node, key_span
+            node, in_list = node.items[part], True
+    return names, node, last, in_list
 
 
 def _shown(node: Node) -> str:
-    if isinstance(node, Scalar):
-        return f"'{node.text}'" if node.text else "nothing"
     if isinstance(node, Mapping):
         return "a mapping"
-    shown = str(plain(node))
-    return shown if len(shown) <= 40 else "a list"
+    if isinstance(node, Sequence):
+        shown = str(plain(node))
+        return shown if len(shown) <= 40 else "a list"
+    if not node.text:
+        return "nothing"
+    return node.text if node.text[0] in "'\"" else f"'{node.text}'"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _example(key: str, field: FieldInfo) -> str:
+    """Return a key with a value that it could have, as it is typed."""
+    examples = field.examples or ["..."]
+    return f"{key}: {examples[0]}"
 
 
 def _model_at(model: type[BaseModel], names: list[str]) -> type[BaseModel] | None:
+    """Return the class of the mapping at `names`, if it is one; in a mapping of names to classes a name is any key."""
     current: type[BaseModel] | None = model
-    for name in names:
-        if current is None:
-            return None
-        field = next((f for k, f in current.model_fields.items() if (f.alias or k) == name), None)
+    pending = list(names)
+    while pending and current is not None:
+        field = _fields(current).get(pending.pop(0))
         annotation = field.annotation if field else None
-        current = next((a for a in (annotation, *getattr(annotation, "__args__", ())) if _is_model(a)), None)
+        if getattr(annotation, "__origin__", None) is dict and pending:
+            pending.pop(0)
+        arguments = (annotation, *getattr(annotation, "__args__", ()))
+        current = next((each for each in arguments if isinstance(each, type) and issubclass(each, BaseModel)), None)
     return current
 
 
-def _is_model(annotation: object) -> bool:
-    return isinstance(annotation, type) and issubclass(annotation, BaseModel)
-
-
-def _keys_at(model: type[BaseModel], names: list[str]) -> list[str]:
-    owner = _model_at(model, names)
-    return [field.alias or name for name, field in owner.model_fields.items()] if owner else []
+def _fields(model: type[BaseModel] | None) -> dict[str, FieldInfo]:
+    """Return a class's fields by the keys that a spec writes."""
+    return {field.alias or name: field for name, field in model.model_fields.items()} if model else {}
 
 
 def _choices(model: type[BaseModel], names: list[str]) -> list[str]:
-    owner = _model_at(model, names[:-1])
-    field = (
-        next((f for k, f in owner.model_fields.items() if (f.alias or k) == names[-1]), None)
-        if owner and names
-        else None
-    )
+    """Return the texts that a key's Literal allows, in order."""
+    field = _fields(_model_at(model, names[:-1])).get(names[-1])
     found: list[str] = []
     pending: list[object] = [field.annotation] if field else []
     while pending:
-        item = pending.pop()
+        item = pending.pop(0)
         if isinstance(item, str):
             found.append(item)
-        pending.extend(getattr(item, "__args__", ()))
+        pending = [*getattr(item, "__args__", ()), *pending]
     return found

@@ -92,8 +92,6 @@ def test_every_rule_has_a_case() -> None:
     rules = {rule for file in files for rule in literal.findall(file.read_text(encoding="utf-8"))}
     assert len(rules) > 10
     shown = {
-        rule
-        for path in [*ERR, *OK]
-        for rule in RULE.findall(path.with_suffix(".out").read_text(encoding="utf-8"))
+        rule for path in [*ERR, *OK] for rule in RULE.findall(path.with_suffix(".out").read_text(encoding="utf-8"))
     }
     assert rules - shown == set()

@@ -61,9 +61,7 @@ print("imported:", *sorted(name for name in sys.modules if name.split(".")[0] ==
 
 def run(*command: object, cwd: Path, check: bool = True) -> subprocess.CompletedProcess[str]:
     """Run a command that sees nothing of the repository; show its output when it fails."""
-    outside = {
-        name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NETSPEC"))
-    }
+    outside = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "NETSPEC"))}
     done = subprocess.run(
         [str(part) for part in command], cwd=cwd, env=outside, capture_output=True, text=True, check=False
     )
@@ -76,9 +74,7 @@ def run(*command: object, cwd: Path, check: bool = True) -> subprocess.Completed
 def wheel(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("wheel")
     # Without isolation: hatchling comes with the test extra, so building asks nothing of a network.
-    run(
-        sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, repository, cwd=folder
-    )
+    run(sys.executable, "-m", "build", "--wheel", "--no-isolation", "--outdir", folder, repository, cwd=folder)
     (built,) = folder.glob("*.whl")
     return built
 
@@ -146,9 +142,7 @@ def test_wheel_carries_every_file_of(folder: str, wheel: Path, repository: Path)
         assert all(archive.read(f"netspec/_data/{name}") == content for name, content in files.items())
 
 
-def test_wheel_carries_the_package_its_types_and_its_licence_and_no_more(
-    wheel: Path, repository: Path
-) -> None:
+def test_wheel_carries_the_package_its_types_and_its_licence_and_no_more(wheel: Path, repository: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = archive.namelist()
     assert {name.split("/")[0].split("-")[0] for name in names} == {"netspec", "netspec_mcu"}
@@ -216,9 +210,7 @@ def test_installed_build_without_tensorflow_names_the_extra(installed: Path, spe
 
 def test_wheel_with_tensorflow_builds_and_verifies(trainable: Path, spec: Path, repository: Path) -> None:
     _write_samples(spec.parent)
-    whence = run(
-        trainable / "python", "-c", "import netspec; print(netspec.__file__)", cwd=spec.parent
-    ).stdout
+    whence = run(trainable / "python", "-c", "import netspec; print(netspec.__file__)", cwd=spec.parent).stdout
     assert Path(whence.strip()).is_relative_to(trainable.parent.resolve())
     run(trainable / "netspec", "build", spec, "--out", "out", cwd=spec.parent)
     run(trainable / "netspec", "verify", "out", cwd=spec.parent)

@@ -74,14 +74,22 @@ class DeviceGraph:
     def producers(self) -> dict[str, Node]:
         return {node.output: node for node in self.nodes}
 
-    def unique(self, name: str) -> str:
-        """Return `name`, or `name` with a number, such that no node or tensor has it yet."""
-        taken = {node.name for node in self.nodes} | set(self.tensors)
-        candidate, count = name, 1
-        while candidate in taken:
-            count += 1
-            candidate = f"{name}_{count}"
-        return candidate
+    def lifetimes(self) -> dict[str, tuple[int, int]]:
+        """Return the first and last step at which each tensor is needed, in the order of `tensors`.
+
+        Inputs are there at step -1, before the first node; outputs until the step after the last one.
+        """
+        first = {given.name: -1 for given in self.inputs}
+        first |= {node.output: step for step, node in enumerate(self.nodes)}
+        last = dict(first)
+        for step, node in enumerate(self.nodes):
+            last |= dict.fromkeys(node.inputs, step)
+        last |= {output.tensor: len(self.nodes) for output in self.outputs}
+        return {name: (first[name], last[name]) for name in first}
+
+    def names(self) -> set[str]:
+        """Return the names of all nodes and tensors."""
+        return {node.name for node in self.nodes} | self.tensors.keys()
 
     def with_nodes(self, nodes: Iterable[Node]) -> DeviceGraph:
         return replace(self, nodes=tuple(nodes))
@@ -126,7 +134,8 @@ def lower(graph: Graph) -> DeviceGraph:
     if found:
         raise SpecError(found)
     inputs = tuple(DeviceInput(name, shape) for name, shape in graph.inputs.items())
-    outputs = tuple(DeviceOutput(name, graph.shape(name), tensor_of[name]) for name in graph.outputs)
+    shapes = graph.shapes
+    outputs = tuple(DeviceOutput(name, shapes[name], tensor_of[name]) for name in graph.outputs)
     return DeviceGraph(graph.name, inputs, tuple(nodes), outputs)
 
 
@@ -135,14 +144,15 @@ def _chain(layer: GraphLayer, ops: tuple[Op, ...], reads: tuple[str, ...], taken
     nodes: list[Node] = []
     for index, op in enumerate(ops):
         kind = type(op).__name__.lower()
-        name = layer.name if index == 0 else _free(f"{layer.name}_{kind}", taken)
-        output = layer.name if index == len(ops) - 1 else _free(f"{layer.name}_{kind}_out", taken)
+        name = layer.name if index == 0 else free_name(f"{layer.name}_{kind}", taken)
+        output = layer.name if index == len(ops) - 1 else free_name(f"{layer.name}_{kind}_out", taken)
         nodes.append(Node(name, op, reads, output, layer.name, (layer.name,), layer.line))
         reads = (output,)
     return nodes
 
 
-def _free(name: str, taken: set[str]) -> str:
+def free_name(name: str, taken: set[str]) -> str:
+    """Return `name`, or `name` with a number, such that it is not taken; it is from now on."""
     candidate, count = name, 1
     while candidate in taken:
         count += 1

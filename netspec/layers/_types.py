@@ -6,7 +6,6 @@ which KEY stands for the key's name; the JSON Schema's form of the type stands b
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 

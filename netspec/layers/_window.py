@@ -61,9 +61,7 @@ def output_sizes(
     """
     amounts = window_padding(spatial, kernel, strides, dilation, padding)
     sizes = []
-    for length, size, stride, spread, (before, after) in zip(
-        spatial, kernel, strides, dilation, amounts, strict=True
-    ):
+    for length, size, stride, spread, (before, after) in zip(spatial, kernel, strides, dilation, amounts, strict=True):
         room = length + before + after - effective_size(size, spread)
         if room < 0:
             raise _too_large((*spatial, channels), kernel, dilation, amounts, field)

@@ -73,9 +73,7 @@ class Layer(BaseModel):
     merges: ClassVar[bool] = False
     input_ranks: ClassVar[tuple[int, ...] | None] = None  # ranks with the batch axis left out; None: any
 
-    name: Identifier | None = Field(
-        None, description="Unique name; default: the type, numbered as Keras does."
-    )
+    name: Identifier | None = Field(None, description="Unique name; default: the type, numbered as Keras does.")
     from_: Identifier | list[Identifier] | None = Field(
         None,
         alias="from",

@@ -24,7 +24,9 @@ class Dense(Kernelled):
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         if not inputs[0]:
             raise LayerError(
-                "{layer} needs an input of at least one axis", help="use `- reshape: {target_shape: [1]}` before it", rule="rank-mismatch"
+                "{layer} needs an input of at least one axis",
+                help="put `- reshape: {target_shape: [1]}` before it",
+                rule="rank-mismatch",
             )
         return (*inputs[0][:-1], self.units)
 

@@ -27,9 +27,7 @@ class DepthwiseConv2D(Convolution):
     kernel_size: Sizes2
     strides: Sizes2 = (1, 1)
     dilation_rate: Sizes2 = (1, 1)
-    depth_multiplier: Size = Field(
-        1, description="Filters a channel: output channels are this many times the input's."
-    )
+    depth_multiplier: Size = Field(1, description="Filters a channel: output channels are this many times the input's.")
     depthwise_initializer: Initializer = GLOROT_UNIFORM
     depthwise_regularizer: Regularizer = None
     depthwise_constraint: Constraint = None

@@ -22,9 +22,7 @@ class Dropout(Layer):
         return inputs[0]
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
-        return (
-            KerasCall("Dropout", {"rate": self.rate, "seed": self.seed, "noise_shape": self.noise_shape}),
-        )
+        return (KerasCall("Dropout", {"rate": self.rate, "seed": self.seed, "noise_shape": self.noise_shape}),)
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         return ()

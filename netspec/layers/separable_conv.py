@@ -52,9 +52,7 @@ class _SeparableConv(Convolution):
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         config = {"filters": self.filters, "depth_multiplier": self.depth_multiplier}
-        return self.keras_window(
-            f"SeparableConv{self.rank}D", config | self.keras_common("depthwise", "pointwise")
-        )
+        return self.keras_window(f"SeparableConv{self.rank}D", config | self.keras_common("depthwise", "pointwise"))
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         output = self.output_shape(inputs)

@@ -301,7 +301,7 @@ class _Run:
 
 
 def _values(variables: Any) -> list[npt.NDArray[Any]]:
-    return [np.array(variable) for variable in variables]
+    return [np.array(variable.numpy()) for variable in variables]
 
 
 def _assign(variables: Any, arrays: list[npt.NDArray[Any]]) -> None:

@@ -72,7 +72,7 @@ def weights_digest(weights: Mapping[tuple[str, str], FloatArray]) -> str:
 def get_weights(model: keras.Model, graph: Graph) -> Weights:
     """Return a copy of the model's weights."""
     return {
-        (layer.name, variable.name): np.array(variable, dtype=np.float32)
+        (layer.name, variable.name): np.array(variable.numpy(), dtype=np.float32)
         for layer in graph.layers
         for variable in model.get_layer(layer.name).weights
     }

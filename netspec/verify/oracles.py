@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
+import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -97,13 +100,11 @@ def litert_difference(tflite: bytes, model: QuantizedModel, inputs: Values) -> d
 
     Its reference fully connected kernel rounds once where the contract rounds twice, and XNNPACK differs again.
     """
-    import contextlib
-    import io
     import warnings
 
     import numpy as np
 
-    with warnings.catch_warnings(), contextlib.redirect_stderr(io.StringIO()):
+    with warnings.catch_warnings(), _quiet():
         warnings.simplefilter("ignore")
         import tensorflow as tf
 
@@ -130,3 +131,17 @@ def litert_difference(tflite: bytes, model: QuantizedModel, inputs: Values) -> d
                     largest = max(largest, int(gap.max(initial=0)))
             found[label] = f"{differing} of {elements} outputs differ, by at most {largest}"
     return found
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Send standard error to nowhere: LiteRT's C++ announces its delegates there, past Python."""
+    sys.stderr.flush()
+    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

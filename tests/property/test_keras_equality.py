@@ -182,7 +182,7 @@ def test_every_type_has_a_strategy() -> None:
 def test_a_layer_is_what_keras_makes_of_its_keys(layer_type: str) -> None:
     windowed = "conv" in layer_type or re.search(r"pooling\dd$", layer_type)
 
-    @settings(max_examples=200 if windowed else 50, suppress_health_check=list(HealthCheck))
+    @settings(max_examples=300 if windowed else 60, suppress_health_check=list(HealthCheck))
     @given(STRATEGIES[layer_type])
     def compare(case: Case) -> None:
         keys, shapes = case
@@ -267,7 +267,7 @@ def nets(draw: Callable[[Any], Any]) -> tuple[list[dict[str, Keys]], dict[str, S
     return layers, inputs, ends
 
 
-@settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@settings(max_examples=120, suppress_health_check=list(HealthCheck))
 @given(nets())
 def test_whole_nets_have_keras_shapes_and_totals(
     net: tuple[list[dict[str, Keys]], dict[str, Shape], list[str]],

@@ -1,0 +1,317 @@
+"""Emitted C against the numpy reference: every tensor, every op, both providers of kernels, under the sanitizers."""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from netspec import toolchain
+from netspec.emit import (
+    TestVectors,
+    emit,
+    emit_firmware,
+    host_defines,
+    host_functions,
+    host_main,
+    host_tensors,
+    make_vectors,
+)
+from netspec.quantize.model import QuantizedModel
+from netspec.toolchain.compiler import STRICT
+from tests.emitted_nets import NETS
+from tests.models import int8_inputs, make_model
+from tests.specs import make_graph
+
+DIGEST = "0123456789abcdef" * 4
+CORES = ("cortex-m4", "cortex-m55")
+
+
+def write(files: dict[str, str], folder: Path) -> Path:
+    for name, text in files.items():
+        (folder / name).parent.mkdir(parents=True, exist_ok=True)
+        (folder / name).write_text(text, encoding="utf-8")
+    return folder
+
+
+def run(command: Sequence[str | Path], **options: object) -> subprocess.CompletedProcess[bytes]:
+    return subprocess.run([str(word) for word in command], capture_output=True, check=False, **options)  # type: ignore[call-overload, no-any-return]
+
+
+@pytest.fixture(scope="module")
+def arm() -> toolchain.CmsisNN:
+    """Return the genuine kernels that a test dependency carries."""
+    found = importlib.util.find_spec("bakenn")
+    assert found is not None
+    assert found.origin is not None
+    return toolchain.probe(Path(found.origin).parent)
+
+
+@pytest.fixture(scope="module")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("cache")
+
+
+def kernels_of(provider: str, model: QuantizedModel, arm: toolchain.CmsisNN) -> toolchain.KernelSet:
+    called = host_functions(model)
+    return toolchain.portable_kernels(called) if provider == "portable" else toolchain.cmsis_kernels(arm, called)
+
+
+def compiled(
+    model: QuantizedModel,
+    sources: Sequence[str],
+    kernels: toolchain.KernelSet,
+    folder: Path,
+    cache: Path,
+    *,
+    flags: Sequence[str] = ("-O1",),
+    trace: bool = False,
+) -> Path:
+    """Compile `sources` of an emitted folder with the network and its kernels."""
+    return toolchain.compile_program(
+        [folder / name for name in (*sources, f"{model.name}.c", f"{model.name}_weights.c")],
+        [folder, *kernels.include_dirs],
+        [*kernels.defines, *(host_defines(model) if trace else ())],
+        [toolchain.compile_library(kernels, sanitize=True, cache_dir=cache)],
+        folder / "program",
+        system_include_dirs=kernels.system_include_dirs,
+        flags=flags,
+        sanitize=True,
+    )
+
+
+@pytest.mark.parametrize("core", CORES)
+@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("provider", ["portable", "arm"])
+def test_every_tensor_equals_the_reference(
+    provider: str, net: str, core: str, arm: toolchain.CmsisNN, cache: Path, tmp_path: Path
+) -> None:
+    model = make_model(NETS[net](), core=core)
+    write({**emit_firmware(model, DIGEST, "net.yaml"), "host_main.c": host_main(model)}, tmp_path)
+    program = compiled(model, ["host_main.c"], kernels_of(provider, model, arm), tmp_path, cache, trace=True)
+
+    inputs = int8_inputs(model)
+    reference = model.run(inputs)
+    samples = range(len(next(iter(inputs.values()))))
+    stream = b"".join(inputs[given.name][i].tobytes() for i in samples for given in model.plan.graph.inputs)
+    done = run([program], input=stream)
+    assert done.returncode == 0, done.stderr.decode()
+
+    at = 0
+    for sample in samples:
+        for tensor, size in host_tensors(model):
+            expected = reference[tensor][sample].ravel()
+            got = np.frombuffer(done.stdout, np.int8, count=size, offset=at)
+            np.testing.assert_array_equal(got, expected, err_msg=f"{tensor}, sample {sample}")
+            at += size
+    assert at == len(done.stdout)
+
+
+@pytest.mark.parametrize("net", ["image", "sequence", "views"])
+def test_test_program_tells_right_from_wrong(net: str, arm: toolchain.CmsisNN, cache: Path, tmp_path: Path) -> None:
+    model = make_model(NETS[net]())
+    right = make_vectors(model, int8_inputs(model))
+    name = next(iter(right.outputs))
+    wrong = right.outputs[name].copy()
+    wrong[-1].reshape(-1)[0] ^= 1
+    kernels = kernels_of("portable", model, arm)
+    sources = [f"{model.name}_test.c", f"{model.name}_test_vectors.c"]
+    for vectors, status, mismatches in [
+        (right, 0, 0),
+        (TestVectors(right.inputs, {**right.outputs, name: wrong}), 1, 1),
+    ]:
+        write(emit(model, spec_sha256=DIGEST, spec_path_name="net.yaml", vectors=vectors), tmp_path)
+        done = run([compiled(model, sources, kernels, tmp_path, cache)])
+        assert (done.returncode, done.stdout.decode()) == (status, f"net: 12 samples, {mismatches} mismatches\n")
+
+
+_QUANTIZE = """
+#include <stdio.h>
+#include "net.h"
+
+int main(void)
+{
+    float values[NET_INPUT_X_SIZE];
+    int8_t quantized[NET_INPUT_X_SIZE];
+    float back[NET_OUTPUT_LAST_SIZE];
+    int8_t every[NET_OUTPUT_LAST_SIZE];
+    if (fread(values, sizeof values, 1, stdin) != 1) {
+        return 1;
+    }
+    net_quantize_input_x(values, quantized);
+    fwrite(quantized, sizeof quantized, 1, stdout);
+    for (int i = 0; i < NET_OUTPUT_LAST_SIZE; i++) {
+        every[i] = (int8_t)(i - 128);
+    }
+    net_dequantize_output_last(every, back);
+    fwrite(back, sizeof back, 1, stdout);
+    return 0;
+}
+"""
+
+
+@pytest.mark.parametrize("rescaling", [None, {"scale": 0.1, "offset": -0.3}, {"scale": -3.0, "offset": 0.5}])
+def test_quantize_and_dequantize_equal_numpy(
+    rescaling: dict[str, float] | None, arm: toolchain.CmsisNN, cache: Path, tmp_path: Path
+) -> None:
+    size = 20000
+    layers = [{"rescaling": rescaling}] if rescaling else []
+    graph = make_graph([*layers, {"reshape": {"target_shape": [size // 4, 4]}}, {"dense": {"units": 1}}], (size,))
+    graph = make_graph(
+        [*layers, {"reshape": {"target_shape": [size // 80, 80]}}, "global_average_pooling1d"]
+        + [{"dense": {"name": "last", "units": 256}}],
+        (size,),
+    )
+    model = make_model(graph)
+    factor, term = (np.float32(value) for value in model.input_transform("x"))
+    generator = np.random.default_rng(0)
+    values = generator.uniform(-200, 200, size).astype(np.float32)
+    steps = np.arange(-260, 261, dtype=np.float32) / 2  # where two integers are equally near, or nearly
+    values[: len(steps)] = (steps - term) / factor
+    values[1000 : 1000 + len(steps)] = np.nextafter((steps - term) / factor, np.float32(np.inf))
+    values[2000:5000] = (generator.uniform(-140, 140, 3000).astype(np.float32) - term) / factor
+    values[5000:5006] = [np.inf, -np.inf, 1e38, -1e38, 0.0, 1e-45]
+    expected = model.quantize_input("x", values)
+    values[5006] = np.nan
+    expected[5006] = -128
+
+    write({**emit_firmware(model, DIGEST, "net.yaml"), "main.c": _QUANTIZE}, tmp_path)
+    # Contraction is what a compiler for a core with fused multiply-add does unasked.
+    flags = ("-O2", "-march=native", "-ffp-contract=fast")
+    program = compiled(model, ["main.c"], kernels_of("portable", model, arm), tmp_path, cache, flags=flags)
+    done = run([program], input=values.tobytes())
+    assert done.returncode == 0, done.stderr.decode()
+    np.testing.assert_array_equal(np.frombuffer(done.stdout, np.int8, size), expected)
+    every = model.dequantize("last", np.arange(-128, 128).astype(np.int8))
+    np.testing.assert_array_equal(np.frombuffer(done.stdout, np.float32, offset=size), every)
+
+
+_STATUS = """
+#include <stdio.h>
+#include "net.h"
+#include "netspec_kernels.h"
+
+arm_cmsis_nn_status arm_fully_connected_s8(
+    const cmsis_nn_context *c, const cmsis_nn_fc_params *p, const cmsis_nn_per_tensor_quant_params *q,
+    const cmsis_nn_dims *i, const int8_t *x, const cmsis_nn_dims *f, const int8_t *w, const cmsis_nn_dims *b,
+    const int32_t *y, const cmsis_nn_dims *o, int8_t *z)
+{
+    (void)c, (void)p, (void)q, (void)i, (void)x, (void)f, (void)w, (void)b, (void)y, (void)z;
+    return o->c == 2 ? ARM_CMSIS_NN_ARG_ERROR : ARM_CMSIS_NN_SUCCESS;
+}
+
+int main(void)
+{
+    static NET_ARENA(arena);
+    const int status = net_run(arena, sizeof arena);
+    printf("%d %d %d %d\\n", net_run(NULL, sizeof arena), net_run(arena + 8, sizeof arena),
+           net_run(arena, sizeof arena - 1), status == NET_FAILED_SECOND);
+    printf("%s, %s, %s, %s\\n", net_status_name(0), net_status_name(NET_BAD_ARENA), net_status_name(status),
+           net_status_name(99));
+    return 0;
+}
+"""
+
+
+def test_run_says_what_failed(arm: toolchain.CmsisNN, cache: Path, tmp_path: Path) -> None:
+    layers = [{"dense": {"name": name, "units": units}} for name, units in [("first", 3), ("second", 2), ("third", 3)]]
+    model = make_model(make_graph(layers, (4,)))
+    write({**emit_firmware(model, DIGEST, "net.yaml"), "main.c": _STATUS}, tmp_path)
+    done = run([compiled(model, ["main.c"], kernels_of("portable", model, arm), tmp_path, cache)])
+    assert done.stdout.decode() == "-1 -1 -1 1\nok, bad arena, second, unknown status\n"
+
+
+_COMPILERS = [name for name in ("gcc", "clang", "clang-14", "clang-16", "clang-19") if shutil.which(name)]
+
+
+@pytest.mark.parametrize("net", ["image", "sequence", "names", "views"])
+@pytest.mark.parametrize("compiler", _COMPILERS)
+def test_compiles_without_a_warning(compiler: str, net: str, tmp_path: Path) -> None:
+    model = make_model(NETS[net](), core="cortex-m55")
+    folder = write({**emit_firmware(model, DIGEST, "net.yaml"), "host_main.c": host_main(model)}, tmp_path)
+    includes = ["-I", folder, "-I", folder / "kernels/include", "-I", folder / "kernels/portable/include"]
+    sources = sorted(folder.glob("*.c"))
+    for defines in ([], [f"-D{define}" for define in host_defines(model)]):
+        for source in sources if defines else [path for path in sources if path.name != "host_main.c"]:
+            done = run([compiler, *STRICT, "-Wundef", "-Wshadow", *defines, *includes, "-c", source, "-o", "/dev/null"])
+            assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="needs a C++ compiler")
+def test_header_serves_cxx(tmp_path: Path) -> None:
+    folder = write(emit_firmware(make_model(NETS["sequence"]()), DIGEST, "net.yaml"), tmp_path)
+    text = '#include "net.h"\nstatic NET_ARENA(arena);\nint main() { return net_run(arena, sizeof arena); }\n'
+    (folder / "main.cpp").write_text(text)
+    for standard in ("c++98", "c++17"):
+        done = run(["g++", f"-std={standard}", "-Wall", "-Wextra", "-Werror", "-fsyntax-only", folder / "main.cpp"])
+        assert done.returncode == 0, done.stderr.decode()
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("define NETSPEC_KERNELS_VERSION 1", "define NETSPEC_KERNELS_VERSION 2", "needs version 1 of netspec's kernels"),
+        ('#include "net.h"', '#include "net.h"\n#define __ARM_BIG_ENDIAN 1', "for little-endian machines only"),
+        (
+            '#include "net.h"',
+            '#include "net.h"\n#define __ARM_FEATURE_MVE 3\n#define NETSPEC_CMSIS_NN_UNBIASED_KERNEL_SUMS',
+            "brings kernel sums for CMSIS-NN 6.0 and later",
+        ),
+        ("NET_SOFT_AT = ", "NET_SOFT_AT = 16 + ", "size of array"),
+    ],
+)
+def test_what_does_not_fit_is_refused(old: str, new: str, message: str, tmp_path: Path) -> None:
+    model = make_model(NETS["sequence"](), core="cortex-m55")
+    files = emit_firmware(model, DIGEST, "net.yaml")
+    changed = {name: text.replace(old, new) for name, text in files.items() if name.endswith(("net.c", "kernels.h"))}
+    assert changed != {name: files[name] for name in changed}
+    folder = write(files | changed, tmp_path)
+    includes = ["-I", folder / "kernels/include", "-I", folder / "kernels/portable/include"]
+    done = run([toolchain.find_cc().command[0], "-DNET_DEBUG=1", *includes, "-fsyntax-only", folder / "net.c"])
+    assert done.returncode != 0
+    assert message in done.stderr.decode()
+
+
+@pytest.mark.skipif(shutil.which("cmake") is None, reason="needs CMake")
+@pytest.mark.parametrize("provider", ["portable", "arm"])
+def test_folder_builds_by_itself(provider: str, arm: toolchain.CmsisNN, tmp_path: Path) -> None:
+    folder = write(emit_firmware(make_model(NETS["sequence"]()), DIGEST, "net.yaml"), tmp_path / "net")
+    options = ["-DNETSPEC_KERNELS=cmsis-nn", f"-DCMSIS_NN_PATH={arm.root}"] if provider == "arm" else []
+    built = _cmake(folder, tmp_path / "build", *options)
+    assert f"netspec kernels: {'CMSIS-NN in' if options else 'portable'}" in built
+    done = run([tmp_path / "build/net_test"])
+    assert (done.returncode, done.stdout.decode()) == (0, "net: 4 samples, 0 mismatches\n")
+
+
+@pytest.mark.skipif(shutil.which("cmake") is None, reason="needs CMake")
+def test_two_networks_share_a_project(tmp_path: Path) -> None:
+    models = [make_model(NETS[name]()) for name in ("digits", "motions")]
+    for model in models:
+        write(emit_firmware(model, DIGEST, "net.yaml"), tmp_path / model.name)
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.18)\nproject(both C)\nset(NETSPEC_TESTS ON)\n"
+        "add_subdirectory(digits)\nadd_subdirectory(motions)\n"
+        "add_executable(both main.c)\ntarget_link_libraries(both PRIVATE digits motions)\n"
+    )
+    (tmp_path / "main.c").write_text(
+        '#include "digits.h"\n#include "motions.h"\n'
+        "static DIGITS_ARENA(one);\nstatic MOTIONS_ARENA(two);\n"
+        "int main(void)\n{\n    return digits_run(one, sizeof one) + motions_run(two, sizeof two);\n}\n"
+    )
+    _cmake(tmp_path, tmp_path / "build")
+    assert run([tmp_path / "build/both"]).returncode == 0
+    for name in ("digits", "motions"):
+        assert run([tmp_path / f"build/{name}/{name}_test"]).returncode == 0
+
+
+def _cmake(source: Path, build: Path, *options: str) -> str:
+    configured = run(["cmake", "-S", source, "-B", build, *options])
+    assert configured.returncode == 0, configured.stderr.decode()
+    built = run(["cmake", "--build", build, "-j", "2"])
+    assert built.returncode == 0, (built.stdout + built.stderr).decode()
+    return configured.stdout.decode()
