@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec.device.plan import plan_device
+from netspec.emit import emit, make_vectors, plain_inputs
 from netspec.graph import Graph
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.quantize import quantize, weight_lookup
@@ -15,6 +16,7 @@ from netspec.quantize.ranges import find_ranges
 from netspec.quantize.scales import choose_scales
 
 SAMPLES = 12
+DIGEST = "0123456789abcdef" * 4
 
 
 def make_model(graph: Graph, *, core: str | None = None, seed: int = 0) -> QuantizedModel:
@@ -26,9 +28,7 @@ def make_model(graph: Graph, *, core: str | None = None, seed: int = 0) -> Quant
         for weight in layer.weights
     }
     weights = weight_lookup(arrays)
-    samples = {
-        name: generator.normal(0, 1, (32, *shape)).astype(np.float32) for name, shape in graph.inputs.items()
-    }
+    samples = {name: generator.normal(0, 1, (32, *shape)).astype(np.float32) for name, shape in graph.inputs.items()}
     plan = plan_device(graph, core)
     return quantize(plan, weights, choose_scales(plan.graph, find_ranges(plan.graph, weights, samples)))
 
@@ -48,3 +48,9 @@ def int8_inputs(model: QuantizedModel, *, seed: int = 1) -> dict[str, NDArray[np
         ends = generator.choice(np.array([-128, 127], np.int8), (4, *given.shape))
         inputs[given.name] = np.concatenate([uniform, ends])
     return inputs
+
+
+def firmware(model: QuantizedModel) -> dict[str, str]:
+    """Return the emitted folder, as of a spec net.yaml."""
+    vectors = make_vectors(model, plain_inputs(model))
+    return emit(model, spec_sha256=DIGEST, spec_path_name="net.yaml", vectors=vectors)

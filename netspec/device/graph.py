@@ -5,6 +5,7 @@ Derived from the Graph alone, before any training: training only fills numbers i
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
@@ -143,12 +144,16 @@ def _chain(layer: GraphLayer, ops: tuple[Op, ...], reads: tuple[str, ...], taken
     """Name a layer's ops: the first node and the last tensor carry the layer's name, the rest the op's beside it."""
     nodes: list[Node] = []
     for index, op in enumerate(ops):
-        kind = type(op).__name__.lower()
+        kind = _snake_case(type(op).__name__)
         name = layer.name if index == 0 else free_name(f"{layer.name}_{kind}", taken)
-        output = layer.name if index == len(ops) - 1 else free_name(f"{layer.name}_{kind}_out", taken)
+        output = layer.name if index == len(ops) - 1 else free_name(f"{layer.name}_{kind}", taken)
         nodes.append(Node(name, op, reads, output, layer.name, (layer.name,), layer.line))
         reads = (output,)
     return nodes
+
+
+def _snake_case(name: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def free_name(name: str, taken: set[str]) -> str:

@@ -5,15 +5,18 @@ Inputs and outputs of the network stand in the arena too. All offsets and sizes 
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from netspec.device.cmsis_nn import Extension
 from netspec.device.graph import DeviceGraph, tensor_bytes
 from netspec.device.ops import kernel_of
 
 ALIGNMENT = 16
-_ATTEMPTS = 400
+_EFFORT = 400_000  # comparisons of two buffers that the search may make; a net of 20 layers needs some hundreds a try
+_MOST_PAIRS = 1_000_000  # of buffers that are live together; with more, the search is left out
 
 
 def aligned(size: int) -> int:
@@ -29,9 +32,6 @@ class Buffer:
     size: int
     first: int
     last: int
-
-    def meets(self, other: Buffer) -> bool:
-        return self.first <= other.last and other.first <= self.last
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +52,11 @@ class MemoryPlan:
 def plan_memory(graph: DeviceGraph, extension: Extension) -> MemoryPlan:
     """Return a plan whose arena is as small as the search finds, most often the largest live set itself."""
     scratch = {node.name: kernel_of(node.op).scratch_bytes(node.op, extension) for node in graph.nodes}
-    tensors = _tensor_buffers(graph)
+    shapes = graph.tensors
+    tensors = [
+        Buffer(name, aligned(tensor_bytes(shapes[name])), first, last)
+        for name, (first, last) in graph.lifetimes().items()
+    ]
     scratches = [
         Buffer(node.name, aligned(scratch[node.name]), step, step)
         for step, node in enumerate(graph.nodes)
@@ -60,11 +64,9 @@ def plan_memory(graph: DeviceGraph, extension: Extension) -> MemoryPlan:
     ]
     buffers = [*tensors, *scratches]
     bound, peak = _largest_live(buffers, len(graph.nodes))
-    offsets = _place(buffers, bound)
+    offsets = place(buffers, bound)
     return MemoryPlan(
-        arena_bytes=max(
-            (offset + buffer.size for offset, buffer in zip(offsets, buffers, strict=True)), default=0
-        ),
+        arena_bytes=_top(buffers, offsets),
         tensor_offsets={buffer.name: offset for buffer, offset in zip(tensors, offsets, strict=False)},
         scratch_offsets={
             buffer.name: offset for buffer, offset in zip(scratches, offsets[len(tensors) :], strict=True)
@@ -75,89 +77,120 @@ def plan_memory(graph: DeviceGraph, extension: Extension) -> MemoryPlan:
     )
 
 
-def _tensor_buffers(graph: DeviceGraph) -> list[Buffer]:
-    first = {given.name: -1 for given in graph.inputs} | {
-        node.output: step for step, node in enumerate(graph.nodes)
-    }
-    last = dict(first)
-    for step, node in enumerate(graph.nodes):
-        for name in node.inputs:
-            last[name] = step
-    for output in graph.outputs:
-        last[output.tensor] = len(graph.nodes)
-    return [
-        Buffer(name, aligned(tensor_bytes(shape)), first[name], last[name])
-        for name, shape in graph.tensors.items()
-    ]
-
-
 def _largest_live(buffers: Sequence[Buffer], steps: int) -> tuple[int, int]:
     """Return the most bytes live at one step, and the first such step that runs an op."""
     changes = [0] * (steps + 3)
     for buffer in buffers:
         changes[buffer.first + 1] += buffer.size
         changes[buffer.last + 2] -= buffer.size
-    live, best, peak = 0, 0, 0
-    for step, change in enumerate(changes[: steps + 2], start=-1):
-        live += change
-        if live > best:
-            best, peak = live, min(max(step, 0), max(steps - 1, 0))
-    return best, peak
+    live = list(accumulate(changes))[: steps + 2]
+    most = max(live)
+    return most, min(max(live.index(most) - 1, 0), max(steps - 1, 0))
 
 
-def _place(buffers: Sequence[Buffer], bound: int) -> list[int]:
-    """Return an offset a buffer: the best of several greedy orders, then of orders mended where they ended too high."""
+def _top(buffers: Sequence[Buffer], offsets: Sequence[int]) -> int:
+    return max((offset + buffer.size for offset, buffer in zip(offsets, buffers, strict=True)), default=0)
+
+
+def place(buffers: Sequence[Buffer], bound: int) -> list[int]:
+    """Return an offset a buffer: the first of several greedy placements that ends at `bound`, else the lowest.
+
+    The greedy orders are tried first as they are, then mended: the buffer that ended highest found no room, so it
+    gets an earlier choice. The effort is bounded, so that the time stays about linear in the number of buffers.
+    """
+    best = _in_order_of_time(buffers)
+    if _top(buffers, best) <= bound:
+        return best
+    neighbours = _neighbours(buffers)
+    if neighbours is None:
+        return best
     count = len(buffers)
-    neighbours = [
-        [other for other in range(count) if other != one and buffers[one].meets(buffers[other])]
-        for one in range(count)
-    ]
-
-    def size(index: int) -> int:
-        return buffers[index].size
-
-    def length(index: int) -> int:
-        return buffers[index].last - buffers[index].first
-
+    size = [buffer.size for buffer in buffers]
+    length = [buffer.last - buffer.first + 1 for buffer in buffers]
+    first = [buffer.first for buffer in buffers]
     orders = [
-        sorted(range(count), key=lambda i: (-size(i), buffers[i].first)),
-        sorted(range(count), key=lambda i: (-length(i), -size(i))),
-        sorted(range(count), key=lambda i: (-size(i) * (length(i) + 1), buffers[i].first)),
-        sorted(range(count), key=lambda i: (buffers[i].first, -size(i))),
+        sorted(range(count), key=lambda i: (-size[i], first[i])),
+        sorted(range(count), key=lambda i: (-size[i] * length[i], first[i])),
+        sorted(range(count), key=lambda i: (-length[i], -size[i])),
+        sorted(range(count), key=lambda i: (first[i], -size[i])),
+        sorted(range(count), key=lambda i: (-buffers[i].last, -size[i])),
     ]
-    best: list[int] = []
-    best_top = -1
-    for order in orders:
-        for _ in range(_ATTEMPTS // len(orders)):
-            offsets = _first_fit(buffers, neighbours, order)
-            tops = [offset + buffer.size for offset, buffer in zip(offsets, buffers, strict=True)]
-            top = max(tops, default=0)
-            if best_top < 0 or top < best_top:
-                best, best_top = offsets, top
-            if best_top <= bound:
-                return best
-            # The buffer that ends highest found no room: give it, and later its neighbours, first choice.
-            highest = max(range(count), key=lambda i: (tops[i], -order.index(i)))
-            position = order.index(highest)
-            if position == 0:
-                break
-            order.insert(position // 2, order.pop(position))
+    for offsets in _mended(buffers, neighbours, orders):
+        if _top(buffers, offsets) < _top(buffers, best):
+            best = offsets
+        if _top(buffers, best) <= bound:
+            break
     return best
 
 
-def _first_fit(
-    buffers: Sequence[Buffer], neighbours: Sequence[Sequence[int]], order: Sequence[int]
-) -> list[int]:
-    """Return the lowest offset for each buffer that no buffer placed before it disputes."""
+def _in_order_of_time(buffers: Sequence[Buffer]) -> list[int]:
+    """Return the offsets that an allocator gives which serves the buffers as they come, each in the lowest gap."""
+    offsets = [0] * len(buffers)
+    live: list[tuple[int, int]] = []  # (start, end), sorted
+    ending: dict[int, list[int]] = {}
+    for index in sorted(range(len(buffers)), key=lambda i: (buffers[i].first, -buffers[i].size)):
+        buffer = buffers[index]
+        for step in [step for step in ending if step < buffer.first]:
+            for gone in ending.pop(step):
+                del live[bisect_left(live, (offsets[gone], offsets[gone] + buffers[gone].size))]
+        offsets[index] = _lowest_gap(live, buffer.size)
+        insort(live, (offsets[index], offsets[index] + buffer.size))
+        ending.setdefault(buffer.last, []).append(index)
+    return offsets
+
+
+def _lowest_gap(taken: Sequence[tuple[int, int]], size: int) -> int:
+    """Return the lowest offset at which `size` bytes touch none of the sorted (start, end)."""
+    offset = 0
+    for start, end in taken:
+        if offset + size <= start:
+            break
+        offset = max(offset, end)
+    return offset
+
+
+def _neighbours(buffers: Sequence[Buffer]) -> list[list[int]] | None:
+    """Return, for each buffer, those that are live at some step with it; None if that would be too many."""
+    neighbours: list[list[int]] = [[] for _ in buffers]
+    live: list[int] = []
+    pairs = 0
+    for index in sorted(range(len(buffers)), key=lambda i: buffers[i].first):
+        live = [other for other in live if buffers[other].last >= buffers[index].first]
+        pairs += len(live)
+        if pairs > _MOST_PAIRS:
+            return None
+        for other in live:
+            neighbours[index].append(other)
+            neighbours[other].append(index)
+        live.append(index)
+    return neighbours
+
+
+def _mended(
+    buffers: Sequence[Buffer], neighbours: Sequence[Sequence[int]], orders: Sequence[list[int]]
+) -> Iterator[list[int]]:
+    """Yield placements: of every order in turn, then of each with a better place for what ended highest."""
+    effort = 0
+    waiting = [list(order) for order in orders]
+    while waiting and effort < _EFFORT + 10 * len(buffers):
+        for order in list(waiting):
+            offsets = _first_fit(buffers, neighbours, order)
+            effort += sum(map(len, neighbours)) + len(buffers)
+            yield offsets
+            ends = [offset + buffer.size for offset, buffer in zip(offsets, buffers, strict=True)]
+            highest = max(range(len(buffers)), key=ends.__getitem__)
+            position = order.index(highest)
+            if position == 0:
+                waiting.remove(order)
+            order.insert(position // 2, order.pop(position))
+
+
+def _first_fit(buffers: Sequence[Buffer], neighbours: Sequence[Sequence[int]], order: Sequence[int]) -> list[int]:
+    """Return the lowest offset for each buffer that no neighbour placed before it disputes."""
     offsets = [-1] * len(buffers)
     for index in order:
         taken = sorted(
-            (offsets[other], buffers[other].size) for other in neighbours[index] if offsets[other] >= 0
+            (offsets[other], offsets[other] + buffers[other].size) for other in neighbours[index] if offsets[other] >= 0
         )
-        offset = 0
-        for start, size in taken:
-            if offset + buffers[index].size <= start:
-                break
-            offset = max(offset, start + size)
-        offsets[index] = offset
+        offsets[index] = _lowest_gap(taken, buffers[index].size)
     return offsets

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from netspec.device.cmsis_nn import padding_is_exact
-from netspec.device.graph import DeviceGraph, Node
+from netspec.device.graph import DeviceGraph, Node, free_name
 from netspec.device.scales import requantize_concatenations
 from netspec.ops import (
     NO_PADDING,
@@ -76,6 +76,7 @@ def fold_padding(graph: DeviceGraph) -> DeviceGraph:
 
 def materialize_padding(graph: DeviceGraph) -> DeviceGraph:
     """Pad in an op of its own where a CMSIS-NN kernel would read past its input."""
+    taken = graph.names()
     nodes: list[Node] = []
     for node in graph.nodes:
         op = node.op
@@ -89,7 +90,7 @@ def materialize_padding(graph: DeviceGraph) -> DeviceGraph:
             height, width, channels = hwc(op.input_shape)
             top, bottom, left, right = op.padding
             padded = (height + top + bottom, width + left + right, channels)
-            name = graph.unique(f"{node.name}_pad")
+            name = free_name(f"{node.name}_pad", taken)
             pad = replace(node, name=name, op=Pad(op.input_shape, padded, op.padding), output=name)
             nodes.append(pad)
             node = replace(node, op=replace(op, input_shape=padded, padding=NO_PADDING), inputs=(name,))
@@ -121,6 +122,7 @@ def fold_affine(graph: DeviceGraph) -> DeviceGraph:
 
 def split_sums(graph: DeviceGraph) -> DeviceGraph:
     """Write a sum of more than two tensors as sums of two, from left to right."""
+    taken = graph.names()
     nodes: list[Node] = []
     for node in graph.nodes:
         if not isinstance(node.op, Add) or node.op.arity == 2:
@@ -128,7 +130,7 @@ def split_sums(graph: DeviceGraph) -> DeviceGraph:
             continue
         left, pair = node.inputs[0], replace(node.op, arity=2)
         for count, right in enumerate(node.inputs[1:-1], start=1):
-            name = graph.unique(f"{node.name}_sum{count}")
+            name = free_name(f"{node.name}_sum{count}", taken)
             nodes.append(replace(node, name=name, op=pair, inputs=(left, right), output=name))
             left = name
         nodes.append(replace(node, op=pair, inputs=(left, node.inputs[-1])))

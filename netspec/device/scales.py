@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from netspec.device.graph import DeviceGraph, Node
+from netspec.device.graph import DeviceGraph, Node, free_name
 from netspec.ops import (
     Add,
     Concatenate,
@@ -20,7 +20,6 @@ from netspec.ops import (
     Pool2D,
     Softmax,
     Unary,
-    output_shape,
 )
 
 
@@ -47,12 +46,14 @@ def range_limit(op: Op) -> float | None:
 
 
 class Groups:
-    """Tensors that share a scale: union-find with the fixed scale and the bound that a group carries."""
+    """Tensors that share a scale: union-find with the fixed scale or the bound that a group carries."""
 
     def __init__(self) -> None:
         self._parent: dict[str, str] = {}
+        self._constraint: dict[str, Fixed | float] = {}
 
     def find(self, name: str) -> str:
+        """Return the tensor that stands for the group of `name`."""
         root = name
         while self._parent.get(root, root) != root:
             root = self._parent[root]
@@ -61,7 +62,18 @@ class Groups:
         return root
 
     def unite(self, one: str, two: str) -> None:
-        self._parent[self.find(two)] = self.find(one)
+        root, other = self.find(one), self.find(two)
+        if root != other:
+            self._parent[other] = root
+            if other in self._constraint:
+                self._constraint.setdefault(root, self._constraint.pop(other))
+
+    def constrain(self, name: str, constraint: Fixed | float) -> None:
+        self._constraint[self.find(name)] = constraint
+
+    def constraint(self, name: str) -> Fixed | float | None:
+        """Return what the group of `name` carries; None if it is free."""
+        return self._constraint.get(self.find(name))
 
 
 def scale_groups(graph: DeviceGraph) -> Groups:
@@ -81,41 +93,28 @@ def requantize_concatenations(graph: DeviceGraph) -> DeviceGraph:
     same fixed scale share it as they are.
     """
     groups = Groups()
-    bound: dict[str, Fixed | float] = {}
     for node in graph.nodes:
         if isinstance(node.op, Pool2D | Pad):
             groups.unite(node.inputs[0], node.output)
         constraint = fixed_scale(node.op) or range_limit(node.op)
         if constraint is not None:
-            bound[node.output] = constraint
-    result = graph
+            groups.constrain(node.output, constraint)
+    shapes, taken = graph.tensors, graph.names()
     nodes: list[Node] = []
     for node in graph.nodes:
         if isinstance(node.op, Concatenate):
-            constraints = [
-                bound.get(groups.find(name)) or _bound_in(groups, bound, name) for name in node.inputs
-            ]
+            constraints = [groups.constraint(name) for name in node.inputs]
             same_fixed = isinstance(constraints[0], Fixed) and len(set(constraints)) == 1
             inputs = list(node.inputs)
             for position, constraint in enumerate(constraints):
                 if constraint is not None and not same_fixed:
-                    inserted = _requantize(result, node, node.inputs[position], position)
-                    result = result.with_nodes((*result.nodes, inserted))  # reserves the name
-                    nodes.append(inserted)
-                    inputs[position] = inserted.output
+                    source = node.inputs[position]
+                    name = free_name(f"{node.name}_input{position + 1}", taken)
+                    nodes.append(replace(node, name=name, op=Unary("requantize", shapes[source]), inputs=(source,), output=name))
+                    inputs[position] = name
             node = replace(node, inputs=tuple(inputs))
             for name in inputs:
                 groups.unite(name, node.output)
         nodes.append(node)
     return graph.with_nodes(nodes)
 
-
-def _bound_in(groups: Groups, bound: dict[str, Fixed | float], name: str) -> Fixed | float | None:
-    root = groups.find(name)
-    return next((constraint for tensor, constraint in bound.items() if groups.find(tensor) == root), None)
-
-
-def _requantize(graph: DeviceGraph, node: Node, source: str, position: int) -> Node:
-    shape = output_shape(graph.producers()[source].op)
-    name = graph.unique(f"{node.name}_input{position + 1}")
-    return Node(name, Unary("requantize", shape), (source,), name, node.layer, node.layers, node.line)

@@ -20,7 +20,6 @@ from netspec.resources import firmware_dir
 __all__ = [
     "TestVectors",
     "emit",
-    "emit_firmware",
     "host_defines",
     "host_functions",
     "host_main",
@@ -31,17 +30,11 @@ __all__ = [
 
 _KERNEL_FILES = ("cmake/*.cmake", "include/*.h", "portable/*.[ch]", "portable/include/*.h", "src/*.c")
 # Names that CMake's generators, or the kernels, have a target of.
-_CMAKE_TARGETS = frozenset(
-    ["all", "clean", "edit_cache", "help", "install", "netspec_kernels", "package", "package_source", "preinstall"]
-    + ["rebuild_cache", "test"]
+_CMAKE_TARGETS = (
+    *("all", "clean", "edit_cache", "help", "install", "package", "package_source", "preinstall", "rebuild_cache"),
+    *("test", "netspec_kernels"),
 )
 _INDENT = " " * 8
-
-
-def emit_firmware(model: QuantizedModel, spec_sha256: str, spec_path_name: str) -> dict[str, str]:
-    """Return the firmware folder as `emit` does, with test vectors that need no data."""
-    vectors = make_vectors(model, plain_inputs(model))
-    return emit(model, spec_sha256=spec_sha256, spec_path_name=spec_path_name, vectors=vectors)
 
 
 def emit(model: QuantizedModel, *, spec_sha256: str, spec_path_name: str, vectors: TestVectors) -> dict[str, str]:

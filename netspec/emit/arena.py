@@ -27,19 +27,14 @@ class Block:
 def blocks(plan: DevicePlan) -> tuple[Block, ...]:
     """Return the tensors in the order they are written, each node's scratch behind its output."""
     graph, memory = plan.graph, plan.memory
-    end = len(graph.nodes)
-    last: dict[str, int] = {}
-    for step, node in enumerate(graph.nodes):
-        last |= dict.fromkeys(node.inputs, step)
-    last |= {output.tensor: end for output in graph.outputs}
+    shapes, lifetimes = graph.tensors, graph.lifetimes()
 
-    def tensor(name: str, first: int) -> Block:
-        size = tensor_bytes(graph.tensors[name])
-        return Block(name, None, memory.tensor_offsets[name], size, first, last.get(name, first))
+    def tensor(name: str) -> Block:
+        return Block(name, None, memory.tensor_offsets[name], tensor_bytes(shapes[name]), *lifetimes[name])
 
-    found = [tensor(given.name, -1) for given in graph.inputs]
+    found = [tensor(given.name) for given in graph.inputs]
     for step, node in enumerate(graph.nodes):
-        found.append(tensor(node.output, step))
+        found.append(tensor(node.output))
         if node.name in memory.scratch_bytes:
             offset, size = memory.scratch_offsets[node.name], memory.scratch_bytes[node.name]
             found.append(Block(None, node.name, offset, size, step, step))

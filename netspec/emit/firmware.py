@@ -1,11 +1,10 @@
-"""The firmware folder of a build: emission with test vectors that need no data, so that it can be made again anywhere."""
+"""The firmware folder of a build: emission with test vectors that need no data, so that anyone can make it again."""
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from netspec.emit import emit, make_vectors
-from netspec.emit.vectors import plain_inputs
+from netspec.emit import emit, make_vectors, plain_inputs
 from netspec.quantize.model import QuantizedModel
 from netspec.source import Document
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar
+from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
@@ -55,7 +55,7 @@ class BatchNormalization(Layer):
         return (*gamma, *beta, Weight("moving_mean", size, False), Weight("moving_variance", size, False))
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
-        config = {
+        config: dict[str, Any] = {
             "axis": self.axis,
             "momentum": self.momentum,
             "epsilon": self.epsilon,

@@ -41,7 +41,8 @@ class QuantizedModel:
 
         factor, term = self.input_transform(name)
         scaled = values.astype(np.float32) * np.float32(factor) + np.float32(term)
-        return np.clip(np.rint(scaled), -128, 127).astype(np.int8)
+        integers: NDArray[np.int8] = np.clip(np.rint(scaled), -128, 127).astype(np.int8)
+        return integers
 
     def input_transform(self, name: str) -> tuple[float, float]:
         """Return (factor, term) as float32 values such that q = round(x * factor + term)."""

@@ -215,14 +215,13 @@ def _check_counts(faults: Faults, split: str, arrays: Arrays) -> None:
 def _hold_back(spec: Spec, train: Split, share: float) -> tuple[Split, Split]:
     """Split as Keras does: the first floor(n * (1 - share)) samples train, the rest validate."""
     kept = floor(len(train) * (1.0 - share))
-    if kept in (0, len(train)):
+    if not kept:
         raise SpecError(
             Diagnostic(
                 "data-samples",
-                f"validation_split {share} of {len(train)} samples leaves {kept} to train on and "
-                f"{len(train) - kept} to validate",
+                f"validation_split {share} of {len(train)} samples leaves none to train on",
                 spec.span("train", "validation_split"),
-                help="choose a share that leaves samples on both sides",
+                help="choose a smaller share",
                 path="train.validation_split",
             )
         )

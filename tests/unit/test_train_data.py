@@ -158,9 +158,8 @@ def test_class_numbers_for_a_dense_loss_name_the_sparse_one(tmp_path: Path) -> N
     assert found.help == "use `loss: sparse_categorical_crossentropy` for class numbers"
 
 
-@pytest.mark.parametrize("share", [0.01, 0.99])
-def test_a_split_without_samples(tmp_path: Path, share: float) -> None:
-    found = fault(tmp_path, {"x_train": X[:2], "y_train": Y[:2]}, validation_split=share)
+def test_a_split_that_leaves_nothing_to_train_on(tmp_path: Path) -> None:
+    found = fault(tmp_path, {"x_train": X[:2], "y_train": Y[:2]}, validation_split=0.75)
     assert (found.rule, found.path) == ("data-samples", "train.validation_split")
 
 

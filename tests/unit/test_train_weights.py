@@ -117,11 +117,9 @@ def test_saved_models_load_and_answer_alike(tmp_path: Path) -> None:
 SAVE = """
 import sys
 from pathlib import Path
-from netspec.train.backend import seed_everything, load_keras
 from netspec.train.model import build_model
-from netspec.train.weights import save_model, write_npz
+from netspec.train.weights import save_model, set_weights
 from tests.unit.test_train_weights import EVERY_WEIGHTED_TYPE, random_weights
-from netspec.train.weights import set_weights
 padding = [object() for _ in range(int(sys.argv[2]))]  # moves what is allocated later
 model = build_model(EVERY_WEIGHTED_TYPE)
 set_weights(model, random_weights(EVERY_WEIGHTED_TYPE))
@@ -192,7 +190,7 @@ def test_mismatches(tmp_path: Path, change: dict[tuple[str, str], object], messa
 def test_integers_are_not_weights(tmp_path: Path) -> None:
     arrays = {f"{layer}/{weight}": array.astype(int) for (layer, weight), array in random_weights(SMALL).items()}
     np.savez(tmp_path / "w.npz", **arrays)
-    with pytest.raises(SpecError, match="is int64 in w.npz, not floats"):
+    with pytest.raises(SpecError, match=r"is int64 in w\.npz, not floats"):
         read_weights(tmp_path / "w.npz", SMALL)
 
 

@@ -57,10 +57,10 @@ class ConvolutionKernel(Kernel[ConvT]):
 
     def constants(self, op: ConvT, extension: Extension) -> tuple[Constant, ...]:
         channels = op.output_shape[-1]
-        bias = (Constant("bias", "int32_t", channels),) if has_bias(op) else ()
+        biases = (Constant("bias", "int32_t", channels),) if has_bias(op) else ()
         return (
             Constant("kernel", "int8_t", self.kernel_size(op)),
-            *bias,
+            *biases,
             Constant("multiplier", "int32_t", channels),
             Constant("shift", "int32_t", channels),
         )

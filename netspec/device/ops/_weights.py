@@ -30,12 +30,13 @@ def folded(
     import numpy as np
 
     kernel = np.asarray(kernel, np.float64)
-    total = np.zeros(kernel.shape[-1])
+    total: NDArray[Any] = np.zeros(kernel.shape[-1])
     if bias is not None:
         total = total + weights(bias)
     for op in affine:
         if isinstance(op, Rescale):
-            factor, term = np.float64(op.scale), np.float64(op.offset)
+            factor: NDArray[Any] = np.array(op.scale)
+            term: NDArray[Any] = np.array(op.offset)
         else:
             factor = 1.0 / np.sqrt(weights(op.variance).astype(np.float64) + op.epsilon)
             if op.gamma is not None:
@@ -87,7 +88,8 @@ def _least_scales(bias: NDArray[Any] | None, count: int, inputs: Quant, output: 
     least = np.full(count, _LEAST_MULTIPLIER * output.scale / inputs.scale)
     if bias is not None:
         least = np.maximum(least, np.abs(bias) / (inputs.scale * _LARGEST_BIAS))
-    return np.maximum(least, 1e-37)  # the least normal float32, roughly
+    floor: NDArray[Any] = np.maximum(least, 1e-37)  # the least normal float32, roughly
+    return floor
 
 
 def require_accumulators(quantized: Symmetric, inputs: Quant, shifts: tuple[int, ...]) -> None:

@@ -40,7 +40,13 @@ class MeanKernel(Kernel[Mean]):
     def reference(self, op: Mean, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
         from netspec.device.reference import mean_hw
 
-        result = mean_hw(batched(inputs[0], hwc(op.input_shape)), **q.numbers)
+        result = mean_hw(
+            batched(inputs[0], hwc(op.input_shape)),
+            input_zero_point=q.numbers["input_zero_point"],
+            output_zero_point=q.numbers["output_zero_point"],
+            multiplier=q.numbers["multiplier"],
+            shift=q.numbers["shift"],
+        )
         return batched(result, op.output_shape)
 
     def tflite(self, op: Mean, q: Quantized, sink: Sink) -> None:

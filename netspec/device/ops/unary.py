@@ -47,15 +47,17 @@ class UnaryKernel(Kernel[Unary]):
         from netspec.device.reference import logistic_float
 
         values = batched(inputs[0], op.shape)
+        result: NDArray[Any]
         match op.kind:
             case "sigmoid":
-                return logistic_float(values)
+                result = logistic_float(values)
             case "tanh":
-                return np.tanh(values)
+                result = np.tanh(values)
             case "relu":
-                return np.clip(values, 0.0, op.max_value)
+                result = np.clip(values, 0.0, op.max_value)
             case "requantize":
-                return values
+                result = values
+        return result
 
     def reference(self, op: Unary, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
         from netspec.device.reference import table

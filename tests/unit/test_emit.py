@@ -1,0 +1,312 @@
+"""Emission: identifiers, literals, determinism, what the text must and must not hold, and the values of the calls."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+import subprocess
+import sys
+from math import prod
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from netspec.device import ops as device_ops
+from netspec.device.cmsis_nn import HOST_EXTENSION, Extension, convolve_scratch_bytes
+from netspec.device.ops import concatenate, kernel_of
+from netspec.device.ops.base import Quantized
+from netspec.emit import plain_inputs
+from netspec.emit.arena import blocks, together
+from netspec.emit.literals import float32, harmless, rows, wrapped
+from netspec.emit.names import Names
+from netspec.emit.render import render
+from netspec.ops import Concatenate, Conv2D, Padding, Param
+from netspec.resources import templates_dir
+from tests.emitted_nets import NETS
+from tests.models import DIGEST, firmware, make_model
+from tests.specs import make_graph
+
+
+def emitted(net: str, core: str | None = None) -> dict[str, str]:
+    return firmware(make_model(NETS[net](), core=core))
+
+
+def test_names_are_given_once() -> None:
+    names = Names("kws")
+    assert [names.symbol("a_kernel"), names.symbol("a_kernel"), names.symbol("A_kernel")] == [
+        "kws_a_kernel",
+        "kws_a_kernel_2",
+        "kws_A_kernel",
+    ]
+    assert names.macro("Conv") == "KWS_CONV"
+    assert names.macro("conv") == "KWS_CONV_2"
+    assert names.macros("x", ("_AT", "_BYTES")) == "KWS_X"
+    assert names.macro("y_at") == "KWS_Y_AT"
+    assert names.macros("y", ("_AT", "_BYTES")) == "KWS_Y_2"
+
+
+@given(st.floats(width=32, allow_nan=False, allow_infinity=False))
+def test_float_literals_are_exact(value: float) -> None:
+    text = float32(value)
+    assert re.fullmatch(r"-?\d+(\.\d+)?(e[+-]\d+)?f", text)
+    assert "." in text or "e" in text  # 1f is no C
+    assert struct.pack("<f", float(text[:-1])) == struct.pack("<f", value)
+
+
+@given(st.lists(st.integers(-(2**31), 2**31 - 1), min_size=1, max_size=200), st.integers(1, 60))
+def test_rows_keep_every_value_and_break_at_groups(values: list[int], group: int) -> None:
+    lines = rows(values, group)
+    counts = [len(line.split(",")) for line in lines]
+    assert [int(text) for line in lines for text in line.split(",")] == values
+    assert max(map(len, lines)) <= 116
+    starts = {sum(counts[:index]) for index in range(len(counts))}
+    assert all(start in starts or group <= max(counts) for start in range(0, len(values), group))
+
+
+@given(st.lists(st.text(st.sampled_from("ab"), min_size=1, max_size=50), min_size=1, max_size=30))
+def test_wrapping_changes_white_space_only(words: list[str]) -> None:
+    for before, mark, after in [("    f(", ", ", ");"), ("/* ", " ", " */"), (" * ", " ", "")]:
+        line = before + mark.join(words) + after
+        result = wrapped(line)
+        assert all(len(part) <= 120 for part in result.split("\n"))
+        assert re.sub(r"[\s*]", "", result) == re.sub(r"[\s*]", "", line)
+
+
+def test_a_file_name_cannot_leave_its_comment() -> None:
+    assert harmless('a*/b\n#include "x"\\') == "a__b__include _x__"
+    assert harmless("größe_2.yaml") == "größe_2.yaml"
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_lines_fit(net: str) -> None:
+    files = emitted(net)
+    long = [f"{name}: {line}" for name, text in files.items() for line in text.split("\n") if len(line) > 120]
+    assert [line for line in long if not line.startswith(("README.md: |", "kernels/"))] == []
+
+
+def test_same_model_gives_the_same_bytes() -> None:
+    assert emitted("image") == emitted("image")
+    program = (
+        "import hashlib; from tests.unit.test_emit import emitted\n"
+        "print(hashlib.sha256(repr(sorted(emitted('sequence').items())).encode()).hexdigest())"
+    )
+    digests = {
+        subprocess.run(
+            [sys.executable, "-c", program],
+            env={**os.environ, "PYTHONHASHSEED": seed},
+            cwd=Path(__file__).parents[2],
+            capture_output=True,
+            text=True,
+            check=True,
+        ).stdout
+        for seed in ("1", "2")
+    }
+    assert len(digests) == 1
+
+
+@pytest.mark.parametrize("net", NETS)
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4", "cortex-m55"])
+def test_text_holds_what_it_must_and_nothing_else(net: str, core: str) -> None:
+    model = make_model(NETS[net](), core=core)
+    files = firmware(model)
+    own = {name: text for name, text in files.items() if not name.startswith("kernels/")}
+    name, upper = model.name, model.name.upper()
+    everything = "\n".join(own.values())
+    source, header = own[f"{name}.c"], own[f"{name}.h"]
+
+    assert not re.search(r"\b(malloc|calloc|realloc|free|alloca|printf)\b", source)
+    assert not re.search(r"\b(19|20)\d\d-\d\d-\d\d\b|/home/|/tmp/|/usr/", everything)
+    assert "{{" not in everything
+    assert "{%" not in everything
+    assert not re.search(r"[ \t]$", everything, re.MULTILINE)
+    assert all(text.endswith("\n") and not text.endswith("\n\n") for text in own.values())
+    assert not re.search(r"\n\n\n", source + header)
+    # No state: whatever is static is constant, or a function.
+    assert all(
+        "(" in line or line.startswith("static const ") for line in re.findall(r"^\s*(static .*)", source, re.MULTILINE)
+    )
+    # Every kernel that returns a status has it checked, and every layer can be told apart.
+    calls = re.findall(r"const arm_cmsis_nn_status status = \w+\(", source)
+    checks = re.findall(r"if \(status != ARM_CMSIS_NN_SUCCESS\) {\n\s+return (\w+);", source)
+    assert len(calls) == len(checks) == len(set(checks))
+    assert len(calls) + len(re.findall(r"^\s+arm_softmax_s8\(", source, re.MULTILINE)) >= sum(
+        not isinstance(node.op, Concatenate) for node in model.plan.graph.nodes
+    )
+    assert source.count(f"    {upper}_TRACE(") == len(model.plan.graph.nodes)
+    assert f'#define {upper}_SPEC_SHA256 "{DIGEST}"' in header
+    assert f"#define {upper}_ARENA_BYTES {model.plan.arena_bytes}\n" in header
+    # Flash is what the plan counted.
+    sizes = {"int8_t": 1, "int32_t": 4}
+    arrays = re.findall(r"const (int8_t|int32_t) \w+\[(\d+)\] = {", own[f"{name}_weights.c"])
+    assert sum(sizes[kind] * int(count) for kind, count in arrays) == model.plan.flash_bytes
+
+
+@pytest.mark.parametrize("net", ["image", "names"])
+def test_identifiers_are_unique_and_prefixed(net: str) -> None:
+    files = emitted(net, "cortex-m55")
+    source, header, weights = files["net.c"], files["net.h"], files["net_weights.h"]
+    enumerators = re.findall(r"\b(NET_\w+) = -?\d+", source + header)
+    arrays = re.findall(r"\b(\w+)\[\d+\];", weights)
+    functions = re.findall(r"^(?:static )?[\w ]+[ *](\w+)\(.*\)\n{", source, re.MULTILINE)
+    for found in (enumerators, arrays, functions, arrays + functions):
+        assert found
+        assert len(found) == len(set(found))
+        assert all(name.lower().startswith("net_") for name in found)
+
+
+def test_missing_values_are_errors() -> None:
+    from jinja2 import UndefinedError
+
+    with pytest.raises(UndefinedError):
+        render("weights.h.j2", spec="net.yaml")
+
+
+def test_every_kernel_has_a_template_and_every_template_a_kernel() -> None:
+    templates = {path.name.removesuffix(".c.j2") for path in (templates_dir() / "ops").glob("*.c.j2")}
+    assert templates == {kernel.name for kernel in device_ops.KERNELS.values()}
+
+
+def test_templates_compute_nothing() -> None:
+    for path in templates_dir().rglob("*.j2"):
+        for expression in re.findall(r"{{(.*?)}}|{%(.*?)%}", path.read_text(encoding="utf-8")):
+            text = re.sub(r'"[^"]*"', "", "".join(expression))
+            text = text.replace("view.inputs + view.outputs", "")  # joins two lists
+            assert not re.search(r"(?<!^)[*/]|[-+] | \w+ - |%|\bround\b|\babs\b", text.strip(" -")), (path, text)
+
+
+@pytest.mark.parametrize("net", NETS)
+def test_arena_blocks_replay_the_plan(net: str) -> None:
+    plan = make_model(NETS[net]()).plan
+    found = blocks(plan)
+    assert {block.tensor for block in found if block.tensor} == set(plan.graph.tensors)
+    assert {block.node: block.size for block in found if block.node} == dict(plan.memory.scratch_bytes)
+    for one, two in together(found):
+        assert one.offset + one.size <= two.offset or two.offset + two.size <= one.offset
+    # The largest sum of what is live at one step fits the arena, as it must if lifetimes are right.
+    steps = range(-1, len(plan.graph.nodes) + 1)
+    live = max(sum(-(-b.size // 16) * 16 for b in found if b.first <= step <= b.last) for step in steps)
+    assert live == plan.memory.largest_live_bytes
+
+
+@given(
+    st.lists(st.integers(1, 4), min_size=1, max_size=4),
+    st.integers(0, 3),
+    st.lists(st.integers(1, 5), min_size=1, max_size=3),
+    st.integers(1, 9),
+)
+def test_concatenation_copies_any_size_in_blocks(shape: list[int], axis: int, sizes: list[int], largest: int) -> None:
+    axis %= len(shape)
+    shapes = tuple((*shape[:axis], size, *shape[axis + 1 :]) for size in sizes)
+    arrays = [np.arange(prod(each)).reshape(each) + 1000 * index for index, each in enumerate(shapes)]
+    expected = np.concatenate(arrays, axis)
+    op = Concatenate(shapes, expected.shape, axis)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(concatenate, "_LARGEST_SIZE", largest)
+        copies = kernel_of(op).call(op, Quantized(), "none")["copies"]
+    output = np.full(expected.size, -1)
+    for copy in copies:
+        assert max(copy["size"], copy["rows"], copy["pitch"]) <= largest
+        source = arrays[copy["input"]].ravel()
+        for row in range(copy["rows"]):
+            start = copy["input_at"] + row * copy["size"]
+            target = copy["output_at"] + copy["offset"] + row * copy["pitch"]
+            output[target : target + copy["size"]] = source[start : start + copy["size"]]
+    np.testing.assert_array_equal(output, expected.ravel())
+
+
+def _conv1d(width: int, kernel: int, left: int, right: int, stride: int = 1, dilation: int = 1) -> Conv2D:
+    output = (width + left + right - ((kernel - 1) * dilation + 1)) // stride + 1
+    return Conv2D(
+        (width, 4),
+        (output, 8),
+        Param("conv", "kernel", (kernel, 4, 8)),
+        None,
+        (1, kernel),
+        (1, stride),
+        (1, dilation),
+        Padding(0, 0, left, right),
+    )
+
+
+_NUMBERS = Quantized(
+    numbers={"input_zero_point": 3, "output_zero_point": -5, "activation_min": -5, "activation_max": 127}
+)
+
+
+@pytest.mark.parametrize(
+    ("op", "turned"),
+    [
+        (_conv1d(20, 3, 1, 1), False),  # symmetric: the row kernel does it
+        (_conv1d(20, 3, 2, 0), True),  # causal
+        (_conv1d(20, 4, 0, 0, stride=3), True),
+        (_conv1d(20, 3, 4, 0, dilation=2), False),  # dilation takes the general kernel anyway
+        (_conv1d(20, 1, 0, 0), False),  # 1x1
+    ],
+)
+@pytest.mark.parametrize("extension", ["none", "dsp", "mve"])
+def test_helium_gets_a_column_where_its_row_kernel_fails(op: Conv2D, turned: bool, extension: Extension) -> None:
+    call = kernel_of(op).call(op, _NUMBERS, extension)
+    width, height = ("h", "w") if turned and extension == "mve" else ("w", "h")
+    for key, along, across in [
+        ("input_dims", 20, 1),
+        ("filter_dims", op.kernel_size[1], 1),
+        ("output_dims", op.output_shape[0], 1),
+        ("stride", op.strides[1], 1),
+        ("padding", op.padding.left, 0),
+        ("dilation", op.dilation[1], 1),
+    ]:
+        assert (call[key][width], call[key][height]) == (along, across), key
+    assert (call["input_dims"]["c"], call["filter_dims"]["n"], call["filter_dims"]["c"]) == (4, 8, 4)
+    assert (call["input_offset"], call["output_offset"]) == (-3, -5)
+    # What is reserved is what the call needs, on the core and on the host that checks it.
+    for machine in (extension, HOST_EXTENSION):
+        needed = convolve_scratch_bytes(
+            machine,
+            input_hwc=(call["input_dims"]["h"], call["input_dims"]["w"], 4),
+            kernel_hw=(call["filter_dims"]["h"], call["filter_dims"]["w"]),
+            output_hwc=(call["output_dims"]["h"], call["output_dims"]["w"], 8),
+            strides=(call["stride"]["h"], call["stride"]["w"]),
+            dilation=(call["dilation"]["h"], call["dilation"]["w"]),
+            padding=(call["padding"]["h"], call["padding"]["w"]),
+        )
+        assert kernel_of(op).scratch_bytes(op, extension) >= needed
+
+
+def test_one_step_escapes_the_row_kernel() -> None:
+    op = _conv1d(1, 1, 1, 0)
+    call = kernel_of(op).call(op, _NUMBERS, "mve")
+    assert call["dilation"] == {"w": 2, "h": 1}
+    assert call["filter_dims"] == {"n": 8, "h": 1, "w": 1, "c": 4}
+
+
+def test_kernel_sums_are_what_cmsis_nn_6_reads() -> None:
+    model = make_model(make_graph([{"dense": {"name": "out", "units": 5}}], (7,)), core="cortex-m55")
+    q = model.numbers["out"]
+    expected = q.arrays["kernel"].astype(int).sum(axis=1) * -q.numbers["input_zero_point"] + q.arrays["bias"]
+    text = firmware(model)
+    found = re.search(r"int32_t net_out_kernel_sum\[5\] = {([^}]*)}", text["net_weights.c"])
+    assert found
+    assert [int(number) for number in found[1].split(",") if number.strip()] == expected.tolist()
+    assert ".buf = (int32_t *)net_out_kernel_sum, .size = 20" in text["net.c"]
+    assert "kernel_sum" not in "".join(emitted("digits", "cortex-m4").values())
+
+
+def test_plain_inputs_repeat_and_reach_both_ends() -> None:
+    model = make_model(NETS["sequence"]())
+    one, two = plain_inputs(model), plain_inputs(model)
+    for name in ("x", "y"):
+        np.testing.assert_array_equal(one[name], two[name])
+        assert one[name].shape[0] == 4
+        assert set(np.unique(one[name][3])) == {-128, 127}
+    assert one["x"][0].tolist() != one["x"][1].tolist()
+
+
+def test_reserved_cmake_targets_are_left_alone() -> None:
+    graph = make_graph([{"dense": {"units": 2}}], (3,), name="test")
+    text = firmware(make_model(graph))["CMakeLists.txt"]
+    assert "add_library(test_model STATIC test.c test_weights.c)" in text
+    assert "add_library(net STATIC net.c net_weights.c)" in emitted("image")["CMakeLists.txt"]
