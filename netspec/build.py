@@ -41,10 +41,6 @@ if TYPE_CHECKING:
 
     Arrays = dict[tuple[str, str], NDArray[np.float32]]
 
-_SYNTHETIC_SAMPLES = 256
-# The float device graph and Keras sum in another order; more than this is no rounding but a wrong fold.
-_FOLDING_TOLERANCE = 1e-3
-
 
 @dataclass(frozen=True, slots=True)
 class Options:
@@ -171,15 +167,20 @@ def find_weights(state: State) -> None:
 
 def quantize_network(state: State) -> None:
     """Calibrate on training samples, choose scales, make every integer; prove that folding changed nothing."""
+    from netspec.quantize.calibration import calibration_samples, prove_folding
     from netspec.quantize.quantize import quantize, weight_lookup
     from netspec.quantize.ranges import find_ranges
     from netspec.quantize.scales import choose_scales
 
     calibration = state.graph.spec.quantize.calibration
-    samples = _calibration_samples(state, calibration.samples)
+    if state.dataset is None:
+        state.progress(
+            "no `train.data`: calibrating on normally distributed inputs; accuracy on real data is not known"
+        )
+    samples = calibration_samples(state.plan.graph, state.dataset, calibration.samples)
     state.progress(f"calibrating on {len(next(iter(samples.values())))} samples")
     weights = weight_lookup(state.arrays)
-    _prove_folding(state, samples)
+    prove_folding(state.graph, state.plan.graph, state.keras_model, weights, samples)
     try:
         ranges = find_ranges(state.plan.graph, weights, samples, calibration.method)
     except ValueError as error:
@@ -259,46 +260,6 @@ STAGES: tuple[Callable[[State], None], ...] = (
     write_manifest,
     verify_build,
 )
-
-
-def _calibration_samples(state: State, count: int) -> dict[str, NDArray[Any]]:
-    """Return training inputs, evenly spread; synthetic ones where the spec names no data, which is said."""
-    import numpy as np
-
-    if state.dataset is not None:
-        total = len(next(iter(state.dataset.train.x.values())))
-        chosen = np.unique(np.linspace(0, total - 1, min(count, total)).astype(int))
-        return {name: np.asarray(values[chosen]) for name, values in state.dataset.train.x.items()}
-    state.progress("no `train.data`: calibrating on normally distributed inputs; accuracy on real data is not known")
-    generator = np.random.default_rng(0)
-    samples: dict[str, NDArray[Any]] = {}
-    for given in state.plan.graph.inputs:
-        values = generator.standard_normal((_SYNTHETIC_SAMPLES, *given.shape)).astype(np.float32)
-        if given.rescale and given.rescale.scale:  # so that the network sees a normal distribution
-            values = (values - np.float32(given.rescale.offset)) / np.float32(given.rescale.scale)
-        samples[given.name] = values
-    return samples
-
-
-def _prove_folding(state: State, samples: Mapping[str, NDArray[Any]]) -> None:
-    """Assert that the float device graph gives what the Keras model gives."""
-    import numpy as np
-
-    from netspec.quantize.quantize import weight_lookup
-    from netspec.quantize.ranges import evaluate
-    from netspec.train.evaluate import keras_outputs
-    from netspec.verify.proof import shaped
-
-    some = {name: values[:16] for name, values in samples.items()}
-    folded = evaluate(state.plan.graph, weight_lookup(state.arrays), some)
-    expected = keras_outputs(state.keras_model, shaped(state.graph, some))
-    for output in state.plan.graph.outputs:
-        ours = folded[output.tensor].reshape(expected[output.name].shape)
-        size = float(np.abs(expected[output.name]).max(initial=0))
-        gap = float(np.abs(ours - expected[output.name]).max(initial=0))
-        assert gap <= _FOLDING_TOLERANCE * max(1.0, size), (
-            f"the device graph gives {output.name} {gap} away from Keras, whose largest value is {size}"
-        )
 
 
 def _finished(state: State) -> Path | None:

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from netspec.check import Checked
-from netspec.device.graph import Node
-from netspec.device.plan import DevicePlan
 from netspec.graph import Graph, GraphLayer
 from netspec.layers.base import describe
 
@@ -91,12 +90,12 @@ def show_json(checked: Checked) -> str:
 
 def show_text(checked: Checked) -> str:
     """Return the table of layers, the totals, and the device's numbers."""
-    graph, plan = checked.graph, checked.plan
+    graph = checked.graph
     rows = [("layer", "type", "from", "output shape", "parameters", "MACs", "weight bytes", "arena")]
     for name, shape in graph.inputs.items():
         rows.append((name, "input", "", describe(shape), "0", "0", "", ""))
+    columns = _device_columns(checked)
     for layer in graph.layers:
-        weight_bytes, arena = _device_columns(plan, layer)
         rows.append(
             (
                 layer.name,
@@ -105,29 +104,28 @@ def show_text(checked: Checked) -> str:
                 describe(layer.output_shape),
                 f"{layer.parameters:,}",
                 f"{layer.macs:,}",
-                weight_bytes,
-                arena,
+                *columns.get(layer.name, ("", "")),
             )
         )
     return "\n".join([*_table(rows), "", *_totals(graph), "", *_device_lines(checked)])
 
 
-def _device_columns(plan: DevicePlan | None, layer: GraphLayer) -> tuple[str, str]:
+def _device_columns(checked: Checked) -> dict[str, tuple[str, str]]:
+    """Return weight bytes and the arena's live bytes of each layer; of one without ops of its own, where it went."""
+    plan = checked.plan
     if plan is None:
-        return "", ""
-    own = [node for node in plan.graph.nodes if node.layer == layer.name]
-    if own:
-        live = max(_live_bytes(plan, node) for node in own)
-        return f"{sum(map(plan.node_weight_bytes, own)):,}", f"{live:,}"
-    host = next((node for node in plan.graph.nodes if layer.name in node.layers), None)
-    return (f"in {host.layer}", "") if host else ("no code", "")
+        return {}
+    columns = {layer.name: ("no code", "") for layer in checked.graph.layers}
+    weights: dict[str, int] = {}
+    arena: dict[str, int] = {}
+    for node, live in zip(plan.graph.nodes, plan.live_bytes(), strict=True):
+        columns |= dict.fromkeys(node.layers, (f"in {node.layer}", ""))
+        weights[node.layer] = weights.get(node.layer, 0) + plan.node_weight_bytes(node)
+        arena[node.layer] = max(arena.get(node.layer, 0), live)
+    return columns | {name: (f"{weights[name]:,}", f"{arena[name]:,}") for name in weights}
 
 
-def _live_bytes(plan: DevicePlan, node: Node) -> int:
-    return sum(plan.live_tensors(node).values())
-
-
-def _table(rows: list[tuple[str, ...]]) -> list[str]:
+def _table(rows: Sequence[tuple[str, ...]]) -> list[str]:
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     numeric = range(4, len(rows[0]))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from itertools import accumulate
 
 from netspec.device.cmsis_nn import Extension
@@ -15,7 +16,7 @@ from netspec.device.graph import DeviceGraph, tensor_bytes
 from netspec.device.ops import kernel_of
 
 ALIGNMENT = 16
-_EFFORT = 400_000  # comparisons of two buffers that the search may make; a net of 20 layers needs some hundreds a try
+_EFFORT = 1_000_000  # comparisons of two buffers that the search may make; a try of a 20-layer net takes some hundred
 _MOST_PAIRS = 1_000_000  # of buffers that are live together; with more, the search is left out
 
 
@@ -95,8 +96,8 @@ def _top(buffers: Sequence[Buffer], offsets: Sequence[int]) -> int:
 def place(buffers: Sequence[Buffer], bound: int) -> list[int]:
     """Return an offset a buffer: the first of several greedy placements that ends at `bound`, else the lowest.
 
-    The greedy orders are tried first as they are, then mended: the buffer that ended highest found no room, so it
-    gets an earlier choice. The effort is bounded, so that the time stays about linear in the number of buffers.
+    Greedy orders are tried first as they are, then mended: the buffer that ended highest found no room, so it gets
+    an earlier choice. The effort is bounded, so that the time stays about linear in the number of buffers.
     """
     best = _in_order_of_time(buffers)
     if _top(buffers, best) <= bound:
@@ -127,15 +128,15 @@ def _in_order_of_time(buffers: Sequence[Buffer]) -> list[int]:
     """Return the offsets that an allocator gives which serves the buffers as they come, each in the lowest gap."""
     offsets = [0] * len(buffers)
     live: list[tuple[int, int]] = []  # (start, end), sorted
-    ending: dict[int, list[int]] = {}
+    ending: list[tuple[int, int]] = []  # (last step, index), a heap
     for index in sorted(range(len(buffers)), key=lambda i: (buffers[i].first, -buffers[i].size)):
         buffer = buffers[index]
-        for step in [step for step in ending if step < buffer.first]:
-            for gone in ending.pop(step):
-                del live[bisect_left(live, (offsets[gone], offsets[gone] + buffers[gone].size))]
+        while ending and ending[0][0] < buffer.first:
+            gone = heappop(ending)[1]
+            del live[bisect_left(live, (offsets[gone], offsets[gone] + buffers[gone].size))]
         offsets[index] = _lowest_gap(live, buffer.size)
         insort(live, (offsets[index], offsets[index] + buffer.size))
-        ending.setdefault(buffer.last, []).append(index)
+        heappush(ending, (buffer.last, index))
     return offsets
 
 
@@ -169,20 +170,22 @@ def _neighbours(buffers: Sequence[Buffer]) -> list[list[int]] | None:
 def _mended(
     buffers: Sequence[Buffer], neighbours: Sequence[Sequence[int]], orders: Sequence[list[int]]
 ) -> Iterator[list[int]]:
-    """Yield placements: of every order in turn, then of each with a better place for what ended highest."""
-    effort = 0
+    """Yield placements: of every order in turn, then of each with what ended highest moved to an earlier place.
+
+    The place is drawn, which leaves dead ends that a fixed rule runs into; by a generator of our own, since the same
+    net must get the same plan under every Python.
+    """
     waiting = [list(order) for order in orders]
-    while waiting and effort < _EFFORT + 10 * len(buffers):
-        for order in list(waiting):
+    tries = 1 + _EFFORT // (len(waiting) * (sum(map(len, neighbours)) + len(buffers)))
+    state = 1
+    for _ in range(tries):
+        for order in waiting:
             offsets = _first_fit(buffers, neighbours, order)
-            effort += sum(map(len, neighbours)) + len(buffers)
             yield offsets
             ends = [offset + buffer.size for offset, buffer in zip(offsets, buffers, strict=True)]
-            highest = max(range(len(buffers)), key=ends.__getitem__)
-            position = order.index(highest)
-            if position == 0:
-                waiting.remove(order)
-            order.insert(position // 2, order.pop(position))
+            position = order.index(max(range(len(buffers)), key=ends.__getitem__))
+            state = (state * 1103515245 + 12345) % 2**31  # the linear congruential generator of ISO C's example
+            order.insert((state >> 8) % (position or len(order)), order.pop(position))
 
 
 def _first_fit(buffers: Sequence[Buffer], neighbours: Sequence[Sequence[int]], order: Sequence[int]) -> list[int]:

@@ -41,12 +41,7 @@ def fold_rescaling(graph: DeviceGraph) -> DeviceGraph:
     nodes: list[Node] = []
     for node in graph.nodes:
         source = node.inputs[0]
-        if (
-            isinstance(node.op, Rescale)
-            and source in inputs
-            and readers[source] == 1
-            and not inputs[source].rescale
-        ):
+        if isinstance(node.op, Rescale) and source in inputs and readers[source] == 1 and not inputs[source].rescale:
             inputs[source] = replace(inputs[source], rescale=node.op)
             renamed[node.output] = source
         else:
@@ -112,9 +107,7 @@ def fold_affine(graph: DeviceGraph) -> DeviceGraph:
                 node = replace(before, op=folded, output=node.output, layers=_joined(before, node))
             else:
                 image = hwc(op.shape)
-                alone = DepthwiseConv2D(
-                    image, op.shape, None, None, (1, 1), (1, 1), (1, 1), NO_PADDING, affine=(op,)
-                )
+                alone = DepthwiseConv2D(image, op.shape, None, None, (1, 1), (1, 1), (1, 1), NO_PADDING, affine=(op,))
                 node = replace(node, op=alone)
         nodes[node.output] = node
     return graph.with_nodes(nodes.values())
@@ -179,9 +172,7 @@ def resolve_views(graph: DeviceGraph) -> DeviceGraph:
 
 
 def _rename(graph: DeviceGraph, renamed: dict[str, str]) -> DeviceGraph:
-    nodes = [
-        replace(node, inputs=tuple(renamed.get(name, name) for name in node.inputs)) for node in graph.nodes
-    ]
+    nodes = [replace(node, inputs=tuple(renamed.get(name, name) for name in node.inputs)) for node in graph.nodes]
     outputs = [replace(output, tensor=renamed.get(output.tensor, output.tensor)) for output in graph.outputs]
     return replace(graph, nodes=tuple(nodes), outputs=tuple(outputs))
 

@@ -46,9 +46,7 @@ class DevicePlan:
     @property
     def table_bytes(self) -> int:
         """Return look-up tables and kernel sums, which no training changes the size or meaning of."""
-        return sum(
-            constant.bytes for node in self.graph.nodes for constant in self.constants(node) if constant.table
-        )
+        return sum(constant.bytes for node in self.graph.nodes for constant in self.constants(node) if constant.table)
 
     @property
     def flash_bytes(self) -> int:

@@ -110,11 +110,12 @@ def requantize_concatenations(graph: DeviceGraph) -> DeviceGraph:
                 if constraint is not None and not same_fixed:
                     source = node.inputs[position]
                     name = free_name(f"{node.name}_input{position + 1}", taken)
-                    nodes.append(replace(node, name=name, op=Unary("requantize", shapes[source]), inputs=(source,), output=name))
+                    nodes.append(
+                        replace(node, name=name, op=Unary("requantize", shapes[source]), inputs=(source,), output=name)
+                    )
                     inputs[position] = name
             node = replace(node, inputs=tuple(inputs))
             for name in inputs:
                 groups.unite(name, node.output)
         nodes.append(node)
     return graph.with_nodes(nodes)
-

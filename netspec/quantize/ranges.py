@@ -52,7 +52,9 @@ def find_ranges(
     ranges: dict[str, Range] = {}
     for name, values in evaluate(graph, weights, inputs).items():
         ends = (
-            (values.min(), values.max()) if percentile is None else np.percentile(values, [100 - percentile, percentile])
+            (values.min(), values.max())
+            if percentile is None
+            else np.percentile(values, [100 - percentile, percentile])
         )
         least, greatest = float(ends[0]), float(ends[1])
         if not (np.isfinite(least) and np.isfinite(greatest)):

@@ -47,7 +47,7 @@ def rehearse(graph: Graph, model: keras.Model, dataset: Dataset) -> list[str]:
     size = graph.spec.train.batch_size
     first = Split({k: v[:size] for k, v in dataset.train.x.items()}, {k: v[:size] for k, v in dataset.train.y.items()})
     try:
-        logs = model.test_on_batch(*arguments(first), return_dict=True)
+        logs = model.evaluate(*arguments(first), batch_size=size, verbose=0, return_dict=True)
     except (*_REFUSED, tensorflow.errors.OpError) as error:
         raise SpecError(_refusal(graph, "metrics" if graph.spec.train.metrics else "loss", error)) from error
     return [*logs, *(f"val_{name}" for name in logs if dataset.validation is not None)]

@@ -57,7 +57,7 @@ class ConvolutionKernel(Kernel[ConvT]):
 
     def constants(self, op: ConvT, extension: Extension) -> tuple[Constant, ...]:
         channels = op.output_shape[-1]
-        biases = (Constant("bias", "int32_t", channels),) if has_bias(op) else ()
+        biases: tuple[Constant, ...] = (Constant("bias", "int32_t", channels),) if has_bias(op) else ()
         return (
             Constant("kernel", "int8_t", self.kernel_size(op)),
             *biases,
