@@ -100,7 +100,7 @@ def show_text(checked: Checked) -> str:
             (
                 layer.name,
                 layer.type,
-                ", ".join(layer.inputs),
+                _sources(layer.inputs),
                 describe(layer.output_shape),
                 f"{layer.parameters:,}",
                 f"{layer.macs:,}",
@@ -108,6 +108,11 @@ def show_text(checked: Checked) -> str:
             )
         )
     return "\n".join([*_table(rows), "", *_totals(graph), "", *_device_lines(checked)])
+
+
+def _sources(names: tuple[str, ...]) -> str:
+    """Return what a layer reads, shortened where a merge reads so many that the table would not fit a screen."""
+    return ", ".join(names) if len(names) <= 4 else f"{', '.join(names[:3])} and {len(names) - 3} more"
 
 
 def _device_columns(checked: Checked) -> dict[str, tuple[str, str]]:

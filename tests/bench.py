@@ -17,6 +17,7 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from statistics import median
 from typing import TYPE_CHECKING
@@ -135,9 +136,7 @@ def build(runs: int, scratch: Path) -> list[Figure]:
         (sys.executable, "-c", "import tensorflow"),
     )
     found: list[Mapping[str, float]] = [json.loads(each.output.splitlines()[-1]) for each in builds]
-    figures = [
-        Figure(f"build digits: {stage}", median(each[stage] for each in found), unit="s") for stage in found[0]
-    ]
+    figures = [Figure(f"build digits: {stage}", median(each[stage] for each in found), unit="s") for stage in found[0]]
     ratios = [sum(each.values()) / other.seconds for each, other in zip(found, imports, strict=True)]
     return [
         *figures,
@@ -216,7 +215,7 @@ def write_weights(path: Path) -> None:
             if weight.name in ("gamma", "moving_variance"):
                 values = np.ones(weight.shape)
             else:
-                values = generator.normal(0.0, max(1.0, np.prod(weight.shape[:-1])) ** -0.5, weight.shape)
+                values = generator.normal(0.0, max(1, prod(weight.shape[:-1])) ** -0.5, weight.shape)
             arrays[layer.name, weight.name] = values.astype(np.float32)
     write_npz(arrays, path)
 
@@ -230,7 +229,7 @@ def _digits_graph() -> Graph:
 
 
 def emit_again(folder: Path, out: Path) -> float:
-    """Make a build's model.tflite and firmware again, below `out`; return the seconds that it took, imports included."""
+    """Make a build's model.tflite and firmware again, below `out`; return its seconds, imports included."""
     started = time.perf_counter()
     from netspec.check import check as check_document
     from netspec.device.plan import plan_device

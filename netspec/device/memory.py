@@ -99,7 +99,7 @@ def place(buffers: Sequence[Buffer], bound: int) -> list[int]:
     Greedy orders are tried first as they are, then mended: the buffer that ended highest found no room, so it gets
     an earlier choice. The effort is bounded, so that the time stays about linear in the number of buffers.
     """
-    best = _in_order_of_time(buffers)
+    best = _in_order_of_time(buffers, bound)
     if _top(buffers, best) <= bound:
         return best
     neighbours = _neighbours(buffers)
@@ -116,7 +116,7 @@ def place(buffers: Sequence[Buffer], bound: int) -> list[int]:
         sorted(range(count), key=lambda i: (first[i], -size[i])),
         sorted(range(count), key=lambda i: (-buffers[i].last, -size[i])),
     ]
-    for offsets in _mended(buffers, neighbours, orders):
+    for offsets in _mended(buffers, neighbours, orders, bound):
         if _top(buffers, offsets) < _top(buffers, best):
             best = offsets
         if _top(buffers, best) <= bound:
@@ -124,8 +124,8 @@ def place(buffers: Sequence[Buffer], bound: int) -> list[int]:
     return best
 
 
-def _in_order_of_time(buffers: Sequence[Buffer]) -> list[int]:
-    """Return the offsets that an allocator gives which serves the buffers as they come, each in the lowest gap."""
+def _in_order_of_time(buffers: Sequence[Buffer], bound: int) -> list[int]:
+    """Return the offsets that an allocator gives which serves the buffers as they come."""
     offsets = [0] * len(buffers)
     live: list[tuple[int, int]] = []  # (start, end), sorted
     ending: list[tuple[int, int]] = []  # (last step, index), a heap
@@ -134,20 +134,24 @@ def _in_order_of_time(buffers: Sequence[Buffer]) -> list[int]:
         while ending and ending[0][0] < buffer.first:
             gone = heappop(ending)[1]
             del live[bisect_left(live, (offsets[gone], offsets[gone] + buffers[gone].size))]
-        offsets[index] = _lowest_gap(live, buffer.size)
+        offsets[index] = _lowest_gap(live, buffer.size, bound)
         insort(live, (offsets[index], offsets[index] + buffer.size))
         heappush(ending, (buffer.last, index))
     return offsets
 
 
-def _lowest_gap(taken: Sequence[tuple[int, int]], size: int) -> int:
-    """Return the lowest offset at which `size` bytes touch none of the sorted (start, end)."""
+def _lowest_gap(taken: Sequence[tuple[int, int]], size: int, bound: int = 0) -> int:
+    """Return an offset in the lowest gap between the sorted (start, end) that holds `size` bytes.
+
+    It is the gap's start; but above all that is taken, the end of `bound` if there is one with room. So the tensors
+    of a chain stand at the two ends in turn, and the free bytes in one piece between them.
+    """
     offset = 0
     for start, end in taken:
         if offset + size <= start:
-            break
+            return offset
         offset = max(offset, end)
-    return offset
+    return max(offset, bound - size) if taken else offset
 
 
 def _neighbours(buffers: Sequence[Buffer]) -> list[list[int]] | None:
@@ -168,19 +172,19 @@ def _neighbours(buffers: Sequence[Buffer]) -> list[list[int]] | None:
 
 
 def _mended(
-    buffers: Sequence[Buffer], neighbours: Sequence[Sequence[int]], orders: Sequence[list[int]]
+    buffers: Sequence[Buffer], neighbours: Sequence[Sequence[int]], orders: Sequence[list[int]], bound: int
 ) -> Iterator[list[int]]:
     """Yield placements: of every order in turn, then of each with what ended highest moved to an earlier place.
 
     The place is drawn, which leaves dead ends that a fixed rule runs into; by a generator of our own, since the same
-    net must get the same plan under every Python.
+    net must get the same plan under every Python. Every order is tried with both rules of `_lowest_gap`.
     """
-    waiting = [list(order) for order in orders]
+    waiting = [(list(order), end) for order in orders for end in (0, bound)]
     tries = 1 + _EFFORT // (len(waiting) * (sum(map(len, neighbours)) + len(buffers)))
     state = 1
     for _ in range(tries):
-        for order in waiting:
-            offsets = _first_fit(buffers, neighbours, order)
+        for order, end in waiting:
+            offsets = _first_fit(buffers, neighbours, order, end)
             yield offsets
             ends = [offset + buffer.size for offset, buffer in zip(offsets, buffers, strict=True)]
             position = order.index(max(range(len(buffers)), key=ends.__getitem__))
@@ -188,12 +192,14 @@ def _mended(
             order.insert((state >> 8) % (position or len(order)), order.pop(position))
 
 
-def _first_fit(buffers: Sequence[Buffer], neighbours: Sequence[Sequence[int]], order: Sequence[int]) -> list[int]:
-    """Return the lowest offset for each buffer that no neighbour placed before it disputes."""
+def _first_fit(
+    buffers: Sequence[Buffer], neighbours: Sequence[Sequence[int]], order: Sequence[int], bound: int
+) -> list[int]:
+    """Return an offset for each buffer that no neighbour placed before it disputes."""
     offsets = [-1] * len(buffers)
     for index in order:
         taken = sorted(
             (offsets[other], offsets[other] + buffers[other].size) for other in neighbours[index] if offsets[other] >= 0
         )
-        offsets[index] = _lowest_gap(taken, buffers[index].size)
+        offsets[index] = _lowest_gap(taken, buffers[index].size, bound)
     return offsets

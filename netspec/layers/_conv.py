@@ -12,13 +12,13 @@ from netspec.ops import Shape
 
 
 class Convolution(Biased):
-    """A window that slides over one or two spatial axes; the last axis is the channels."""
+    """A window that slides over one to three spatial axes; the last axis is the channels."""
 
     rank: ClassVar[int]
     depthwise: ClassVar[bool] = False
-    kernel_size: Any
-    strides: Any
-    dilation_rate: Any
+    kernel_size: Shape
+    strides: Shape
+    dilation_rate: Shape
     padding: ConvPadding = "valid"
 
     def check(self, shape: Shape) -> None:

@@ -49,22 +49,31 @@ def _is_integer(value: Any, least: int) -> bool:
     return isinstance(value, int) and not isinstance(value, bool) and value >= least
 
 
-def _sizes(rank: int) -> Callable[[Any], tuple[int, ...]]:
-    """Return the parser of `3` and `[3, 3]`: a size for each of `rank` axes."""
+def _sizes(rank: int, least: int = 1) -> Callable[[Any], tuple[int, ...]]:
+    """Return the parser of `3` and `[3, 3]`: a size of at least `least` for each of `rank` axes."""
 
     def parse(value: Any) -> tuple[int, ...]:
         sizes = value if isinstance(value, list) else [value] * rank
-        if len(sizes) == rank and all(_is_integer(size, 1) for size in sizes):
+        if len(sizes) == rank and all(_is_integer(size, least) for size in sizes):
             return tuple(sizes)
+        shown = 3 if least else 0
         if rank == 1:
-            raise ValueError("must be an integer of at least 1; write `KEY: 3`")
-        raise ValueError(f"must be an integer of at least 1, or {rank} of them; write `KEY: 3` or `KEY: {[3] * rank}`")
+            raise ValueError(f"must be an integer of at least {least}; write `KEY: {shown}`")
+        raise ValueError(
+            f"must be an integer of at least {least}, or {rank} of them; "
+            f"write `KEY: {shown}` or `KEY: {[shown] * rank}`"
+        )
 
     return parse
 
 
 Sizes1 = Annotated[tuple[int], Parsed(_sizes(1), Size | tuple[Size]), Field(examples=[3])]
 Sizes2 = Annotated[tuple[int, int], Parsed(_sizes(2), Size | tuple[Size, Size]), Field(examples=[3])]
+Sizes3 = Annotated[tuple[int, int, int], Parsed(_sizes(3), Size | tuple[Size, Size, Size]), Field(examples=[3])]
+
+Amount = Annotated[int, Field(ge=0)]
+Amounts1 = Annotated[tuple[int], Parsed(_sizes(1, least=0), Amount | tuple[Amount])]
+Amounts2 = Annotated[tuple[int, int], Parsed(_sizes(2, least=0), Amount | tuple[Amount, Amount])]
 
 
 def _explicit(value: Any) -> ExplicitPadding | None:
@@ -98,14 +107,33 @@ ConvPadding = Annotated[
 ]
 
 
-def _parse_amounts(value: Any) -> ExplicitPadding:
-    explicit = _explicit(value)
-    if explicit is None:
-        raise ValueError("must be amounts of at least 0; write them as 1, [1, 2] or [[0, 1], [1, 1]]")
-    return explicit
+def _border(rank: int) -> Callable[[Any], ExplicitPadding]:
+    """Return the parser of amounts before and after each of `rank` axes, in the forms that Keras takes.
+
+    One number is for every side. A list has an item an axis, a number or a pair; of one axis it is the pair itself.
+    """
+
+    def parse(value: Any) -> ExplicitPadding:
+        items = [value] * rank if _is_integer(value, 0) else [value] if rank == 1 else value
+        pairs = [[item, item] if _is_integer(item, 0) else item for item in items] if isinstance(items, list) else []
+        if len(pairs) == rank and all(
+            isinstance(pair, list) and len(pair) == 2 and all(_is_integer(side, 0) for side in pair) for pair in pairs
+        ):
+            return tuple((before, after) for before, after in pairs)
+        if rank == 1:
+            raise ValueError("must be an amount of at least 0, or a pair of them; write `KEY: 1` or `KEY: [1, 2]`")
+        raise ValueError(
+            f"must be an amount of at least 0, or one or a pair for each of {rank} axes; "
+            f"write `KEY: 1`, `KEY: {[1] * rank}` or `KEY: {[[1, 2]] * rank}`"
+        )
+
+    return parse
 
 
-ZeroPaddingAmounts = Annotated[ExplicitPadding, Parsed(_parse_amounts, int | list[int] | list[tuple[int, int]])]
+Side = Amount | tuple[Amount, Amount]
+Border1 = Annotated[ExplicitPadding, Parsed(_border(1), Side)]
+Border2 = Annotated[ExplicitPadding, Parsed(_border(2), Amount | tuple[Side, Side])]
+Border3 = Annotated[ExplicitPadding, Parsed(_border(3), Amount | tuple[Side, Side, Side])]
 
 
 def per_axis(padding: ExplicitPadding, rank: int) -> ExplicitPadding | None:

@@ -1,4 +1,4 @@
-"""Output size and padding of a sliding window, one axis or several: convolutions and pools share it.
+"""Output size and padding of a sliding window over one to three axes: convolutions and pools share it.
 
 Source of the formulas: TensorFlow's convolution documentation (`tf.nn.convolution`, "same" and "valid") and
 PyTorch's `Conv1d` for explicit amounts; they agree where they overlap.
@@ -7,7 +7,7 @@ PyTorch's `Conv1d` for explicit amounts; they agree where they overlap.
 from __future__ import annotations
 
 from netspec.layers._types import ExplicitPadding, per_axis
-from netspec.layers.base import LayerError, describe
+from netspec.layers.base import DeviceUnsupported, LayerError, describe
 from netspec.ops import Padding, Shape
 
 
@@ -100,3 +100,12 @@ def as_image(values: Shape) -> tuple[int, int]:
     """Return one- or two-axis sizes, strides or dilations as (height, width)."""
     height, width = (1, *values)[-2:]
     return (height, width)
+
+
+def refuse_volume(rank: int) -> None:
+    """Raise `DeviceUnsupported` for windows over three axes: CMSIS-NN's move along height and width."""
+    if rank == 3:
+        raise DeviceUnsupported(
+            "{layer} moves along three axes, the int8 kernels along two",
+            help="`reshape` the depth into the channels or the height, and use the 2-D layer",
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
@@ -126,7 +127,7 @@ def check_rank(layer: Layer, shape: Shape) -> None:
 def _rank_help(layer_type: str, shape: Shape, ranks: tuple[int, ...]) -> str:
     from netspec.layers import LAYERS
 
-    sibling = f"{layer_type[:-2]}{len(shape) - 1}d"
+    sibling = re.sub(r"\dd", f"{len(shape) - 1}d", layer_type)  # also of a type like conv2d_transpose
     remedies = [f"use `{sibling}`"] if sibling in LAYERS else []
     missing = ranks[0] - len(shape)
     if missing > 0:
@@ -135,6 +136,8 @@ def _rank_help(layer_type: str, shape: Shape, ranks: tuple[int, ...]) -> str:
     elif ranks[0] == 2:
         target = [prod(shape[:-1]), shape[-1]]
         remedies.append(f"merge axes: `- reshape: {{target_shape: {target}}}`")
+    elif ranks[0] == 1:
+        remedies.append("`flatten` the input")
     else:
         remedies.append("`reshape` the input")
     return ", or ".join(remedies)

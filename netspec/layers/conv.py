@@ -1,4 +1,4 @@
-"""conv1d, conv2d: every filter spans all channels of its window."""
+"""conv1d, conv2d, conv3d: every filter spans all channels of its window."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from pydantic import Field
 
 from netspec.layers._activation import lower_activation
 from netspec.layers._conv import Convolution, refuse_groups
-from netspec.layers._types import Size, Sizes1, Sizes2
+from netspec.layers._types import Size, Sizes1, Sizes2, Sizes3
 from netspec.layers._weighted import Kernelled
-from netspec.layers._window import as_image, image_padding
+from netspec.layers._window import as_image, image_padding, refuse_volume
 from netspec.layers.base import KerasCall, LayerError, Weight
 from netspec.ops import Conv2D as Conv2DOp
 from netspec.ops import Op, Param, Shape, hwc
@@ -51,6 +51,7 @@ class _Conv(Convolution, Kernelled):
         return self.keras_window(f"Conv{self.rank}D", config)
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        refuse_volume(self.rank)
         refuse_groups(self.groups)
         output = self.output_shape(inputs)
         convolution = Conv2DOp(
@@ -86,3 +87,14 @@ class Conv2D(_Conv):
     kernel_size: Sizes2
     strides: Sizes2 = (1, 1)
     dilation_rate: Sizes2 = (1, 1)
+
+
+class Conv3D(_Conv):
+    """3-D convolution over (depth, height, width, channels)."""
+
+    type: ClassVar[str] = "conv3d"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (4,)
+    rank: ClassVar[int] = 3
+    kernel_size: Sizes3
+    strides: Sizes3 = (1, 1, 1)
+    dilation_rate: Sizes3 = (1, 1, 1)

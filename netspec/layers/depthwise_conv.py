@@ -1,4 +1,4 @@
-"""depthwise_conv2d: each channel has filters of its own and meets no other channel."""
+"""depthwise_conv1d, depthwise_conv2d: each channel has filters of its own and meets no other channel."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pydantic import Field
 
 from netspec.layers._activation import lower_activation
 from netspec.layers._conv import Convolution, refuse_unequal_strides
-from netspec.layers._types import Constraint, Initializer, Regularizer, Size, Sizes2
+from netspec.layers._types import Constraint, Initializer, Regularizer, Size, Sizes1, Sizes2
 from netspec.layers._weighted import GLOROT_UNIFORM
 from netspec.layers._window import as_image, image_padding
 from netspec.layers.base import KerasCall, Weight
@@ -17,16 +17,8 @@ from netspec.ops import DepthwiseConv2D as DepthwiseConv2DOp
 from netspec.ops import Op, Param, Shape, hwc
 
 
-class DepthwiseConv2D(Convolution):
-    """2-D depthwise convolution over (height, width, channels)."""
-
-    type: ClassVar[str] = "depthwise_conv2d"
+class _DepthwiseConv(Convolution):
     depthwise: ClassVar[bool] = True
-    input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
-    rank: ClassVar[int] = 2
-    kernel_size: Sizes2
-    strides: Sizes2 = (1, 1)
-    dilation_rate: Sizes2 = (1, 1)
     depth_multiplier: Size = Field(1, description="Filters a channel: output channels are this many times the input's.")
     depthwise_initializer: Initializer = GLOROT_UNIFORM
     depthwise_regularizer: Regularizer = None
@@ -50,7 +42,7 @@ class DepthwiseConv2D(Convolution):
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         config = {"depth_multiplier": self.depth_multiplier} | self.keras_common("depthwise")
-        return self.keras_window("DepthwiseConv2D", config)
+        return self.keras_window(f"DepthwiseConv{self.rank}D", config)
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         output = self.output_shape(inputs)
@@ -66,3 +58,25 @@ class DepthwiseConv2D(Convolution):
             depth_multiplier=self.depth_multiplier,
         )
         return (convolution, *lower_activation(self.activation, output))
+
+
+class DepthwiseConv1D(_DepthwiseConv):
+    """1-D depthwise convolution over (steps, channels)."""
+
+    type: ClassVar[str] = "depthwise_conv1d"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (2,)
+    rank: ClassVar[int] = 1
+    kernel_size: Sizes1
+    strides: Sizes1 = (1,)
+    dilation_rate: Sizes1 = (1,)
+
+
+class DepthwiseConv2D(_DepthwiseConv):
+    """2-D depthwise convolution over (height, width, channels)."""
+
+    type: ClassVar[str] = "depthwise_conv2d"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
+    rank: ClassVar[int] = 2
+    kernel_size: Sizes2
+    strides: Sizes2 = (1, 1)
+    dilation_rate: Sizes2 = (1, 1)

@@ -1,4 +1,4 @@
-"""dropout: noise in training, nothing on the device."""
+"""dropout, spatial_dropout1d/2d, gaussian_noise: noise in training, nothing on the device."""
 
 from __future__ import annotations
 
@@ -6,23 +6,63 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from netspec.layers.base import KerasCall, Layer
+from netspec.layers.base import KerasCall, Layer, check_rank
 from netspec.ops import Op, Shape
 
+Rate = Annotated[float, Field(ge=0, lt=1, examples=[0.5])]
 
-class Dropout(Layer):
+
+class _Noise(Layer):
+    seed: int | None = None
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        check_rank(self, inputs[0])
+        return inputs[0]
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        return ()
+
+
+class Dropout(_Noise):
     """Zero a random `rate` of the inputs in training and scale the rest by 1 / (1 - rate)."""
 
     type: ClassVar[str] = "dropout"
-    rate: Annotated[float, Field(ge=0, lt=1, examples=[0.5])]
-    seed: int | None = None
+    rate: Rate
     noise_shape: list[int | None] | None = None
-
-    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        return inputs[0]
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("Dropout", {"rate": self.rate, "seed": self.seed, "noise_shape": self.noise_shape}),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
-        return ()
+
+class _SpatialDropout(_Noise):
+    rank: ClassVar[int]
+    rate: Rate
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        return (KerasCall(f"SpatialDropout{self.rank}D", {"rate": self.rate, "seed": self.seed}),)
+
+
+class SpatialDropout1D(_SpatialDropout):
+    """Zero a random `rate` of the channels of (steps, channels) in training, each over all its steps."""
+
+    type: ClassVar[str] = "spatial_dropout1d"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (2,)
+    rank: ClassVar[int] = 1
+
+
+class SpatialDropout2D(_SpatialDropout):
+    """Zero a random `rate` of the channels of (height, width, channels) in training, each as a whole image."""
+
+    type: ClassVar[str] = "spatial_dropout2d"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
+    rank: ClassVar[int] = 2
+
+
+class GaussianNoise(_Noise):
+    """Add normal noise of mean 0 and deviation `stddev` in training."""
+
+    type: ClassVar[str] = "gaussian_noise"
+    stddev: Annotated[float, Field(ge=0, le=1, examples=[0.1])]
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        return (KerasCall("GaussianNoise", {"stddev": self.stddev, "seed": self.seed}),)

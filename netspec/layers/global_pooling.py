@@ -1,9 +1,10 @@
-"""global_average_pooling1d/2d and global_max_pooling1d/2d: one value a channel."""
+"""global_average_pooling1d/2d/3d and global_max_pooling1d/2d/3d: one value a channel."""
 
 from __future__ import annotations
 
 from typing import ClassVar
 
+from netspec.layers._window import refuse_volume
 from netspec.layers.base import KerasCall, Layer, check_rank
 from netspec.ops import NO_PADDING, Mean, Op, Pool2D, Shape, hwc
 
@@ -26,6 +27,7 @@ class _GlobalAveragePooling(_GlobalPooling):
     keras_class: ClassVar[str] = "GlobalAveragePooling"
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        refuse_volume(self.rank)
         return (Mean(hwc(inputs[0]), self.output_shape(inputs)),)
 
 
@@ -33,6 +35,7 @@ class _GlobalMaxPooling(_GlobalPooling):
     keras_class: ClassVar[str] = "GlobalMaxPooling"
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        refuse_volume(self.rank)
         image = hwc(inputs[0])
         window = image[:2]
         return (Pool2D("max", image, self.output_shape(inputs), window, window, NO_PADDING),)
@@ -54,6 +57,14 @@ class GlobalAveragePooling2D(_GlobalAveragePooling):
     rank: ClassVar[int] = 2
 
 
+class GlobalAveragePooling3D(_GlobalAveragePooling):
+    """Mean over depth, height and width of (depth, height, width, channels)."""
+
+    type: ClassVar[str] = "global_average_pooling3d"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (4,)
+    rank: ClassVar[int] = 3
+
+
 class GlobalMaxPooling1D(_GlobalMaxPooling):
     """Largest value over the steps of (steps, channels)."""
 
@@ -68,3 +79,11 @@ class GlobalMaxPooling2D(_GlobalMaxPooling):
     type: ClassVar[str] = "global_max_pooling2d"
     input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
     rank: ClassVar[int] = 2
+
+
+class GlobalMaxPooling3D(_GlobalMaxPooling):
+    """Largest value over depth, height and width of (depth, height, width, channels)."""
+
+    type: ClassVar[str] = "global_max_pooling3d"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (4,)
+    rank: ClassVar[int] = 3

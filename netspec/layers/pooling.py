@@ -1,4 +1,4 @@
-"""max_pooling1d/2d and average_pooling1d/2d."""
+"""max_pooling1d/2d/3d and average_pooling1d/2d/3d."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
-from netspec.layers._types import Sizes1, Sizes2
-from netspec.layers._window import as_image, image_padding, output_sizes, window_padding
+from netspec.layers._types import Sizes1, Sizes2, Sizes3
+from netspec.layers._window import as_image, image_padding, output_sizes, refuse_volume, window_padding
 from netspec.layers.base import KerasCall, Layer, check_rank
 from netspec.ops import Op, Pool2D, Shape, hwc
 
@@ -44,6 +44,7 @@ class _Pooling(Layer):
         return (KerasCall(class_name, config),)
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        refuse_volume(self.rank)
         ones = (1,) * self.rank
         amounts = window_padding(inputs[0][:-1], self.pool_size, self._steps(), ones, self.padding)
         return (
@@ -72,6 +73,13 @@ class _Pooling2D(_Pooling):
     strides: Sizes2 | None = Field(None, description="Default: the pool size.")
 
 
+class _Pooling3D(_Pooling):
+    input_ranks: ClassVar[tuple[int, ...] | None] = (4,)
+    rank: ClassVar[int] = 3
+    pool_size: Sizes3 = (2, 2, 2)
+    strides: Sizes3 | None = Field(None, description="Default: the pool size.")
+
+
 class MaxPooling1D(_Pooling1D):
     """Largest value of each window over (steps, channels)."""
 
@@ -83,6 +91,13 @@ class MaxPooling2D(_Pooling2D):
     """Largest value of each window over (height, width, channels)."""
 
     type: ClassVar[str] = "max_pooling2d"
+    kind: ClassVar[Literal["max", "average"]] = "max"
+
+
+class MaxPooling3D(_Pooling3D):
+    """Largest value of each window over (depth, height, width, channels)."""
+
+    type: ClassVar[str] = "max_pooling3d"
     kind: ClassVar[Literal["max", "average"]] = "max"
 
 
@@ -100,3 +115,11 @@ class AveragePooling2D(_Pooling2D):
     type: ClassVar[str] = "average_pooling2d"
     kind: ClassVar[Literal["max", "average"]] = "average"
     pool_size: Sizes2  # Keras has a default for max_pooling2d only
+
+
+class AveragePooling3D(_Pooling3D):
+    """Mean of each window over (depth, height, width, channels); padding is not counted."""
+
+    type: ClassVar[str] = "average_pooling3d"
+    kind: ClassVar[Literal["max", "average"]] = "average"
+    pool_size: Sizes3  # Keras has a default for max_pooling3d only

@@ -1,4 +1,7 @@
-"""flatten and reshape: the same values under another shape; on the device no code at all."""
+"""flatten, reshape, permute, repeat_vector: the same values under another shape.
+
+On the device no code at all, where their order stays.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from netspec.layers.base import KerasCall, Layer, LayerError, describe
+from netspec.layers._types import Size
+from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, check_rank, describe
 from netspec.ops import Op, Shape, View
 
 
@@ -69,3 +73,68 @@ class Reshape(Layer):
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         return (View(inputs[0], self.output_shape(inputs)),)
+
+
+class Permute(Layer):
+    """Axes in another order: the output's first axis is the input's axis `dims[0]`, counted from 1."""
+
+    type: ClassVar[str] = "permute"
+    dims: list[int] = Field(
+        description="The input's axes in their new order, counted from 1: axis 0 is the batch.", examples=[[2, 1]]
+    )
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        shape, dims = inputs[0], self.dims
+        axes = list(range(1, len(shape) + 1))
+        if sorted(dims) != list(range(1, len(dims) + 1)) or not dims:
+            raise LayerError(
+                f"dims {dims} of {{layer}} must hold each axis once, counted from 1",
+                field="dims",
+                help=f"write the numbers of {axes} in another order; axis 0, the batch, stays where it is",
+                rule="keras-restriction",
+            )
+        if len(dims) != len(shape):
+            raise LayerError(
+                f"dims {dims} of {{layer}} orders {len(dims)} axes, the input {describe(shape)} has {len(shape)}",
+                field="dims",
+                help=f"write the numbers of {axes} in another order",
+                rule="rank-mismatch",
+            )
+        return tuple(shape[axis - 1] for axis in dims)
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        return (KerasCall("Permute", {"dims": list(self.dims)}),)
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        moving = [axis for axis in self.dims if inputs[0][axis - 1] > 1]
+        if moving == sorted(moving):  # only axes of size 1 change places, so the values do not
+            return (View(inputs[0], self.output_shape(inputs)),)
+        raise DeviceUnsupported(
+            f"{{layer}} moves the values of {describe(inputs[0])}, and permute has no int8 kernel",
+            field="dims",
+            help="store the samples in the order that the net needs",
+        )
+
+
+class RepeatVector(Layer):
+    """(features) `n` times: (n, features)."""
+
+    type: ClassVar[str] = "repeat_vector"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (1,)
+    n: Size = Field(description="How many times; the output's first axis.", examples=[3])
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        check_rank(self, inputs[0])
+        return (self.n, *inputs[0])
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        return (KerasCall("RepeatVector", {"n": self.n}),)
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        if self.n == 1:
+            return (View(inputs[0], self.output_shape(inputs)),)
+        target = list(self.output_shape(inputs))
+        raise DeviceUnsupported(
+            "{layer} is a repeat_vector, which has no int8 kernel",
+            help=f"use `- dense: {{units: {prod(target)}}}` and `- reshape: {{target_shape: {target}}}`",
+        )

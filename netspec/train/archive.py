@@ -26,13 +26,11 @@ def write_zip(path: Path, members: Mapping[str, bytes]) -> None:
 
 
 def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or whoever comes after a crash, finds the old or the new one whole."""
+    """Write a file so that a reader, or whoever comes after a killed process, finds the old or the new one whole."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
     try:
         with temporary.open("wb") as file:
             file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
         os.replace(temporary, path)
     finally:
         temporary.unlink(missing_ok=True)

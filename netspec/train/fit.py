@@ -100,8 +100,12 @@ def train(
                 done = run.epoch
             stop.check()
             trained = run.finish()
-    except KeyboardInterrupt:
-        raise Interrupted(folder, done, spec.train.epochs, command) from None
+    except BaseException as error:
+        if progress is not None:
+            progress(Step(done + 1, spec.train.epochs, 0, 0, broken=True))
+        if isinstance(error, KeyboardInterrupt):
+            raise Interrupted(folder, done, spec.train.epochs, command) from None
+        raise
     checkpoint.remove(folder)
     return trained
 

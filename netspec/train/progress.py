@@ -18,7 +18,8 @@ class Step:
     """Where training is: `epoch` of `epochs` from 1, `batch` of `batches` done, and the values so far.
 
     `done` says that the epoch is over and `values` hold the validation's too. Seconds count from the start of the
-    epoch; `remaining_seconds` is for all epochs that are still allowed.
+    epoch; `remaining_seconds` is for all epochs that are still allowed. `broken` says that training ends here, within
+    an epoch of which nothing more comes.
     """
 
     epoch: int
@@ -29,6 +30,7 @@ class Step:
     seconds: float = 0.0
     remaining_seconds: float | None = None
     done: bool = False
+    broken: bool = False
 
 
 Progress = Callable[[Step], None]
@@ -41,8 +43,15 @@ class Display:
         self._stream = sys.stderr if stream is None else stream
         self._live = self._stream.isatty()
         self._last = 0.0
+        self._open = False
 
     def __call__(self, step: Step) -> None:
+        if step.broken:
+            if self._open:
+                self._stream.write("\n")  # so that the message about it has a line of its own
+                self._stream.flush()
+                self._open = False
+            return
         if not self._live:
             if step.done:
                 print(_line(step, bar=False), file=self._stream, flush=True)
@@ -51,6 +60,7 @@ class Display:
         if not step.done and now - self._last < _REFRESH_SECONDS:
             return
         self._last = now
+        self._open = not step.done
         width = shutil.get_terminal_size().columns - 1  # a full last cell would wrap
         self._stream.write(f"\r{_line(step, bar=True)[:width]}\x1b[K" + ("\n" if step.done else ""))
         self._stream.flush()

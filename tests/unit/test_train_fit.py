@@ -348,7 +348,9 @@ def test_a_signal_is_put_off_to_the_end_of_a_batch_and_handlers_are_restored(tmp
 
     with pytest.raises(Interrupted):
         run(spec_in(tmp_path), tmp_path / "build", progress=progress)
-    assert (seen[-1].epoch, seen[-1].batch) == (2, 3)
+    *_, last, broken = seen
+    assert (last.epoch, last.batch, last.broken) == (2, 3, False)
+    assert (broken.epoch, broken.broken) == (2, True)
     assert (signal.getsignal(signal.SIGTERM), signal.getsignal(signal.SIGINT)) == before
 
 
@@ -373,6 +375,16 @@ def test_display_on_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
         f"\repoch  1/12  [#####...............]  {values}  eta 1:02:05\x1b[K"
         f"\repoch  1/12  [####################]  {values}  1.2 s  eta 1:02:05\x1b[K\n"
     )
+
+
+def test_display_ends_its_line_when_training_breaks_off() -> None:
+    stream = Terminal()
+    display = Display(stream)
+    display(step(1, 1))
+    for _ in range(2):
+        display(Step(1, 12, 0, 0, broken=True))
+    assert stream.getvalue().count("\n") == 1
+    assert stream.getvalue().endswith("\x1b[K\n")
 
 
 def test_display_keeps_within_the_line(monkeypatch: pytest.MonkeyPatch) -> None:

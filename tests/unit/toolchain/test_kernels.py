@@ -65,3 +65,12 @@ def test_half_a_pair_of_functions_is_refused(firmware: Path, make_cmsis: Make, t
         match=r"incomplete: it has arm_convolve_wrapper_s8 but not arm_convolve_wrapper_s8_get_buffer_size$",
     ):
         toolchain.cmsis_kernels(cmsis, frozenset({"arm_convolve_wrapper_s8_get_buffer_size"}))
+
+
+@pytest.mark.parametrize(("arguments", "unbiased"), [(0, False), (4, True), (6, False), (7, False)])
+def test_the_kernel_sums_of_5_are_named(
+    arguments: int, unbiased: bool, firmware: Path, make_cmsis: Make, tmp_path: Path
+) -> None:
+    cmsis = toolchain.probe(make_cmsis(tmp_path / "nn", arm_vector_sum_s8=arguments))
+    kernels = toolchain.cmsis_kernels(cmsis, frozenset({"arm_max_pool_s8"}))
+    assert ("NETSPEC_CMSIS_NN_UNBIASED_KERNEL_SUMS" in kernels.defines) == unbiased

@@ -1,0 +1,134 @@
+"""conv1d_transpose, conv2d_transpose: each input position adds a window of values to a larger output."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field
+
+from netspec.layers._conv import Convolution
+from netspec.layers._types import Amounts1, Amounts2, Parsed, Size, Sizes1, Sizes2
+from netspec.layers._weighted import Kernelled
+from netspec.layers._window import effective_size
+from netspec.layers.base import DeviceUnsupported, KerasCall, LayerError, Weight, describe
+from netspec.ops import Op, Shape
+
+
+def _parse_padding(value: Any) -> str:
+    if value in ("valid", "same"):
+        return str(value)
+    raise ValueError(
+        "must be valid or same for a transposed convolution; "
+        "for the amounts of PyTorch use `KEY: valid` and a cropping layer after it"
+    )
+
+
+TransposePadding = Annotated[str, Parsed(_parse_padding, Literal["valid", "same"])]
+
+
+def transposed_size(
+    length: int, kernel: int, stride: int, dilation: int, padding: str, output_padding: int | None
+) -> int:
+    """Return the output's length along one axis, as Keras' `compute_conv_transpose_output_shape` gives it.
+
+    Without `output_padding`: length * stride for `same`, and for `valid` what the windows cover, but at least that.
+    """
+    span = effective_size(kernel, dilation)
+    if padding == "valid":
+        return (length - 1) * stride + (max(span, stride) if output_padding is None else span + output_padding)
+    if output_padding is None:
+        return length * stride
+    return (length - 1) * stride + span % 2 + output_padding
+
+
+class _ConvTranspose(Convolution, Kernelled):
+    filters: Size = Field(description="Number of output channels.", examples=[8])
+    padding: TransposePadding = "valid"
+    output_padding: Shape | None
+
+    def check(self, shape: Shape) -> None:
+        """Raise `LayerError` for what Keras refuses, and for lengths that TensorFlow does."""
+        super().check(shape)
+        if self.output_padding is None:
+            return
+        if any(amount >= stride for amount, stride in zip(self.output_padding, self.strides, strict=True)):
+            raise LayerError(
+                f"output_padding {list(self.output_padding)} of {{layer}} must be less than "
+                f"strides {list(self.strides)}",
+                field="output_padding",
+                help="leave it out, or use larger strides",
+                rule="keras-restriction",
+            )
+        for axis, length in enumerate(self._sizes(shape)):
+            # The output must be one that a `same` convolution takes back to the input.
+            returned = -(-length // self.strides[axis])
+            if self.padding == "same" and returned != shape[axis]:
+                raise LayerError(
+                    f"output_padding {list(self.output_padding)} of {{layer}} gives length {length} on axis "
+                    f"{axis + 1}, from which strides {list(self.strides)} lead back to {returned} and not to the "
+                    f"{shape[axis]} of the input {describe(shape)}, so TensorFlow cannot run it",
+                    field="output_padding",
+                    help=f"leave it out for length {shape[axis] * self.strides[axis]}, or use an odd kernel_size",
+                    rule="keras-restriction",
+                )
+
+    def _sizes(self, shape: Shape) -> Shape:
+        amounts: tuple[int | None, ...] = self.output_padding or (None,) * self.rank
+        axes = zip(shape[:-1], self.kernel_size, self.strides, self.dilation_rate, amounts, strict=True)
+        return tuple(
+            transposed_size(length, kernel, stride, dilation, self.padding, amount)
+            for length, kernel, stride, dilation, amount in axes
+        )
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        self.check(inputs[0])
+        return (*self._sizes(inputs[0]), self.filters)
+
+    def _kernel_shape(self, shape: Shape) -> Shape:
+        """Return Keras' layout, in which the filters come before the input's channels."""
+        return (*self.kernel_size, self.filters, shape[-1])
+
+    def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
+        return (Weight("kernel", self._kernel_shape(inputs[0])), *self.bias_weights(self.filters))
+
+    def macs(self, inputs: tuple[Shape, ...]) -> int:
+        """Return input positions x kernel volume; products that `same` cuts off at the border count."""
+        return prod(inputs[0][:-1]) * prod(self._kernel_shape(inputs[0]))
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        amounts = None if self.output_padding is None else list(self.output_padding)
+        config = {"filters": self.filters, "output_padding": amounts} | self.keras_common("kernel")
+        return self.keras_window(f"Conv{self.rank}DTranspose", config)
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        output = self.output_shape(inputs)
+        raise DeviceUnsupported(
+            f"{{layer}} is a {self.type}, which has no int8 kernel",
+            help=f"use `- dense: {{units: {prod(output)}}}` and `- reshape: {{target_shape: {list(output)}}}` "
+            "after `flatten`, where that is small enough",
+        )
+
+
+class Conv1DTranspose(_ConvTranspose):
+    """1-D transposed convolution over (steps, channels)."""
+
+    type: ClassVar[str] = "conv1d_transpose"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (2,)
+    rank: ClassVar[int] = 1
+    kernel_size: Sizes1
+    strides: Sizes1 = (1,)
+    output_padding: Amounts1 | None = Field(None, description="Steps added after; less than the strides.")
+    dilation_rate: Sizes1 = Field((1,), description="TensorFlow runs more than 1 on a GPU only.")
+
+
+class Conv2DTranspose(_ConvTranspose):
+    """2-D transposed convolution over (height, width, channels)."""
+
+    type: ClassVar[str] = "conv2d_transpose"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
+    rank: ClassVar[int] = 2
+    kernel_size: Sizes2
+    strides: Sizes2 = (1, 1)
+    output_padding: Amounts2 | None = Field(None, description="Rows and columns added after; less than the strides.")
+    dilation_rate: Sizes2 = Field((1, 1), description="TensorFlow runs more than 1 on a GPU only.")

@@ -1,0 +1,66 @@
+"""cropping1d/2d/3d: the input without its border."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from netspec.layers._types import Border1, Border2, Border3, ExplicitPadding
+from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, check_rank, describe
+from netspec.ops import Op, Shape
+
+
+class _Cropping(Layer):
+    rank: ClassVar[int]
+    cropping: ExplicitPadding
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        check_rank(self, inputs[0])
+        left = [size - sum(pair) for size, pair in zip(inputs[0][:-1], self.cropping, strict=True)]
+        if min(left) < 1:
+            axis = left.index(min(left))
+            before, after = self.cropping[axis]
+            raise LayerError(
+                f"cropping {before} and {after} of {{layer}} leaves nothing of the {inputs[0][axis]} on "
+                f"axis {axis + 1} of the input {describe(inputs[0])}",
+                field="cropping",
+                help=f"crop at most {inputs[0][axis] - 1} there, before and after together",
+                rule="keras-restriction",
+            )
+        return (*left, inputs[0][-1])
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        pairs = [list(pair) for pair in self.cropping]
+        return (KerasCall(f"Cropping{self.rank}D", {"cropping": pairs if self.rank > 1 else pairs[0]}),)
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        raise DeviceUnsupported(
+            f"{{layer}} is a {self.type}, which has no int8 kernel",
+            help="crop the samples before they enter the net, or let a convolution with `padding: valid` shrink them",
+        )
+
+
+class Cropping1D(_Cropping):
+    """Steps off both ends of (steps, channels)."""
+
+    type: ClassVar[str] = "cropping1d"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (2,)
+    rank: ClassVar[int] = 1
+    cropping: Border1 = ((1, 1),)
+
+
+class Cropping2D(_Cropping):
+    """Rows and columns off the sides of (height, width, channels)."""
+
+    type: ClassVar[str] = "cropping2d"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
+    rank: ClassVar[int] = 2
+    cropping: Border2 = ((0, 0), (0, 0))  # Keras' default: nothing, though 1 for the 1- and 3-D forms
+
+
+class Cropping3D(_Cropping):
+    """Planes off the sides of (depth, height, width, channels)."""
+
+    type: ClassVar[str] = "cropping3d"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (4,)
+    rank: ClassVar[int] = 3
+    cropping: Border3 = ((1, 1), (1, 1), (1, 1))

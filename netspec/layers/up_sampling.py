@@ -1,0 +1,66 @@
+"""up_sampling1d/2d/3d: every value several times along each spatial axis, or values between them."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from netspec.layers._types import Size, Sizes2, Sizes3
+from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, check_rank
+from netspec.ops import Op, Shape
+
+Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5", "area"]
+
+
+class _UpSampling(Layer):
+    rank: ClassVar[int]
+    size: Any
+
+    def _factors(self) -> Shape:
+        factors: Shape = (self.size,) if self.rank == 1 else self.size
+        return factors
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        check_rank(self, inputs[0])
+        grown = [size * factor for size, factor in zip(inputs[0][:-1], self._factors(), strict=True)]
+        return (*grown, inputs[0][-1])
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        config = {"size": self.size if self.rank == 1 else list(self.size)}
+        return (KerasCall(f"UpSampling{self.rank}D", config),)
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        raise DeviceUnsupported(
+            f"{{layer}} is an {self.type}, which has no int8 kernel",
+            help="keep the resolution: leave out the strides or the pooling that lowered it",
+        )
+
+
+class UpSampling1D(_UpSampling):
+    """Each step of (steps, channels) `size` times."""
+
+    type: ClassVar[str] = "up_sampling1d"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (2,)
+    rank: ClassVar[int] = 1
+    size: Size = 2
+
+
+class UpSampling2D(_UpSampling):
+    """(height, width, channels) enlarged by `size`, with repeated or interpolated values."""
+
+    type: ClassVar[str] = "up_sampling2d"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
+    rank: ClassVar[int] = 2
+    size: Sizes2 = (2, 2)
+    interpolation: Interpolation = "nearest"
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        return (KerasCall("UpSampling2D", {"size": list(self.size), "interpolation": self.interpolation}),)
+
+
+class UpSampling3D(_UpSampling):
+    """Each value of (depth, height, width, channels) repeated by `size` along each axis."""
+
+    type: ClassVar[str] = "up_sampling3d"
+    input_ranks: ClassVar[tuple[int, ...] | None] = (4,)
+    rank: ClassVar[int] = 3
+    size: Sizes3 = (2, 2, 2)
