@@ -10,7 +10,7 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterable
-from enum import Enum
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -32,7 +32,7 @@ app = typer.Typer(
 )
 
 
-class Format(str, Enum):
+class Format(StrEnum):
     """How results are printed."""
 
     text = "text"
@@ -46,7 +46,7 @@ CoreOption = Annotated[
 ]
 CmsisOption = Annotated[
     Path | None,
-    typer.Option("--cmsis-nn", metavar="PATH", help="Arm's CMSIS-NN to compile with; default: CMSIS_NN_PATH or a pack."),
+    typer.Option("--cmsis-nn", metavar="PATH", help="Arm's CMSIS-NN to verify with; default: CMSIS_NN_PATH or a pack."),
 ]
 
 
@@ -106,7 +106,9 @@ def build(
     ] = None,
     cmsis_nn: CmsisOption = None,
     core: CoreOption = None,
-    force: Annotated[bool, typer.Option("--force", help="Train again even where a finished build or checkpoint fits.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Train again even where a finished build or checkpoint fits.")
+    ] = False,
 ) -> None:
     """Check, train, quantize, emit, compile for the host, verify; into build/<name>/."""
     from netspec.build import Options
@@ -219,7 +221,10 @@ def main() -> None:
     gc.set_threshold(100_000, 50, 100)
     # Pydantic would look through every installed distribution for plugins that change how it validates.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    _guarded(app)
+    try:
+        _guarded(app)
+    finally:
+        gc.freeze()  # the interpreter would look through all of it once more before it ends
 
 
 def _guarded(run: Callable[[], object]) -> None:

@@ -6,7 +6,6 @@ the renderers turn findings into one string, sorted by position and without repe
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
@@ -177,6 +176,8 @@ def render_json(diagnostics: Iterable[Diagnostic]) -> str:
     `path` is the file's; lines and columns are 1-based, the end exclusive. Only ASCII is written, so that any
     terminal or pipe can carry it.
     """
+    import json  # not for the first line of a commit hook that finds nothing
+
     rows = [
         {
             "rule": diagnostic.rule,

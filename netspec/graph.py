@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from math import prod
 
-from netspec.diagnostics import Diagnostic, Note, SpecError, suggestion
+from netspec.diagnostics import Diagnostic, Note, Span, SpecError, suggestion
+from netspec.held import locate
 from netspec.language import Item
 from netspec.layers.base import Layer, LayerError, Weight, describe
 from netspec.ops import Shape
 from netspec.source import Sequence
 from netspec.spec import LayerSpec, Spec
-from netspec.validate import MAX_FAULTS, span_of
+from netspec.validate import MAX_FAULTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,10 +107,27 @@ class _Wiring:
         return Note(message, self.spec.key_span("inputs", name))
 
 
+class _Found(list[Diagnostic]):
+    """Findings; what would be said alike of several uses of a block, or turns of a repeat, is said once."""
+
+    def __init__(self, found: Iterable[Diagnostic]) -> None:
+        super().__init__(found)
+        self._told: set[tuple[str, str, Span]] = set()
+
+    def tell(self, diagnostic: Diagnostic, item: Item) -> None:
+        message = "" if diagnostic.rule == "cycle" else diagnostic.message.replace(item.name, "")
+        key = (diagnostic.rule, message, diagnostic.span)
+        if key not in self._told:
+            self._told.add(key)
+            self.append(diagnostic)
+            if len(self) >= MAX_FAULTS:
+                raise SpecError(self)
+
+
 def build_graph(spec: Spec) -> Graph:
     """Return the wired graph of a spec. Raises `SpecError` with every fault that does not follow from another."""
-    found: list[Diagnostic] = []
-    names = _names(spec, found)
+    found = _Found(spec.wiring_faults)
+    names = [entry.item.name for entry in spec.layers]
     index_of = {name: index for index, name in reversed(list(enumerate(names)))}
     wiring = _Wiring(spec, names, index_of, _sources(spec, names, found))
     order = _order(wiring, found)
@@ -117,60 +136,28 @@ def build_graph(spec: Spec) -> Graph:
     if found:
         raise SpecError(found)
     used = _reached(outputs, {name: layer.inputs for name, layer in layers.items()})
-    warnings = _unread(spec, names, used)
+    warnings = _unread(spec, used)
     kept = tuple(layers[name] for name in order if name in used)
     return Graph(spec, kept, outputs, warnings)
 
 
-def _names(spec: Spec, found: list[Diagnostic]) -> list[str]:
-    """Return a unique name for each layer; unnamed ones count through their type as Keras does."""
-    given = {entry.layer.name for entry in spec.layers if entry.layer.name}
-    first: dict[str, LayerSpec] = {}
-    counts: dict[str, int] = {}
-    names: list[str] = []
-    for entry in spec.layers:
-        name = entry.layer.name
-        if name is None:
-            while True:
-                count = counts.get(entry.layer.type, 0)
-                counts[entry.layer.type] = count + 1
-                name = f"{entry.layer.type}_{count}" if count else entry.layer.type
-                if name not in given and name not in spec.inputs:
-                    break
-        elif name in first or name in spec.inputs:
-            place = first[name].item.span_of("name") if name in first else spec.key_span("inputs", name)
-            found.append(
-                Diagnostic(
-                    "duplicate-name",
-                    f"the name '{name}' is taken",
-                    entry.item.span_of("name"),
-                    help="names of layers and inputs are unique; choose another",
-                    notes=(Note(f"'{name}' is first given here", place),),
-                    path=f"{entry.item.place}.name",
-                )
-            )
-        first.setdefault(name, entry)
-        names.append(name)
-    return names
-
-
-def _sources(spec: Spec, names: list[str], found: list[Diagnostic]) -> list[tuple[str, ...] | None]:
+def _sources(spec: Spec, names: list[str], found: _Found) -> list[tuple[str, ...] | None]:
     """Return what each layer reads; None where that is unknown, which has been told."""
-    known = dict.fromkeys([*spec.inputs, *names])
     sources: list[tuple[str, ...] | None] = []
     for index, entry in enumerate(spec.layers):
+        if entry.item.lost:
+            sources.append(None)
+            continue
         written = entry.layer.from_
         if written is not None:
             wanted = tuple(written) if isinstance(written, list) else (written,)
-            fault = _from_fault(spec, names, index, wanted, known)
+            fault = _from_fault(spec, names, index, wanted)
         else:
             wanted = (names[index - 1],) if index else tuple(spec.inputs)
             fault = _default_fault(spec, names, index, wanted)
         sources.append(None if fault else wanted)
         if fault is not None:
-            found.append(fault)
-            if len(found) >= MAX_FAULTS:
-                raise SpecError(found)
+            found.tell(fault, entry.item)
     return sources
 
 
@@ -191,41 +178,37 @@ def _default_fault(spec: Spec, names: list[str], index: int, wanted: tuple[str, 
         hint = "write " + " or ".join(f"`from: {name}`" for name in wanted)
     else:
         return None
-    return Diagnostic("bad-from", message, entry.item.type_span, help=hint, path=entry.item.place)
+    item = entry.item
+    return Diagnostic("bad-from", message, item.type_span, help=hint, notes=item.notes(), path=item.place)
 
 
-def _from_fault(
-    spec: Spec, names: list[str], index: int, wanted: tuple[str, ...], known: dict[str, None]
-) -> Diagnostic | None:
-    """Return what is wrong with a `from`."""
+def _from_fault(spec: Spec, names: list[str], index: int, wanted: tuple[str, ...]) -> Diagnostic | None:
+    """Return what is wrong with a `from`, whose names have a meaning."""
     entry, own = spec.layers[index], names[index]
     span, path = entry.item.span_of("from"), f"{entry.item.place}.from"
     node = entry.item.keys.get("from")
     before = names[index - 1] if index else next(iter(spec.inputs))
+    notes = entry.item.notes(span)
     for position, name in enumerate(wanted):
         item_span = node.items[position].span if isinstance(node, Sequence) else span
         if name == own:
-            return Diagnostic("cycle", f"'{own}' reads itself", item_span, help=f"write `from: {before}`", path=path)
-        if name not in known:
-            nearby = known if len(known) <= 40 else [*spec.inputs, *names[max(0, index - 20) : index + 20]]
-            others = [each for each in nearby if each != own]
-            hint = suggestion(name, others, "the names here are")
-            return Diagnostic("bad-from", f"'{name}' is no layer or input", item_span, help=hint, path=path)
+            message, hint = f"'{own}' reads itself", f"write `from: {before}`"
+            return Diagnostic("cycle", message, item_span, help=hint, notes=notes, path=path)
     if entry.layer.merges and len(wanted) < 2:
         message = f"{own} joins two layers or more, `from` names {len(wanted)}"
         other = [name for name in (before, *spec.inputs, *names[:index]) if name not in (*wanted, own)][:1]
         pair = ", ".join([*wanted, *(other or ["other"])]) if wanted else None
         hint = f"write `from: [{pair}]`" if pair else f"write `{_pair(spec, names, index)}`"
-        return Diagnostic("bad-from", message, span, help=hint, path=path)
+        return Diagnostic("bad-from", message, span, help=hint, notes=notes, path=path)
     if not entry.layer.merges and len(wanted) != 1:
         message = f"{own} reads one layer, `from` names {len(wanted)}"
         joined = f"- concatenate: {{from: [{', '.join(wanted)}]}}"
         hint = f"join them first, for example with `{joined}`" if wanted else f"write `from: {before}`"
-        return Diagnostic("bad-from", message, span, help=hint, path=path)
+        return Diagnostic("bad-from", message, span, help=hint, notes=notes, path=path)
     return None
 
 
-def _order(wiring: _Wiring, found: list[Diagnostic]) -> list[str]:
+def _order(wiring: _Wiring, found: _Found) -> list[str]:
     """Return names so that each layer follows what it reads, in file order where that allows it.
 
     A depth-first walk against the direction of the data, without recursion. A circle is told once, and walked on as
@@ -249,7 +232,8 @@ def _order(wiring: _Wiring, found: list[Diagnostic]) -> list[str]:
             way[-1] = (name, step + 1)
             source = reads[step]
             if source in depth:
-                found.append(_cycle(wiring, [each for each, _ in way[depth[source] :]]))
+                loop = [each for each, _ in way[depth[source] :]]
+                found.tell(_cycle(wiring, loop), wiring.entry(loop[0]).item)
             elif source in wiring.index_of and source not in done:
                 depth[source] = len(way)
                 way.append((source, 0))
@@ -267,12 +251,15 @@ def _cycle(wiring: _Wiring, loop: list[str]) -> Diagnostic:
         f"the layers read each other in a circle: {' <- '.join(shown)}",
         item.span_of("from"),
         help=f"let {first} read an input or a layer outside the circle",
-        notes=tuple(wiring.place_note(f"'{name}' stands here", name) for name in shown[1:-1] if name != "..."),
+        notes=(
+            *(wiring.place_note(f"'{name}' stands here", name) for name in shown[1:-1] if name != "..."),
+            *item.notes(item.span_of("from")),
+        ),
         path=f"{item.place}.from",
     )
 
 
-def _wire(wiring: _Wiring, order: list[str], found: list[Diagnostic]) -> dict[str, GraphLayer]:
+def _wire(wiring: _Wiring, order: list[str], found: _Found) -> dict[str, GraphLayer]:
     """Return the layers whose inputs are known; a layer after a faulty one is passed over in silence."""
     shapes: dict[str, Shape] = {name: tuple(given.shape) for name, given in wiring.spec.inputs.items()}
     layers: dict[str, GraphLayer] = {}
@@ -288,9 +275,7 @@ def _wire(wiring: _Wiring, order: list[str], found: list[Diagnostic]) -> dict[st
             weights = tuple(_frozen(weight, layer) for weight in layer.weights(input_shapes))
             macs = layer.macs(input_shapes)
         except LayerError as error:
-            found.append(diagnose(error, name, entry.item, _origin_notes(wiring, error, reads, input_shapes)))
-            if len(found) >= MAX_FAULTS:
-                raise SpecError(found) from None
+            found.tell(diagnose(error, name, entry.item, _origin_notes(wiring, error, reads, input_shapes)), entry.item)
             continue
         shapes[name] = output
         layers[name] = GraphLayer(name, layer, entry.item, reads, input_shapes, output, weights, macs)
@@ -303,14 +288,14 @@ def _frozen(weight: Weight, layer: Layer) -> Weight:
 
 def diagnose(error: LayerError, name: str, item: Item, notes: tuple[Note, ...] = ()) -> Diagnostic:
     """Return a layer's complaint at the key that it names, or at the layer's type."""
-    written = item.keys.entry(error.field) if error.field else None
+    span, path = locate(item, error.field)
     return Diagnostic(
         error.rule,
         error.message.replace("{layer}", name),
-        span_of(written) if written else item.type_span,
+        span,
         help=error.help.replace("{layer}", name) if error.help else None,
-        notes=notes,
-        path=f"{item.place}.{error.field}" if written else item.place,
+        notes=(*notes, *item.notes(span)),
+        path=path,
     )
 
 
@@ -362,8 +347,8 @@ def _reached(outputs: tuple[str, ...], reads: dict[str, tuple[str, ...]]) -> set
     return reached
 
 
-def _unread(spec: Spec, names: list[str], used: set[str]) -> tuple[Diagnostic, ...]:
-    """Return a warning for every layer that no output depends on; Keras leaves it out of the model.
+def _unread(spec: Spec, used: set[str]) -> tuple[Diagnostic, ...]:
+    """Return a warning for every layer that no output depends on, once a line; Keras leaves it out of the model.
 
     Raises `SpecError` for such an input: whoever feeds the model would feed it for nothing.
     """
@@ -379,15 +364,16 @@ def _unread(spec: Spec, names: list[str], used: set[str]) -> tuple[Diagnostic, .
             )
             for name in unread
         )
+    first = {entry.item.type_span: entry.item for entry in reversed(spec.layers) if entry.item.name not in used}
     return tuple(
         Diagnostic(
             "unused-layer",
-            f"no output depends on '{name}', so the model is built without it",
-            entry.item.type_span,
+            f"no output depends on '{item.name}', so the model is built without it",
+            item.type_span,
             severity="warning",
-            help=f"read it with `from: {name}`, add it to `outputs`, or remove it",
-            path=entry.item.place,
+            help=f"read it with `from: {item.name}`, add it to `outputs`, or remove it",
+            notes=item.notes(),
+            path=item.place,
         )
-        for name, entry in zip(names, spec.layers, strict=True)
-        if name not in used
+        for item in reversed(first.values())
     )

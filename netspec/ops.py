@@ -53,7 +53,7 @@ class Param:
 
 @dataclass(frozen=True, slots=True)
 class BatchNorm:
-    """Inference form of batch normalization over the last axis: gamma * (x - mean) / sqrt(variance + epsilon) + beta."""
+    """Batch normalization at inference, over the last axis: gamma * (x - mean) / sqrt(variance + epsilon) + beta."""
 
     shape: Shape
     mean: Param
@@ -126,7 +126,7 @@ class Conv2D:
 
 @dataclass(frozen=True, slots=True)
 class DepthwiseConv2D:
-    """One filter (or `depth_multiplier`) a channel; `kernel` in Keras' layout (kernel_h, kernel_w, channels, multiplier).
+    """One filter (or `depth_multiplier`) a channel; Keras' layout of `kernel`: (kernel_h, kernel_w, channels, multiplier).
 
     Without a `kernel` the filter is the constant 1: a batch norm or rescaling that stands alone is such a 1x1
     convolution, with its factors in `affine`.

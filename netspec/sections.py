@@ -10,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from netspec import keras_names
 from netspec.diagnostics import suggestion
+from netspec.language.forms import Block
 from netspec.layers._types import Parsed, Size
 
 LANGUAGE_VERSION = 1
@@ -216,7 +217,9 @@ class Top(Section):
     netspec: Annotated[int, Field(examples=[1])]
     name: Annotated[Name, Field(examples=["net"])]
     description: str = ""
+    vars: dict[str, Any] = Field(default_factory=dict)
     inputs: Annotated[dict[str, Input], Field(examples=["{x: {shape: [8]}}"])]
+    blocks: dict[str, Block] = Field(default_factory=dict)
     layers: Annotated[list[Any], Field(min_length=1, examples=["[{dense: {units: 10}}]"])]
     outputs: list[str] | None = Field(None, min_length=1)
     train: Train | None = None

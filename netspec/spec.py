@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netspec.diagnostics import Diagnostic, Span, SpecError, suggestion
-from netspec.language import Item, layer_items
+from netspec.held import held_item
+from netspec.language import REPEAT, Item, expand
 from netspec.layers import LAYERS
 from netspec.layers._types import IDENTIFIER
 from netspec.layers.base import Layer
@@ -27,7 +28,7 @@ class LayerSpec:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A whole spec. `document` answers where things stand."""
+    """A whole spec. `document` answers where things stand, `wiring_faults` is for the graph to tell with its own."""
 
     document: Document
     name: str
@@ -39,6 +40,7 @@ class Spec:
     quantize: Quantize
     target: Target | None
     weights: str | None
+    wiring_faults: tuple[Diagnostic, ...] = ()
 
     @property
     def core(self) -> Core:
@@ -83,26 +85,34 @@ def read(document: Document) -> Spec:
             Diagnostic("language-version", message, version.span, help="write `netspec: 1`", path="netspec")
         )
     found = _empty_sections(root)
+    expansion = expand(document)
     top: Top | None = None
     try:
-        top = validate(Top, root, subject="the spec", place="", where=where)
+        top = validate(Top, expansion.root, subject="the spec", place="", where=where)
     except SpecError as error:
-        told = {diagnostic.path for diagnostic in found}
-        found += [diagnostic for diagnostic in error.diagnostics if diagnostic.path not in told]
-    items, malformed = layer_items(document)
-    found += malformed
+        told = {diagnostic.path for diagnostic in found} | expansion.unknown
+        for fault in error.diagnostics:
+            if fault.path not in told:
+                found.append(replace(fault, notes=(*fault.notes, *expansion.notes(fault.span))))
+    found += expansion.faults
     layers: list[LayerSpec] = []
-    for item in items:
+    types = (*LAYERS, REPEAT, *expansion.blocks)
+    seen: set[tuple[str, str, Span]] = set()
+    for item in expansion.items:
         try:
-            layers.append(_layer(item))
+            layers.append(_layer(item, types))
         except SpecError as error:
-            found += error.diagnostics
+            for fault in error.diagnostics:
+                key = (fault.rule, fault.message, fault.span)  # the same for each use of a block: told once
+                if fault.path not in item.unknown and key not in seen:
+                    seen.add(key)
+                    found.append(replace(fault, notes=(*fault.notes, *item.notes(fault.span))))
             if len(found) >= MAX_FAULTS:
                 raise SpecError(found) from None
     if top is not None:
         found += _input_faults(root, top)
     if found or top is None:
-        raise SpecError(found)
+        raise SpecError([*found, *expansion.wiring])
     return Spec(
         document=document,
         name=top.name,
@@ -114,6 +124,7 @@ def read(document: Document) -> Spec:
         quantize=top.quantize,
         target=top.target,
         weights=top.weights,
+        wiring_faults=expansion.wiring,
     )
 
 
@@ -132,13 +143,24 @@ def _empty_sections(root: Mapping) -> list[Diagnostic]:
     ]
 
 
-def _layer(item: Item) -> LayerSpec:
+def _layer(item: Item, types: tuple[str, ...]) -> LayerSpec:
     layer_class = LAYERS.get(item.type)
     if layer_class is None:
         message = f"unknown layer type '{item.type}'"
-        hint = suggestion(item.type, LAYERS, "the types are")
+        hint = suggestion(item.type, types, "the types are")
         raise SpecError(Diagnostic("unknown-layer", message, item.type_span, help=hint, path=item.place))
-    layer = validate(layer_class, item.keys, subject=item.type, place=item.place, where=item.type_span)
+    held = held_item(item) if layer_class.wraps else None
+    found: list[Diagnostic] = []
+    if held is not None:
+        try:
+            _layer(held, tuple(LAYERS))
+        except SpecError as error:
+            found += error.diagnostics
+    try:
+        layer = validate(layer_class, item.keys, subject=item.type, place=item.place, where=item.type_span)
+    except SpecError as error:
+        told = f"{item.place}.layer" if found else None
+        raise SpecError([*(each for each in error.diagnostics if each.path != told), *found]) from None
     return LayerSpec(layer, item)
 
 

@@ -16,7 +16,6 @@ from typing import Any, NoReturn
 
 import yaml
 
-from netspec._yaml.faults import syntax_fault
 from netspec._yaml.nodes import Entry, Mapping, Node, Scalar, Sequence
 from netspec._yaml.scalars import BadNumber, Value, resolve, short
 from netspec.diagnostics import Diagnostic, Note, Span, SpecError, nearest
@@ -28,7 +27,7 @@ MAX_ALIAS_NODES = 200_000
 MAX_FAULTS = 50
 """Reading stops at so many faults; nobody reads more, and a file of nothing else must not take for ever."""
 
-UNPRINTABLE = re.compile(r"[^\t\n\x20-\x7e\xa0-\u2027\u202a-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 """Control characters, surrogates, a BOM inside, and NEL, LS and PS, the line breaks of YAML 1.1 alone."""
 
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml: the same events, ten times as fast
@@ -123,6 +122,8 @@ class _Builder:
             yield from yaml.parse(self.text, Loader=_LOADER)
         except yaml.YAMLError as error:
             bracket = next((frame.start for frame in reversed(self.open) if frame.flow), None)
+            from netspec._yaml.faults import syntax_fault  # a file without faults need not wait for it
+
             self.faults.append(syntax_fault(error, self.text, self.path, bracket))
             raise self.error() from None
         except ValueError:  # of chr(), for which pyyaml's own parser does not look out

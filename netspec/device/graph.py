@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from math import prod
 
-from netspec.diagnostics import Diagnostic, SpecError
+from netspec.diagnostics import Diagnostic, Span, SpecError
 from netspec.graph import Graph, GraphLayer, diagnose
 from netspec.layers.base import DeviceUnsupported
 from netspec.ops import Op, Rescale, Shape, output_shape
@@ -120,11 +120,16 @@ def lower(graph: Graph) -> DeviceGraph:
     taken = {*graph.spec.inputs, *(layer.name for layer in graph.layers)}
     tensor_of = {name: name for name in graph.spec.inputs}
     nodes: list[Node] = []
+    told: set[tuple[str, Span]] = set()
     for layer in graph.layers:
         try:
             ops = layer.layer.lower(layer.input_shapes, layer.name)
         except DeviceUnsupported as error:
-            found.append(diagnose(error, layer.name, layer.item))
+            fault = diagnose(error, layer.name, layer.item)
+            said = (error.message, fault.span)  # of each use of a block alike: told once
+            if said not in told:
+                told.add(said)
+                found.append(fault)
             continue
         if found:
             continue

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from netspec.layers._types import ActivationName
 from netspec.layers.base import DeviceUnsupported
 from netspec.ops import Op, Relu, Shape, Softmax, Unary
-
 
 # 512 equal inputs sum to 2**9 in the kernels' 12 integer bits after rounding: TensorFlow Lite Micro aborts there.
 _WIDEST_SOFTMAX = 511
@@ -21,8 +19,14 @@ def lower_softmax(shape: Shape) -> tuple[Op, ...]:
     return (Softmax(shape),)
 
 
-def lower_activation(kind: ActivationName | None, shape: Shape) -> tuple[Op, ...]:
-    """Return the ops of an activation over a tensor of `shape`."""
+def no_kernel(kind: str, field: str | None = None) -> DeviceUnsupported:
+    """Return the complaint about an activation; `field` is the key that names it."""
+    what = f"activation '{kind}'" if field else kind
+    return DeviceUnsupported(f"{what} has no int8 kernel", field=field, help="use relu, relu6, sigmoid or tanh")
+
+
+def lower_activation(kind: str | None, shape: Shape, field: str | None = "activation") -> tuple[Op, ...]:
+    """Return the ops of an activation over a tensor of `shape`. Raises `DeviceUnsupported` at `field`."""
     match kind:
         case None | "linear":
             return ()
@@ -34,4 +38,4 @@ def lower_activation(kind: ActivationName | None, shape: Shape) -> tuple[Op, ...
             return (Unary(kind, shape),)
         case "softmax":
             return lower_softmax(shape)
-    raise DeviceUnsupported(f"activation '{kind}' has no int8 kernel", field="activation")
+    raise no_kernel(str(kind), field)

@@ -39,7 +39,10 @@ IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
 Identifier = Annotated[str, Field(pattern=f"^{IDENTIFIER}$")]
 Size = Annotated[int, Field(ge=1)]
 
-ActivationName = Literal["linear", "relu", "relu6", "sigmoid", "tanh", "softmax"]
+ActivationName = Literal[
+    "linear", "relu", "relu6", "leaky_relu", "elu", "selu", "gelu", "silu", "sigmoid", "hard_sigmoid", "hard_swish",
+    "tanh", "softplus", "softmax",
+]  # fmt: skip
 PaddingName = Literal["valid", "same", "causal"]
 ExplicitPadding = tuple[tuple[int, int], ...]
 Named = tuple[str, tuple[tuple[str, Any], ...]]

@@ -1,4 +1,4 @@
-"""Activations as layers of their own: relu, sigmoid, tanh, softmax."""
+"""Activations as layers of their own; prelu, which has weights, stands in a file of its own."""
 
 from __future__ import annotations
 
@@ -6,9 +6,10 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from netspec.layers._activation import lower_softmax
-from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, describe
-from netspec.ops import Op, Relu, Shape, Unary
+from netspec.layers._activation import lower_activation, lower_softmax, no_kernel
+from netspec.layers._axes import axis_of
+from netspec.layers.base import DeviceUnsupported, KerasCall, Layer
+from netspec.ops import Op, Relu, Shape
 
 
 class _Elementwise(Layer):
@@ -43,28 +44,98 @@ class ReLU(_Elementwise):
         return (Relu(inputs[0], self.max_value),)
 
 
-class Sigmoid(_Elementwise):
+class _Named(_Elementwise):
+    """An activation without keys: Keras knows it by its type."""
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        return (KerasCall("Activation", {"activation": self.type}),)
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        return lower_activation(self.type, inputs[0], field=None)
+
+
+class Sigmoid(_Named):
     """1 / (1 + exp(-x))."""
 
     type: ClassVar[str] = "sigmoid"
 
-    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
-        return (KerasCall("Activation", {"activation": "sigmoid"}),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
-        return (Unary("sigmoid", inputs[0]),)
+class HardSigmoid(_Named):
+    """x / 6 + 1/2, between 0 and 1."""
+
+    type: ClassVar[str] = "hard_sigmoid"
 
 
-class Tanh(_Elementwise):
+class Tanh(_Named):
     """Hyperbolic tangent."""
 
     type: ClassVar[str] = "tanh"
 
+
+class SELU(_Named):
+    """1.0507 * elu(x, alpha 1.6733): outputs of mean 0 and variance 1 keep both."""
+
+    type: ClassVar[str] = "selu"
+
+
+class SiLU(_Named):
+    """x * sigmoid(x), also known as swish."""
+
+    type: ClassVar[str] = "silu"
+
+
+class HardSwish(_Named):
+    """x * hard_sigmoid(x)."""
+
+    type: ClassVar[str] = "hard_swish"
+
+
+class Softplus(_Named):
+    """log(1 + exp(x))."""
+
+    type: ClassVar[str] = "softplus"
+
+
+class LeakyReLU(_Elementwise):
+    """x above zero, `negative_slope` * x below; as a string, `activation: leaky_relu`, Keras' slope is 0.2."""
+
+    type: ClassVar[str] = "leaky_relu"
+    negative_slope: Annotated[float, Field(ge=0)] = 0.3
+
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
-        return (KerasCall("Activation", {"activation": "tanh"}),)
+        return (KerasCall("LeakyReLU", {"negative_slope": self.negative_slope}),)
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
-        return (Unary("tanh", inputs[0]),)
+        if self.negative_slope == 0:
+            return (Relu(inputs[0]),)
+        raise no_kernel(self.type)
+
+
+class ELU(_Elementwise):
+    """x above zero, `alpha` * (exp(x) - 1) below."""
+
+    type: ClassVar[str] = "elu"
+    alpha: float = 1.0
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        return (KerasCall("ELU", {"alpha": self.alpha}),)
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        raise no_kernel(self.type)
+
+
+class GELU(_Elementwise):
+    """x times the normal distribution function of x; `approximate` takes that from a tanh."""
+
+    type: ClassVar[str] = "gelu"
+    approximate: bool = False
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        operation = KerasCall("Gelu", {"approximate": True, "name": "gelu"}, "keras.src.ops.nn")
+        return (KerasCall("Activation", {"activation": operation if self.approximate else "gelu"}),)
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        raise no_kernel(self.type)
 
 
 class Softmax(_Elementwise):
@@ -73,27 +144,15 @@ class Softmax(_Elementwise):
     type: ClassVar[str] = "softmax"
     axis: int = Field(-1, description="The axis that sums to 1; the batch is axis 0.")
 
-    def _axis(self, shape: Shape) -> int:
-        rank = len(shape) + 1
-        axis = self.axis + rank if self.axis < 0 else self.axis
-        if not 1 <= axis < rank:
-            raise LayerError(
-                f"axis {self.axis} is none of the axes 1 to {rank - 1} of the input {describe(shape)} of {{layer}}",
-                field="axis",
-                help="use `axis: -1`, the channels; axis 0 is the batch",
-                rule="invalid-value",
-            )
-        return axis
-
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        self._axis(inputs[0])
+        axis_of(self.axis, inputs[0])
         return inputs[0]
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("Softmax", {"axis": self.axis}),)
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
-        if self._axis(inputs[0]) != len(inputs[0]):
+        if axis_of(self.axis, inputs[0]) != len(inputs[0]) - 1:
             raise DeviceUnsupported(
                 f"softmax over axis {self.axis} of {{layer}} has no int8 kernel",
                 field="axis",

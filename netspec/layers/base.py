@@ -17,6 +17,8 @@ from netspec.ops import Op, Shape
 class LayerError(Exception):
     """A layer that cannot do what it is asked; `field` is the key at fault, which the graph turns into a place.
 
+    `layer.units` is the key of the layer that a wrapper holds.
+
     A layer does not know its name: where message or help say `{layer}`, the graph writes it.
     """
 
@@ -46,12 +48,20 @@ class Weight:
     trainable: bool = True
 
 
+KERAS_LAYERS = "keras.layers"
+
+
 @dataclass(frozen=True, slots=True)
 class KerasCall:
-    """A Keras layer to construct: `keras.layers.<class_name>(**config)`."""
+    """A Keras layer to construct: `keras.layers.<class_name>(**config)`.
+
+    A value of `config` may be another call: the layer that a wrapper holds. With another `module` it is an operation,
+    which Keras constructs as it does from a saved model; as a value it must bring its `name`.
+    """
 
     class_name: str
     config: Mapping[str, Any] = field(default_factory=dict)
+    module: str = KERAS_LAYERS
 
 
 class Layer(BaseModel):
@@ -72,6 +82,7 @@ class Layer(BaseModel):
 
     type: ClassVar[str]
     merges: ClassVar[bool] = False
+    wraps: ClassVar[bool] = False  # holds another layer under the key `layer`
     input_ranks: ClassVar[tuple[int, ...] | None] = None  # ranks with the batch axis left out; None: any
 
     name: Identifier | None = Field(None, description="Unique name; default: the type, numbered as Keras does.")

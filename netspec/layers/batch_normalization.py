@@ -6,9 +6,10 @@ from typing import Annotated, Any, ClassVar
 
 from pydantic import Field
 
+from netspec.layers._axes import axis_of
 from netspec.layers._types import Constraint, Initializer, Regularizer, keras_config
 from netspec.layers._weighted import ONES, ZEROS
-from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, Weight, describe
+from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, Weight
 from netspec.ops import BatchNorm, Op, Param, Shape
 
 
@@ -31,25 +32,12 @@ class BatchNormalization(Layer):
     beta_constraint: Constraint = None
     gamma_constraint: Constraint = None
 
-    def _axis(self, shape: Shape) -> int:
-        """Return the normalized axis, counted without the batch."""
-        rank = len(shape) + 1
-        axis = self.axis + rank if self.axis < 0 else self.axis
-        if not 1 <= axis < rank:
-            raise LayerError(
-                f"axis {self.axis} is none of the axes 1 to {rank - 1} of the input {describe(shape)} of {{layer}}",
-                field="axis",
-                help="use `axis: -1`, the channels; axis 0 is the batch",
-                rule="invalid-value",
-            )
-        return axis - 1
-
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
-        self._axis(inputs[0])
+        axis_of(self.axis, inputs[0])
         return inputs[0]
 
     def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
-        size = (inputs[0][self._axis(inputs[0])],)
+        size = (inputs[0][axis_of(self.axis, inputs[0])],)
         gamma = (Weight("gamma", size),) if self.scale else ()
         beta = (Weight("beta", size),) if self.center else ()
         return (*gamma, *beta, Weight("moving_mean", size, False), Weight("moving_variance", size, False))
@@ -76,7 +64,7 @@ class BatchNormalization(Layer):
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         shape = inputs[0]
-        if self._axis(shape) != len(shape) - 1:
+        if axis_of(self.axis, shape) != len(shape) - 1:
             raise DeviceUnsupported(
                 f"axis {self.axis} of {{layer}} is not the channels, the only axis that int8 kernels normalize",
                 field="axis",

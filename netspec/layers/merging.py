@@ -1,4 +1,4 @@
-"""add and concatenate: layers that read several others."""
+"""add, subtract, multiply, average, maximum, minimum and concatenate: layers that read several others."""
 
 from __future__ import annotations
 
@@ -12,20 +12,63 @@ from netspec.ops import Concatenate as ConcatenateOp
 from netspec.ops import Op, Shape
 
 
-class Add(Layer):
-    """Element-wise sum; sizes of 1 broadcast."""
-
-    type: ClassVar[str] = "add"
+class _Merge(Layer):
     merges: ClassVar[bool] = True
+    verb: ClassVar[str]
+    remedy: ClassVar[str]  # on a device without the kernel
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         output = inputs[0]
         for shape in inputs[1:]:
-            output = _broadcast(output, shape)
+            output = self._broadcast(output, shape)
         return output
 
+    def _broadcast(self, one: Shape, two: Shape) -> Shape:
+        """Return the shape of a merge of two as Keras infers it: trailing axes aligned, 1 stretches."""
+        if len(one) < len(two):
+            one, two = two, one
+        head = len(one) - len(two)
+        pairs = list(zip(one[head:], two, strict=True))
+        if any(mine != other and 1 not in (mine, other) for mine, other in pairs):
+            raise LayerError(
+                f"{{layer}} {self.verb} equal shapes, not {describe(one)} and {describe(two)}",
+                field="from",
+                help=_merge_help(one, two),
+            )
+        return (*one[:head], *(other if mine == 1 else mine for mine, other in pairs))
+
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
-        return (KerasCall("Add"),)
+        return (KerasCall(self.type.capitalize()),)
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        raise DeviceUnsupported(f"{self.type} has no int8 kernel", help=self.remedy)
+
+
+def _merge_help(one: Shape, two: Shape) -> str:
+    if len(one) == len(two) == 3 and one[:-1] == two[:-1]:
+        filters = max(one[-1], two[-1])
+        return f"put `- conv2d: {{filters: {filters}, kernel_size: 1}}` after the one with fewer channels"
+    if len(one) == len(two):
+        return "bring both to one size with strides, pooling, `padding: same` or more filters"
+    return "bring both to one rank with `flatten` or `reshape`"
+
+
+def check_two(layer: Layer, inputs: tuple[Shape, ...]) -> None:
+    """Raise `LayerError` unless the layer reads exactly two others, where Keras' class takes no more."""
+    if len(inputs) != 2:
+        raise LayerError(
+            f"{{layer}} takes two inputs in Keras, `from` names {len(inputs)}",
+            field="from",
+            help=f"use a {layer.type} of the first two, and another of its output and the next",
+            rule="keras-restriction",
+        )
+
+
+class Add(_Merge):
+    """Element-wise sum; sizes of 1 broadcast."""
+
+    type: ClassVar[str] = "add"
+    verb: ClassVar[str] = "adds"
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         if len(set(inputs)) > 1:
@@ -38,28 +81,48 @@ class Add(Layer):
         return (AddOp(inputs[0], len(inputs)),)
 
 
-def _broadcast(one: Shape, two: Shape) -> Shape:
-    """Return the shape of a sum as Keras' merge layers infer it: trailing axes aligned, 1 stretches."""
-    if len(one) < len(two):
-        one, two = two, one
-    head = len(one) - len(two)
-    pairs = list(zip(one[head:], two, strict=True))
-    if any(mine != other and 1 not in (mine, other) for mine, other in pairs):
-        raise LayerError(
-            f"{{layer}} adds equal shapes, not {describe(one)} and {describe(two)}",
-            field="from",
-            help=_sum_help(one, two),
-        )
-    return (*one[:head], *(other if mine == 1 else mine for mine, other in pairs))
+class Subtract(_Merge):
+    """The first of two inputs minus the second; sizes of 1 broadcast."""
+
+    type: ClassVar[str] = "subtract"
+    verb: ClassVar[str] = "subtracts"
+    remedy: ClassVar[str] = "put `- rescaling: {scale: -1.0}` after the second input, then use add"
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        check_two(self, inputs)
+        return super().output_shape(inputs)
 
 
-def _sum_help(one: Shape, two: Shape) -> str:
-    if len(one) == len(two) == 3 and one[:-1] == two[:-1]:
-        filters = max(one[-1], two[-1])
-        return f"put `- conv2d: {{filters: {filters}, kernel_size: 1}}` after the one with fewer channels"
-    if len(one) == len(two):
-        return "bring both to one size with strides, pooling, `padding: same` or more filters"
-    return "bring both to one rank with `flatten` or `reshape`"
+class Multiply(_Merge):
+    """Element-wise product; sizes of 1 broadcast."""
+
+    type: ClassVar[str] = "multiply"
+    verb: ClassVar[str] = "multiplies"
+    remedy: ClassVar[str] = "use add or concatenate"
+
+
+class Average(_Merge):
+    """Element-wise mean; sizes of 1 broadcast."""
+
+    type: ClassVar[str] = "average"
+    verb: ClassVar[str] = "averages"
+    remedy: ClassVar[str] = "use add, then rescaling: `- rescaling: {scale: 0.5}` for two inputs"
+
+
+class Maximum(_Merge):
+    """Element-wise maximum; sizes of 1 broadcast."""
+
+    type: ClassVar[str] = "maximum"
+    verb: ClassVar[str] = "compares"
+    remedy: ClassVar[str] = "use add or concatenate"
+
+
+class Minimum(_Merge):
+    """Element-wise minimum; sizes of 1 broadcast."""
+
+    type: ClassVar[str] = "minimum"
+    verb: ClassVar[str] = "compares"
+    remedy: ClassVar[str] = "use add or concatenate"
 
 
 class Concatenate(Layer):

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import Graph, GraphLayer
-from netspec.layers.base import KerasCall, describe
+from netspec.held import locate
+from netspec.layers.base import KERAS_LAYERS, KerasCall, describe
 from netspec.train.backend import load_keras
 
 if TYPE_CHECKING:
@@ -33,8 +34,20 @@ def build_model(graph: Graph) -> keras.Model:
         tensors[layer.name] = _apply(keras, layer, [tensors[name] for name in layer.inputs], taken)
     outputs = {name: tensors[name] for name in graph.outputs}
     model = keras.Model(inputs=_bare(inputs), outputs=_bare(outputs), name=graph.name)
+    _name_operations(model, taken)
     assert_matches(graph, model)
     return model
+
+
+def _name_operations(model: keras.Model, taken: set[str]) -> None:
+    """Name the operations that Keras puts in for a mask: it numbers them through the process, and saves the numbers."""
+    for operation in model.operations:
+        if operation.name not in taken:
+            name = "mask"
+            while name in taken:
+                name += "_"
+            operation.name = name
+            taken.add(name)
 
 
 def assert_matches(graph: Graph, model: keras.Model) -> None:
@@ -49,7 +62,8 @@ def assert_matches(graph: Graph, model: keras.Model) -> None:
         assert keras_layer is not None
         _equal(layer.name, "output shape", layer.output_shape, tuple(keras_layer.output.shape)[1:])
         ours = [(weight.name, weight.shape, weight.trainable) for weight in layer.weights]
-        theirs = [(v.name, tuple(v.shape), bool(v.trainable)) for v in keras_layer.weights]
+        trained = {id(variable) for variable in keras_layer.trainable_weights}  # a wrapper's switch marks no variable
+        theirs = [(name, tuple(v.shape), id(v) in trained) for name, v in named_weights(keras_layer)]
         _equal(layer.name, "weights", ours, theirs)
         trainable = sum(prod(variable.shape) for variable in keras_layer.trainable_weights)
         _equal(layer.name, "trainable parameters", layer.trainable_parameters, trainable)
@@ -57,29 +71,56 @@ def assert_matches(graph: Graph, model: keras.Model) -> None:
     _equal("the model", "parameters", graph.parameters, model.count_params())
 
 
-def keras_layers(layer: GraphLayer, pad_name: str | None = None) -> list[keras.Layer]:
-    """Return the Keras layers of one graph layer, in order; the last bears its name, helpers the name `pad_name`.
+def named_weights(layer: keras.Layer) -> list[tuple[str, keras.Variable]]:
+    """Return a Keras layer's weights in its order, under the names that the graph's layer gives them.
+
+    These are Keras' own names but in `Bidirectional`, whose two runs name theirs alike.
+    """
+    if hasattr(layer, "forward_layer"):
+        runs = (("forward", layer.forward_layer), ("backward", layer.backward_layer))
+        return [(f"{run}_{name}", variable) for run, held in runs for name, variable in named_weights(held)]
+    if isinstance(layer, load_keras().layers.Wrapper):
+        return named_weights(layer.layer)
+    return [(variable.name, variable) for variable in layer.weights]
+
+
+def keras_layers(layer: GraphLayer, helper_name: str | None = None) -> list[keras.Layer]:
+    """Return the Keras layers of one graph layer, in order; the last bears its name, what stands before `helper_name`.
+
+    What stands before is a zero padding, or an operation, which has no weights and no `dtype`.
 
     Raises `SpecError` at the key, or else the layer, that Keras refuses.
     """
     keras = load_keras()
     calls = layer.layer.keras(layer.input_shapes)
-    names = [pad_name or f"{layer.name}_pad"] * (len(calls) - 1) + [layer.name]
+    names = [helper_name or _helper_name(layer, calls[0])] * (len(calls) - 1) + [layer.name]
     built = []
     for call, name in zip(calls, names, strict=True):
         try:
-            built.append(getattr(keras.layers, call.class_name)(**call.config, name=name, dtype="float32"))
+            built.append(_construct(keras, call, {"name": name}))
         except (TypeError, ValueError) as error:
             raise SpecError(_refusal(layer, error, _refused_key(keras, call))) from error
     return built
 
 
+def _helper_name(layer: GraphLayer, call: KerasCall) -> str:
+    return f"{layer.name}_{'pad' if call.module == KERAS_LAYERS else call.class_name.lower()}"
+
+
+def _construct(keras: Any, call: KerasCall, name: Mapping[str, str]) -> Any:
+    given = {key: _construct(keras, v, {}) if isinstance(v, KerasCall) else v for key, v in call.config.items()}
+    if call.module == KERAS_LAYERS:
+        return getattr(keras.layers, call.class_name)(**given, **name, dtype="float32")
+    saved = {"module": call.module, "class_name": call.class_name, "config": {**given, **name}}
+    return keras.saving.deserialize_keras_object(saved)
+
+
 def _apply(keras: Any, layer: GraphLayer, tensors: list[Any], taken: set[str]) -> Any:
-    pad_name = f"{layer.name}_pad"
-    while pad_name in taken:
-        pad_name += "_"
+    helper_name = _helper_name(layer, layer.layer.keras(layer.input_shapes)[0])
+    while helper_name in taken:
+        helper_name += "_"
     value = tensors if layer.layer.merges else tensors[0]
-    for keras_layer in keras_layers(layer, pad_name):
+    for keras_layer in keras_layers(layer, helper_name):
         taken.add(keras_layer.name)
         try:
             value = keras_layer(value)
@@ -102,17 +143,20 @@ def _refused_key(keras: Any, call: KerasCall) -> str | None:
                 getter(value)
             except (TypeError, ValueError):
                 return key
+        elif isinstance(value, KerasCall) and (held := _refused_key(keras, value)) is not None:
+            return f"{key}.{held}"
     return None
 
 
 def _refusal(layer: GraphLayer, error: Exception, key: str | None) -> Diagnostic:
     what = f"{key} of {layer.type}" if key else layer.type
+    span, path = locate(layer.item, key)
     return Diagnostic(
         "keras-restriction",
         f"Keras refuses {what} with inputs {', '.join(map(describe, layer.input_shapes))}: {first_line(error)}",
-        layer.item.span_of(key),
+        span,
         help="see the documentation of the Keras class, whose arguments these are",
-        path=f"{layer.item.place}.{key}" if key else layer.item.place,
+        path=path,
     )
 
 

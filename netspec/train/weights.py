@@ -19,6 +19,7 @@ from netspec.diagnostics import Diagnostic, Note, SpecError, ToolError
 from netspec.graph import Graph, GraphLayer
 from netspec.layers.base import describe
 from netspec.train.archive import canonical_h5, write_zip
+from netspec.train.model import named_weights
 
 if TYPE_CHECKING:
     import keras
@@ -72,15 +73,15 @@ def weights_digest(weights: Mapping[tuple[str, str], FloatArray]) -> str:
 def get_weights(model: keras.Model, graph: Graph) -> Weights:
     """Return a copy of the model's weights."""
     return {
-        (layer.name, variable.name): np.array(variable.numpy(), dtype=np.float32)
+        (layer.name, name): np.array(variable.numpy(), dtype=np.float32)
         for layer in graph.layers
-        for variable in model.get_layer(layer.name).weights
+        for name, variable in named_weights(model.get_layer(layer.name))
     }
 
 
 def set_weights(model: keras.Model, weights: Mapping[tuple[str, str], FloatArray]) -> None:
     """Give a model its weights. Raises `AssertionError` unless they are exactly the model's, in name and shape."""
-    variables = {(layer.name, variable.name): variable for layer in model.layers for variable in layer.weights}
+    variables = {(layer.name, name): variable for layer in model.layers for name, variable in named_weights(layer)}
     assert set(variables) == set(weights), f"weights differ: {sorted(set(variables) ^ set(weights))}"
     for key, variable in variables.items():
         assert tuple(variable.shape) == weights[key].shape, f"{key}: {variable.shape}, {weights[key].shape}"
@@ -171,7 +172,7 @@ def _snake_case(name: str) -> str:
 
 
 def _from_h5(content: bytes, path: Path, graph: Graph, names: dict[str, str]) -> tuple[_Found, list[str]]:
-    """Return the arrays under `layers/<group>/vars`; `names` tells the layer of a group that does not say its own."""
+    """Return the arrays under `layers/<group>`; `names` tells the layer of a group that does not say its own."""
     try:
         import h5py
     except ImportError as error:
@@ -184,16 +185,16 @@ def _from_h5(content: bytes, path: Path, graph: Graph, names: dict[str, str]) ->
     odd = []
     with h5py.File(io.BytesIO(content), "r") as file:
         for group in file.get("layers", {}):
-            variables = file["layers"][group].get("vars")
-            if variables is None or not len(variables):
+            arrays = list(_arrays(h5py, file["layers"][group]))
+            if not arrays:
                 continue
-            name = variables.attrs.get("name", names.get(group))
+            variables = file["layers"][group].get("vars")
+            name = (variables.attrs if variables is not None else {}).get("name", names.get(group))
             if name is None:
                 raise ToolError(
                     f"{path} does not say which layer '{group}' is", help="save the whole model as a .keras file"
                 )
             layer = by_name.get(str(name))
-            arrays = list(_ordered(h5py, variables))
             if layer is None:
                 odd += [f"{name}/{index}" for index in range(len(arrays))]
                 continue
@@ -203,6 +204,19 @@ def _from_h5(content: bytes, path: Path, graph: Graph, names: dict[str, str]) ->
                 else:
                     odd.append(f"{name}/{index}")
     return found, odd
+
+
+# Where Keras files the layers inside of a layer, in the order of their weights; random generators are left out.
+_INSIDE = ("cell", "layer", "forward_layer", "backward_layer")
+
+
+def _arrays(h5py: Any, group: Any) -> Iterator[npt.NDArray[np.generic]]:
+    """Give the arrays of a layer, then those of the layers inside it."""
+    if "vars" in group:
+        yield from _ordered(h5py, group["vars"])
+    for name in _INSIDE:
+        if isinstance(group.get(name, getlink=True), h5py.HardLink):
+            yield from _arrays(h5py, group[name])
 
 
 def _ordered(h5py: Any, variables: Any) -> Iterator[npt.NDArray[np.generic]]:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
+from importlib import import_module
 from math import prod
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -175,7 +177,9 @@ STRATEGIES: dict[str, st.SearchStrategy[Case]] = {
 
 
 def test_every_type_has_a_strategy() -> None:
-    assert set(STRATEGIES) == set(LAYERS)
+    """Here or in one of the files of a family, which use what is here."""
+    families = [import_module(f"tests.property.{file.stem}") for file in Path(__file__).parent.glob("test_layers_*.py")]
+    assert set(STRATEGIES).union(*(family.STRATEGIES for family in families)) == set(LAYERS)
 
 
 @pytest.mark.parametrize("layer_type", sorted(STRATEGIES))
@@ -309,12 +313,21 @@ def keras_facts(layer_type: str, keys: Keys, shapes: list[Shape]) -> tuple[Facts
         else:
             layer = getattr(keras.layers, class_name)(**arguments)
         output = layer(value)
-        layer(run(keras, value))  # TensorFlow refuses some of what Keras' shape inference lets pass
+        computed(layer)(run(keras, value))  # TensorFlow refuses some of what Keras' shape inference lets pass
     except Exception as error:  # Keras refuses with whatever the failing line raises
         return None, f"{type(error).__name__}: {error}"
     weights = [(variable.name, tuple(variable.shape), variable.trainable) for variable in layer.weights]
     trainable = sum(prod(variable.shape) for variable in layer.trainable_weights)
     return Facts(tuple(output.shape)[1:], weights, trainable, layer.count_params()), ""
+
+
+def computed(layer: Any) -> Callable[[Any], Any]:
+    """Return the layer, compiled where TensorFlow's uncompiled kernels need a GPU: dilated and transposed."""
+    if "Transpose" in type(layer).__name__ and max(layer.dilation_rate) > 1:
+        import tensorflow as tf
+
+        return tf.function(layer, jit_compile=True)
+    return layer
 
 
 def run(keras: Any, value: Any) -> Any:
@@ -326,7 +339,7 @@ def run(keras: Any, value: Any) -> Any:
 
 def keras_name(layer_type: str) -> str:
     camel = "".join(word.capitalize() for word in layer_type.split("_"))
-    return {"Relu": "ReLU"}.get(camel, re.sub(r"(\d)d$", r"\1D", camel))
+    return {"Relu": "ReLU"}.get(camel, re.sub(r"(\d)d", r"\1D", camel))
 
 
 def pairs(padding: Any, rank: int) -> list[list[int]]:

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from netspec.diagnostics import SpecError
+from netspec.held import locate
+from netspec.held import locate
 from netspec.layers.base import Weight
 from netspec.train.model import assert_matches, build_model
 from tests.specs import make_graph
@@ -78,7 +80,7 @@ def test_what_keras_refuses_is_told_at_its_place(keys: dict[str, object], key: s
         build_model(graph)
     (diagnostic,) = caught.value.diagnostics
     assert diagnostic.rule == "keras-restriction"
-    assert diagnostic.span == graph.layers[0].item.span_of(key)
+    assert diagnostic.span == locate(graph.layers[0].item, key)[0]
     assert "\n" not in diagnostic.message
 
 

@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from netspec.device.cmsis_nn import CHANNEL_BLOCK_MVE, Extension
-from netspec.device.ops._weights import folded, require_accumulators, symmetric
 from netspec.device.ops.base import (
     Constant,
     Kernel,
@@ -69,6 +68,8 @@ class ConvolutionKernel(Kernel[ConvT]):
         """Return float kernel (device layout) and bias, affine ops folded in."""
         import numpy as np
 
+        from netspec.device.ops._weights import folded
+
         kernel, bias = folded(self.kernel_array(op, weights), op.bias, op.affine, weights)
         if bias is None and has_bias(op):
             bias = np.zeros(kernel.shape[-1])
@@ -78,6 +79,7 @@ class ConvolutionKernel(Kernel[ConvT]):
         import numpy as np
 
         from netspec.device.fixed_point import conv_multipliers
+        from netspec.device.ops._weights import require_accumulators, symmetric
 
         kernel, bias = self.float_weights(op, weights)
         by_channel = np.moveaxis(kernel, self.channel_axis, 0)

@@ -46,7 +46,7 @@ class Quant:
 
 @dataclass(frozen=True, slots=True)
 class Quantized:
-    """The numbers of one op: `arrays` by the roles that `Kernel.constants` declares, `numbers` for everything scalar."""
+    """The numbers of one op: `arrays` by the roles that `Kernel.constants` declares, `numbers` for what is scalar."""
 
     arrays: Mapping[str, NDArray[Any]] = field(default_factory=dict)
     numbers: Mapping[str, int] = field(default_factory=dict)

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension, fully_connected_kernel_sum_bytes, fully_connected_scratch_bytes
 from netspec.device.ops._convolution import has_bias, tflite_bias
-from netspec.device.ops._weights import folded, require_accumulators, symmetric
 from netspec.device.ops.base import (
     C_TYPE_BYTES,
     Constant,
@@ -46,6 +45,8 @@ class DenseKernel(Kernel[Dense]):
 
     def _float(self, op: Dense, weights: Weights) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """Return the kernel as (units, inputs) and the bias, affine ops folded in."""
+        from netspec.device.ops._weights import folded
+
         kernel, bias = folded(weights(op.kernel), op.bias, op.affine, weights)
         return kernel.T, bias
 
@@ -58,6 +59,7 @@ class DenseKernel(Kernel[Dense]):
         import numpy as np
 
         from netspec.device.fixed_point import dense_multiplier
+        from netspec.device.ops._weights import require_accumulators, symmetric
 
         kernel, bias = self._float(op, weights)
         q = symmetric(np.ascontiguousarray(kernel), bias, inputs[0], output, per_row=False)

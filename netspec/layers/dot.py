@@ -1,0 +1,70 @@
+"""dot: products of two inputs summed over one axis of each."""
+
+from __future__ import annotations
+
+from math import prod
+from typing import ClassVar
+
+from pydantic import Field
+
+from netspec.layers._axes import Axes, axis_of
+from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, describe
+from netspec.layers.merging import check_two
+from netspec.ops import Op, Shape
+
+
+class Dot(Layer):
+    """Sum over one axis of each of two inputs: the output has the first one's other axes, then the second one's."""
+
+    type: ClassVar[str] = "dot"
+    merges: ClassVar[bool] = True
+    axes: Axes = Field(description="The axis of both inputs, or one of each; the batch is axis 0.", examples=[-1])
+    normalize: bool = Field(False, description="Scale to length 1 along the axes first: the cosine.")
+
+    def _axes(self, inputs: tuple[Shape, ...]) -> tuple[int, int]:
+        """Return the axis of each input, counted without the batch."""
+        check_two(self, inputs)
+        axes = self.axes if isinstance(self.axes, list) else [self.axes] * 2
+        if len(axes) != 2:
+            raise LayerError(
+                f"axes {axes} of {{layer}} must be one axis, or one of each input",
+                field="axes",
+                help="write `axes: -1`, or `axes: [1, 2]`",
+                rule="invalid-value",
+            )
+        one, two = (axis_of(axis, shape, "axes") for axis, shape in zip(axes, inputs, strict=True))
+        return one, two
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        one, two = self._axes(inputs)
+        if inputs[0][one] != inputs[1][two]:
+            raise LayerError(
+                f"{{layer}} sums over axes of one length, not over {inputs[0][one]} of {describe(inputs[0])} and "
+                f"{inputs[1][two]} of {describe(inputs[1])}",
+                field="axes",
+                help=_equal_axes(inputs) or "bring the axes to one length, with dense for the channels",
+            )
+        return (*_without(inputs[0], one), *_without(inputs[1], two)) or (1,)
+
+    def macs(self, inputs: tuple[Shape, ...]) -> int:
+        """Return outputs x length of the axis that is summed over."""
+        return prod(self.output_shape(inputs)) * inputs[0][self._axes(inputs)[0]]
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        return (KerasCall("Dot", {"axes": self.axes, "normalize": self.normalize}),)
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        raise DeviceUnsupported("dot has no int8 kernel", help="join the inputs with concatenate, then dense")
+
+
+def _without(shape: Shape, axis: int) -> Shape:
+    return (*shape[:axis], *shape[axis + 1 :])
+
+
+def _equal_axes(inputs: tuple[Shape, ...]) -> str | None:
+    """Return the last axes that would fit, as they are written."""
+    for one in reversed(range(len(inputs[0]))):
+        for two in reversed(range(len(inputs[1]))):
+            if inputs[0][one] == inputs[1][two]:
+                return f"use `axes: [{one + 1}, {two + 1}]`"
+    return None

@@ -1,0 +1,60 @@
+"""prelu: a relu that learns its slope below zero."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from pydantic import Field
+
+from netspec.layers._activation import no_kernel
+from netspec.layers._axes import Axes
+from netspec.layers._types import Constraint, Initializer, Regularizer, keras_config
+from netspec.layers._weighted import ZEROS
+from netspec.layers.base import KerasCall, Layer, LayerError, Weight, describe
+from netspec.ops import Op, Shape
+
+
+class PReLU(Layer):
+    """x above zero, alpha * x below; an alpha for each element, or for each index of the axes that do not share."""
+
+    type: ClassVar[str] = "prelu"
+    shared_axes: Axes | None = Field(None, description="Axes along which one alpha serves; for images [1, 2].")
+    trainable: bool = Field(True, description="`false` freezes the layer's weights.")
+    alpha_initializer: Initializer = ZEROS
+    alpha_regularizer: Regularizer = None
+    alpha_constraint: Constraint = None
+
+    def _shared(self, shape: Shape) -> list[int]:
+        """Return the shared axes; Keras counts them from 1 and takes a negative one for its neighbour."""
+        if self.shared_axes is None:
+            return []
+        axes = self.shared_axes if isinstance(self.shared_axes, list) else [self.shared_axes]
+        for axis in axes:
+            if not 1 <= axis <= len(shape):
+                positive = axis + len(shape) + 1
+                fits = axis < 0 < positive
+                raise LayerError(
+                    f"shared_axes {axis} is none of the axes 1 to {len(shape)} of the input {describe(shape)} of "
+                    "{layer}, which Keras counts from the front only",
+                    field="shared_axes",
+                    help=f"write {positive} for {axis}" if fits else "leave out the batch, axis 0, and the channels",
+                    rule="keras-restriction",
+                )
+        return axes
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        self._shared(inputs[0])
+        return inputs[0]
+
+    def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
+        shared = self._shared(inputs[0])
+        return (Weight("alpha", tuple(1 if axis in shared else n for axis, n in enumerate(inputs[0], start=1))),)
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        config: dict[str, Any] = {"shared_axes": self.shared_axes, "trainable": self.trainable}
+        for key in ("alpha_initializer", "alpha_regularizer", "alpha_constraint"):
+            config[key] = keras_config(getattr(self, key))
+        return (KerasCall("PReLU", config),)
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        raise no_kernel(self.type)

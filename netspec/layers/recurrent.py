@@ -1,0 +1,127 @@
+"""lstm, gru, simple_rnn: one cell that runs over the steps of a sequence."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, NoReturn
+
+from pydantic import Field
+
+from netspec.layers._types import ActivationName, Constraint, Initializer, Parsed, Regularizer, Size
+from netspec.layers._weighted import Kernelled
+from netspec.layers.base import DeviceUnsupported, KerasCall, Weight, check_rank
+from netspec.ops import Op, Shape
+
+
+def _refused(reason: str, remedy: str) -> Parsed:
+    """Return the parser of a key that Keras has and a spec can only leave at false."""
+
+    def parse(value: Any) -> bool:
+        if value is not False:
+            raise ValueError(f"{reason}; {remedy}" if value is True else "must be false; remove the key")
+        return False
+
+    return Parsed(parse, Literal[False])
+
+
+Rate = Annotated[float, Field(ge=0, lt=1)]
+ORTHOGONAL: Initializer = ("orthogonal", ())
+
+
+class Recurrent(Kernelled):
+    """A cell that runs over (steps, features); its kernels hold `gates` matrices side by side."""
+
+    input_ranks: ClassVar[tuple[int, ...] | None] = (2,)
+    gates: ClassVar[int]
+    keras_class: ClassVar[str]
+    own_keys: ClassVar[tuple[str, ...]] = ()
+    units: Size = Field(description="Size of the state and of each output.", examples=[16])
+    activation: ActivationName | None = "tanh"
+    recurrent_initializer: Initializer = ORTHOGONAL
+    recurrent_regularizer: Regularizer = None
+    recurrent_constraint: Constraint = None
+    dropout: Rate = Field(0.0, description="Part of the inputs to drop in training.")
+    recurrent_dropout: Rate = Field(0.0, description="Part of the state to drop in training.")
+    seed: int | None = None
+    return_sequences: bool = Field(False, description="Give the output of every step, not of the last alone.")
+    go_backwards: bool = Field(False, description="Run from the last step to the first.")
+    unroll: bool = Field(False, description="Write every step out in the training graph.")
+    stateful: Annotated[
+        bool,
+        _refused("keeps a state from one inference to the next, and a spec's net starts each anew", "remove it"),
+    ] = False
+    return_state: Annotated[
+        bool,
+        _refused("adds outputs, and a layer of a spec has one", "remove it; the state is the last step's output"),
+    ] = False
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        check_rank(self, inputs[0])
+        return (inputs[0][0], self.units) if self.return_sequences else (self.units,)
+
+    def bias_shape(self) -> Shape:
+        return (self.gates * self.units,)
+
+    def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
+        wide = self.gates * self.units
+        bias = (Weight("bias", self.bias_shape()),) if self.use_bias else ()
+        return (Weight("kernel", (inputs[0][-1], wide)), Weight("recurrent_kernel", (self.units, wide)), *bias)
+
+    def macs(self, inputs: tuple[Shape, ...]) -> int:
+        """Return steps x gates x (inputs + units) x units; what joins the gates, element by element, counts none."""
+        steps, features = inputs[0]
+        return steps * self.gates * (features + self.units) * self.units
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        keys = ("units", "dropout", "recurrent_dropout", "seed", "return_sequences", "go_backwards", "unroll")
+        config = {key: getattr(self, key) for key in (*keys, *self.own_keys)}
+        return (KerasCall(self.keras_class, config | self.keras_common("kernel", "recurrent")),)
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        refuse_recurrent(self.type)
+
+
+def refuse_recurrent(layer_type: str) -> NoReturn:
+    """Raise `DeviceUnsupported` for what runs over steps."""
+    raise DeviceUnsupported(
+        f"{layer_type} has no int8 kernel",
+        help="use conv1d over the steps, `padding: causal` where it must not look ahead",
+    )
+
+
+class LSTM(Recurrent):
+    """Long short-term memory; the kernels hold the gates in the order input, forget, cell, output."""
+
+    type: ClassVar[str] = "lstm"
+    gates: ClassVar[int] = 4
+    keras_class: ClassVar[str] = "LSTM"
+    own_keys: ClassVar[tuple[str, ...]] = ("recurrent_activation", "unit_forget_bias")
+    recurrent_activation: ActivationName | None = "sigmoid"
+    unit_forget_bias: bool = Field(True, description="Start with 1 as the forget gate's bias.")
+
+
+class GRU(Recurrent):
+    """Gated recurrent unit; the kernels hold the gates in the order update, reset, candidate.
+
+    `reset_after` applies the reset gate after the recurrent kernel, which then has a bias of its own: the bias is
+    (2, 3 units), first the inputs' row.
+    """
+
+    type: ClassVar[str] = "gru"
+    gates: ClassVar[int] = 3
+    keras_class: ClassVar[str] = "GRU"
+    own_keys: ClassVar[tuple[str, ...]] = ("recurrent_activation", "reset_after")
+    recurrent_activation: ActivationName | None = "sigmoid"
+    reset_after: bool = Field(True, description="Apply the reset gate after the recurrent kernel, not before.")
+
+    def bias_shape(self) -> Shape:
+        return (2, 3 * self.units) if self.reset_after else (3 * self.units,)
+
+
+class SimpleRNN(Recurrent):
+    """The output of a step is a dense layer over its input and the output before."""
+
+    type: ClassVar[str] = "simple_rnn"
+    gates: ClassVar[int] = 1
+    keras_class: ClassVar[str] = "SimpleRNN"
+    # Not a key: Keras' class takes it and forgets it.
+    activity_regularizer: ClassVar[None] = None  # type: ignore[misc]

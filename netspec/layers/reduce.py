@@ -1,0 +1,63 @@
+"""reduce: axes summed up to one value, or to their mean, maximum or minimum."""
+
+from __future__ import annotations
+
+from typing import ClassVar, Literal
+
+from pydantic import Field
+
+from netspec.layers._axes import Axes, axes_of
+from netspec.layers.base import DeviceUnsupported, KerasCall, Layer
+from netspec.ops import NO_PADDING, Mean, Op, Pool2D, Shape, hwc
+
+KERAS_OPS = "keras.src.ops.numpy"  # where Keras' own files say that its operations are
+
+
+class Reduce(Layer):
+    """One value in place of `axis`; by default in place of all axes but the batch.
+
+    In Keras it is the operation `keras.ops.<op>`, under the name of an identity after it: a layer can be found by its
+    name in the model, an operation cannot.
+    """
+
+    type: ClassVar[str] = "reduce"
+    op: Literal["sum", "mean", "max", "min"] = Field(examples=["sum"])
+    axis: Axes | None = Field(None, description="The axes that go; default: all. The batch is axis 0.")
+    keepdims: bool = Field(False, description="Leave an axis of size 1 in place of each.")
+
+    def _axes(self, shape: Shape) -> tuple[int, ...]:
+        """Return the axes, counted without the batch, in order."""
+        if self.axis is None:
+            return tuple(range(len(shape)))
+        return tuple(sorted(axes_of(self.axis, shape)))
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        gone = self._axes(inputs[0])
+        if self.keepdims:
+            return tuple(1 if axis in gone else size for axis, size in enumerate(inputs[0]))
+        return tuple(size for axis, size in enumerate(inputs[0]) if axis not in gone)
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        axes = [axis + 1 for axis in self._axes(inputs[0])]
+        operation = KerasCall(self.op.capitalize(), {"axis": axes, "keepdims": self.keepdims}, KERAS_OPS)
+        return (operation, KerasCall("Activation", {"activation": "linear"}))
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        shape, output = inputs[0], self.output_shape(inputs)
+        spatial = len(shape) in (2, 3) and self._axes(shape) == tuple(range(len(shape) - 1))
+        if self.op == "mean" and spatial:
+            return (Mean(hwc(shape), output),)
+        if self.op == "max" and spatial:
+            window = hwc(shape)[:2]
+            return (Pool2D("max", hwc(shape), output, window, window, NO_PADDING),)
+        if self.op in ("mean", "max"):
+            raise DeviceUnsupported(
+                f"{self.op} over axis {self.axis} of {{layer}} has no int8 kernel",
+                field="axis",
+                help="use all axes but the channels: `axis: 1` of (steps, channels), `axis: [1, 2]` of images",
+            )
+        raise DeviceUnsupported(
+            f"{self.op} of {{layer}} has no int8 kernel",
+            field="op",
+            help="use `op: mean`, then rescaling for the sum" if self.op == "sum" else "use `op: max` or `op: mean`",
+        )

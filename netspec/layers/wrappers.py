@@ -1,0 +1,185 @@
+"""bidirectional, time_distributed: layers that hold another layer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Annotated, Any, ClassVar, Literal
+
+from pydantic import Field, field_serializer
+
+from netspec.diagnostics import suggestion
+from netspec.layers import LAYERS
+from netspec.layers._types import Parsed
+from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, Weight, describe
+from netspec.layers.recurrent import Recurrent, refuse_recurrent
+from netspec.ops import Op, Shape
+
+
+def _held(refuse: Callable[[type[Layer]], str | None]) -> Parsed:
+    """Return the parser of the layer that a wrapper holds; `refuse` says what is wrong with a type.
+
+    The reader of specs validates the held layer's keys before, so that each fault stands at its place.
+    """
+
+    def parse(value: Any) -> Layer:
+        layer_type, keys = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else (value, {})
+        if not isinstance(layer_type, str) or not isinstance(keys, dict | None):
+            raise ValueError("must be one layer; write `KEY: {dense: {units: 5}}`")
+        if layer_type not in LAYERS:
+            raise ValueError(f"'{layer_type}' is no layer type; {suggestion(layer_type, LAYERS, 'the types are')}")
+        reason = refuse(LAYERS[layer_type])
+        if reason is not None:
+            raise ValueError(f"'{layer_type}' {reason}")
+        return LAYERS[layer_type].model_validate(keys or {})
+
+    return Parsed(parse, str | dict[str, dict[str, Any]])
+
+
+def _not_recurrent(held: type[Layer]) -> str | None:
+    if issubclass(held, Recurrent):
+        return None
+    return "does not run over steps, which bidirectional does twice; hold lstm, gru or simple_rnn"
+
+
+def _not_for_steps(held: type[Layer]) -> str | None:
+    if held.merges:
+        return "reads several layers, and time_distributed gives its layer one step; use it alone"
+    if held.type == "reduce":
+        return "cannot be held by time_distributed; use it alone, every axis one higher"
+    return None
+
+
+class _Wrapper(Layer):
+    wraps: ClassVar[bool] = True
+    layer: Layer
+    trainable: bool = Field(True, description="`false` freezes the weights of the layer inside.")
+
+    @field_serializer("layer")
+    def _dump_layer(self, layer: Layer) -> dict[str, Any]:
+        return {layer.type: layer.model_dump(mode="json")}
+
+    @contextmanager
+    def _inside(self) -> Iterator[None]:
+        """Tell a complaint of the held layer as one of this layer, at the held layer's key."""
+        try:
+            yield
+        except LayerError as error:
+            held = f"the {self.layer.type} of {{layer}}"
+            error.message = error.message.replace("{layer}", held)
+            error.help = error.help.replace("{layer}", held) if error.help else None
+            error.field = f"layer.{error.field}" if error.field else "layer"
+            raise
+
+    def _check_held(self) -> None:
+        if self.layer.from_ is not None:
+            raise LayerError(
+                f"the {self.layer.type} of {{layer}} reads what {{layer}} reads, it has no `from` of its own",
+                field="layer.from",
+                help=f"move `from` to {self.type}",
+                rule="bad-from",
+            )
+
+    def _held_weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
+        trainable = getattr(self.layer, "trainable", True)
+        return tuple(replace(weight, trainable=weight.trainable and trainable) for weight in self.layer.weights(inputs))
+
+    def _held_calls(self, inputs: tuple[Shape, ...]) -> list[KerasCall]:
+        """Return the Keras layers of the held layer, named: Keras would number them through the process."""
+        calls = self.layer.keras(inputs)
+        name = self.layer.name or self.layer.type
+        names = [f"{name}_pad"] * (len(calls) - 1) + [name]
+        frozen = {} if self.trainable else {"trainable": False}
+        return [
+            replace(call, config={**call.config, **frozen, "name": each})
+            for call, each in zip(calls, names, strict=True)
+        ]
+
+
+class Bidirectional(_Wrapper):
+    """A recurrent layer run from both ends, each run with weights of its own."""
+
+    type: ClassVar[str] = "bidirectional"
+    layer: Annotated[Layer, _held(_not_recurrent)] = Field(
+        description="lstm, gru or simple_rnn.", examples=["{gru: {units: 7}}"]
+    )
+    merge_mode: Literal["sum", "mul", "concat", "ave"] = Field(
+        "concat", description="How the outputs of both runs become one."
+    )
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        self._check_held()
+        with self._inside():
+            shape = self.layer.output_shape(inputs)
+        if getattr(self.layer, "go_backwards", False):
+            raise LayerError(
+                f"the {self.layer.type} of {{layer}} goes backwards, which is the other run's part in Keras",
+                field="layer.go_backwards",
+                help="remove `go_backwards`; both directions run in any case",
+                rule="keras-restriction",
+            )
+        return (*shape[:-1], shape[-1] * (2 if self.merge_mode == "concat" else 1))
+
+    def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
+        held = self._held_weights(inputs)
+        return tuple(replace(w, name=f"{side}_{w.name}") for side in ("forward", "backward") for w in held)
+
+    def macs(self, inputs: tuple[Shape, ...]) -> int:
+        """Return twice what the layer inside costs."""
+        return 2 * self.layer.macs(inputs)
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        (held,) = self._held_calls(inputs)
+        config = {"layer": held, "merge_mode": self.merge_mode, "trainable": self.trainable}
+        return (KerasCall("Bidirectional", config),)
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        refuse_recurrent(self.type)
+
+
+class TimeDistributed(_Wrapper):
+    """A layer applied to every step of (steps, ...) alike."""
+
+    type: ClassVar[str] = "time_distributed"
+    layer: Annotated[Layer, _held(_not_for_steps)] = Field(
+        description="Any layer of one input.", examples=["{dense: {units: 5}}"]
+    )
+
+    def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
+        self._check_held()
+        if len(inputs[0]) < 2:
+            raise LayerError(
+                f"time_distributed takes (steps, ...), not the input {describe(inputs[0])} of {{layer}}",
+                help=f"use `{self.layer.type}` alone",
+                rule="rank-mismatch",
+            )
+        if getattr(self.layer, "activity_regularizer", None) is not None:
+            raise LayerError(
+                f"the {self.layer.type} of {{layer}} has an activity_regularizer, which Keras' TimeDistributed ignores",
+                field="layer.activity_regularizer",
+                help="remove it, or regularize the activity of the layer after",
+                rule="keras-restriction",
+            )
+        with self._inside():
+            return (inputs[0][0], *self.layer.output_shape(self._step(inputs)))
+
+    def _step(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        return (inputs[0][1:],)
+
+    def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
+        return self._held_weights(self._step(inputs))
+
+    def macs(self, inputs: tuple[Shape, ...]) -> int:
+        """Return steps x what the layer inside costs."""
+        return inputs[0][0] * self.layer.macs(self._step(inputs))
+
+    def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
+        return tuple(
+            KerasCall("TimeDistributed", {"layer": held, "trainable": self.trainable})
+            for held in self._held_calls(self._step(inputs))
+        )
+
+    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+        remedy = "use `dense` alone: it keeps leading axes" if self.layer.type == "dense" else "repeat the layer"
+        raise DeviceUnsupported("time_distributed has no int8 kernel", help=remedy)

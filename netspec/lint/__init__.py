@@ -1,0 +1,60 @@
+"""Warnings for what people really get wrong: specs that Keras accepts, and that nobody means.
+
+`RULES` is the one list. A rule is a function of the network; its docstring says what is found and why that is wrong.
+To add one, write the function in the file of its subject, name it here, and give it a case, the file
+`tests/cases/ok/warn_<rule>.yaml`. A rule warns only of what is wrong in nearly every net that has it:
+whoever meant it writes `# netspec: ignore[rule]` (`lint.comments`), and nobody should often have to.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from netspec.diagnostics import Diagnostic
+from netspec.graph import Graph
+from netspec.lint.comments import Warned, silence
+from netspec.lint.costs import dense_holds_most, separable_costs_more
+from netspec.lint.finding import Finding, grouped
+from netspec.lint.heads import accuracy_of_values, loss_activation, loss_width, softmax_of_one
+from netspec.lint.images import channels_first, image_as_sequence
+from netspec.lint.net import Net
+from netspec.lint.windows import even_kernel, window_drops_input
+from netspec.lint.wiring import activation_twice, bias_before_norm, dropout_at_end, dropout_rate, norm_twice
+
+__all__ = ["NAMES", "RULES", "lint"]
+
+Rule = Callable[[Net], Iterable[Finding]]
+
+RULES: dict[str, Rule] = {
+    "image-as-sequence": image_as_sequence,
+    "channels-first": channels_first,
+    "window-drops-input": window_drops_input,
+    "even-kernel": even_kernel,
+    "activation-twice": activation_twice,
+    "norm-twice": norm_twice,
+    "bias-before-norm": bias_before_norm,
+    "dropout-at-end": dropout_at_end,
+    "dropout-rate": dropout_rate,
+    "softmax-of-one": softmax_of_one,
+    "loss-activation": loss_activation,
+    "loss-width": loss_width,
+    "accuracy-of-values": accuracy_of_values,
+    "separable-costs-more": separable_costs_more,
+    "dense-holds-most": dense_holds_most,
+}
+
+_GRAPH_RULES = ("unused-layer",)
+NAMES: tuple[str, ...] = (*_GRAPH_RULES, *RULES)
+"""Every warning that a comment may silence."""
+
+
+def lint(graph: Graph) -> tuple[Diagnostic, ...]:
+    """Return every warning of a network, the graph's own among them, that no comment of its spec silences.
+
+    A comment that silences nothing, or names no warning, is a warning itself. Takes time linear in the layers.
+    """
+    net = Net(graph)
+    found = [Warned(each, frozenset({each.span.line})) for each in graph.warnings]
+    for name, rule in RULES.items():
+        found += grouped(name, rule(net))
+    return silence(graph.spec.document, found, NAMES)
