@@ -20,6 +20,7 @@ from netspec.manifest import (
     KERAS_FILE,
     MANIFEST,
     SPEC_LINK,
+    STORED_FILE,
     TFLITE_FILE,
     VERDICT_FILE,
     Manifest,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from netspec.quantize.model import QuantizedModel
+    from netspec.quantize.stored import Stored
     from netspec.train.data import Dataset
     from netspec.verify.proof import Progress
 
@@ -66,6 +68,7 @@ class State:
     dataset: Dataset | None = None
     arrays: Arrays = field(default_factory=dict)
     keras_model: Any = None
+    stored: Stored | None = None
     model: QuantizedModel | None = None
     firmware: dict[str, str] = field(default_factory=dict)
     report: Report | None = None
@@ -117,13 +120,18 @@ def load_data(state: State) -> None:
 
 
 def find_weights(state: State) -> None:
-    """Take given weights, those of a build that still fits, or train."""
-    from netspec.train.model import assert_matches, build_model
-    from netspec.train.weights import read_weights, save_model, set_weights
+    """Take given weights or integers, those of a build that still fits, or train."""
+    from netspec.quantize.stored import is_stored
 
     spec, folder = state.graph.spec, state.folder
     folder.mkdir(parents=True, exist_ok=True)
     given = state.options.weights or (_beside(state.document, spec.weights) if spec.weights else None)
+    if given and is_stored(given):
+        _take_integers(state, given)
+        return
+    from netspec.train.model import assert_matches, build_model
+    from netspec.train.weights import read_weights, save_model, set_weights
+
     finished = None if given or state.options.force else _finished(state)
     if given or finished:
         source = given or finished
@@ -163,10 +171,31 @@ def find_weights(state: State) -> None:
             )
         )
     save_model(state.keras_model, folder / KERAS_FILE)
+    (folder / STORED_FILE).unlink(missing_ok=True)
+
+
+def _take_integers(state: State, source: Path) -> None:
+    """Take the integers and scales of an imported model: nothing is trained or calibrated, no TensorFlow needed."""
+    from netspec.quantize.stored import floats_of, read_stored, write_stored
+
+    state.progress(f"taking the integers from {_shown(source)}")
+    state.stored = read_stored(source, state.graph, state.plan)
+    state.arrays = floats_of(state.graph, state.plan.graph, state.stored)
+    (state.folder / STORED_FILE).write_bytes(write_stored(state.stored))
+    for name in (KERAS_FILE, HISTORY_FILE):
+        (state.folder / name).unlink(missing_ok=True)
 
 
 def quantize_network(state: State) -> None:
-    """Calibrate on training samples, choose scales, make every integer; prove that folding changed nothing."""
+    """Calibrate on training samples, choose scales, make every integer; prove that folding changed nothing.
+
+    Integers that were imported have their scales already.
+    """
+    if state.stored is not None:
+        from netspec.quantize.stored import quantize_stored
+
+        state.model = quantize_stored(state.plan, state.stored)
+        return
     from netspec.quantize.calibration import calibration_samples, prove_folding
     from netspec.quantize.quantize import quantize, weight_lookup
     from netspec.quantize.ranges import find_ranges
@@ -208,10 +237,12 @@ def write_files(state: State) -> None:
 
 def write_manifest(state: State) -> None:
     """Record the digests of everything that was made."""
+    from netspec.quantize.stored import stored_digest
     from netspec.train.weights import weights_digest
 
     assert state.model is not None
-    names = [KERAS_FILE, TFLITE_FILE, *(f"firmware/{name}" for name in sorted(state.firmware))]
+    weights_file = KERAS_FILE if state.stored is None else STORED_FILE
+    names = [weights_file, TFLITE_FILE, *(f"firmware/{name}" for name in sorted(state.firmware))]
     if (state.folder / HISTORY_FILE).is_file():
         names.append(HISTORY_FILE)
     manifest = Manifest(
@@ -220,7 +251,7 @@ def write_manifest(state: State) -> None:
         spec_sha256=state.document.sha256,
         core=state.plan.core,
         data_sha256=state.dataset.digest if state.dataset else None,
-        weights_sha256=weights_digest(state.arrays),
+        weights_sha256=weights_digest(state.arrays) if state.stored is None else stored_digest(state.stored),
         quantized_sha256=quantized_digest(state.model),
         quantization={
             name: {"scale": quant.scale, "zero_point": quant.zero_point} for name, quant in state.model.tensors.items()
@@ -242,9 +273,11 @@ def verify_build(state: State) -> None:
 
     assert state.model is not None
     samples, _ = held_out(state.dataset)
-    information = litert_difference(
-        (state.folder / TFLITE_FILE).read_bytes(), state.model, case_inputs(state.model, samples)
-    )
+    information = {}
+    if state.stored is None:  # imported integers need no TensorFlow, and this alone is no reason to load it
+        information = litert_difference(
+            (state.folder / TFLITE_FILE).read_bytes(), state.model, case_inputs(state.model, samples)
+        )
     state.report = prove(
         state.graph, state.model, state.arrays, state.dataset, state.firmware,
         find_cmsis_nn(state.options.cmsis_nn), state.progress, (), information,

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from netspec.device.plan import DevicePlan, plan_device
 from netspec.diagnostics import Diagnostic, Note, SpecError, suggestion
 from netspec.graph import Graph, GraphLayer, build_graph
+from netspec.lint import lint
 from netspec.source import Document
 from netspec.spec import read
 
@@ -36,19 +37,19 @@ def check(document: Document, core: str | None = None) -> Checked:
     that is only trained may use all of Keras.
     """
     graph = build_graph(read(document))
-    found = train_faults(graph)
+    found, warnings = train_faults(graph), lint(graph)
     try:
         plan = plan_device(graph, core)
     except SpecError as error:
         if graph.spec.target or core:
             found += error.diagnostics
         if found:
-            raise SpecError([*found, *graph.warnings]) from None
-        return Checked(graph, None, error.diagnostics, graph.warnings)
+            raise SpecError([*found, *warnings]) from None
+        return Checked(graph, None, error.diagnostics, warnings)
     found += budget_breaches(graph, plan)
     if found:
-        raise SpecError([*found, *graph.warnings])
-    return Checked(graph, plan, (), graph.warnings)
+        raise SpecError([*found, *warnings])
+    return Checked(graph, plan, (), warnings)
 
 
 def train_faults(graph: Graph) -> list[Diagnostic]:

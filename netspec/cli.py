@@ -11,13 +11,15 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from enum import StrEnum
+from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
 
 import typer
 
 if TYPE_CHECKING:
     from netspec.diagnostics import Diagnostic, ToolError
+    from netspec.source import Document
 
 OK, FINDINGS, USAGE, FAILURE = 0, 1, 2, 3
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
@@ -61,22 +63,21 @@ def check(
     """Validate specs: language, wiring, shapes, parameters, device support, budgets. Silent when clean."""
     from netspec.check import check as check_document
     from netspec.diagnostics import SpecError, render_json
-    from netspec.source import parse
 
     found: list[Diagnostic] = []
     sources: dict[str, str] = {}
     for path in _spec_paths(specs):
         try:
-            document = parse(sys.stdin.buffer.read(), "<stdin>") if path == "-" else _load(path)
+            document = _load(path)
             sources[document.path] = document.text
             found += check_document(document).warnings
         except SpecError as error:
             sources |= error.sources
             found += error.diagnostics
     if format is Format.json:
-        typer.echo(render_json(found))
+        typer.echo(render_json(found), nl=False)
     elif found:
-        _print_findings(found, sources)
+        _print_findings(found, sources, sys.stdout)
     if any(strict or diagnostic.severity == "error" for diagnostic in found):
         raise typer.Exit(FINDINGS)
 
@@ -85,12 +86,18 @@ def check(
 def show(spec: SpecArgument, format: FormatOption = Format.text, core: CoreOption = None) -> None:
     """Print the table of layers: shapes, parameters, MACs, weight bytes, arena; and the totals."""
     from netspec.check import check as check_document
+    from netspec.diagnostics import SpecError
     from netspec.show import show_json, show_text
-    from netspec.source import parse
 
     _require_core(core)
-    document = parse(sys.stdin.buffer.read(), "<stdin>") if spec == "-" else _load(spec)
-    checked = check_document(document, core)
+    sources: dict[str, str] = {}
+    try:
+        document = _load(spec)
+        sources[document.path] = document.text
+        checked = check_document(document, core)
+    except SpecError as error:  # not to standard output, which somebody may parse as the table
+        _print_findings(error.diagnostics, sources | error.sources, sys.stderr)
+        raise typer.Exit(FINDINGS) from None
     typer.echo(show_json(checked) if format is Format.json else show_text(checked))
 
 
@@ -145,6 +152,45 @@ def verify(
         raise typer.Exit(FINDINGS)
 
 
+@app.command("import")
+def import_(
+    model: Annotated[Path, typer.Argument(metavar="MODEL", help="A .keras, .h5 or .tflite file.")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="SPEC", help="The spec to write; default: NAME.yaml here.")
+    ] = None,
+    force: Annotated[bool, typer.Option("--force", help="Overwrite the spec and its weights.")] = False,
+) -> None:
+    """Make a spec of a model, and beside it a file of the weights. Nothing in the model is executed."""
+    from netspec.importers.command import WouldOverwrite, run_import
+
+    try:
+        spec, imported = run_import(model, out, force=force)
+    except WouldOverwrite as error:
+        raise typer.BadParameter(str(error), param_hint="--out") from None
+    for note in imported.notes:
+        _progress(note)
+    typer.echo(f"{spec.as_posix()}, weights in {spec.with_name(imported.weights_name).as_posix()}")
+
+
+@app.command()
+def export(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="A build folder.")],
+    tflite: Annotated[
+        Path | None, typer.Option("--tflite", metavar="FILE", help="Write the int8 model, for any tool of TFLite.")
+    ] = None,
+    keras: Annotated[Path | None, typer.Option("--keras", metavar="FILE", help="Write the float model.")] = None,
+) -> None:
+    """Take the models out of a build, for other tools."""
+    from netspec.export import export_keras, export_tflite
+
+    if tflite is None and keras is None:
+        raise typer.BadParameter("name a file with --tflite or --keras")
+    if tflite is not None:
+        typer.echo(export_tflite(folder, tflite))
+    if keras is not None:
+        typer.echo(export_keras(folder, keras))
+
+
 @app.command()
 def doctor(format: FormatOption = Format.text) -> None:
     """Say what is installed, what is missing, and the command that installs it."""
@@ -168,19 +214,24 @@ def _spec_paths(arguments: Iterable[str]) -> Iterable[str]:
         if argument == "-" or not os.path.isdir(argument):
             yield argument
             continue
-        for path in sorted(Path(argument).rglob("*.yaml")):
-            try:
-                text = path.read_bytes()
-            except OSError:
-                continue
-            if any(line.startswith(b"netspec:") for line in text.splitlines()):
-                yield str(path)
+        found = [str(path) for path in sorted(Path(argument).rglob("*.yaml")) if _holds_spec(path)]
+        if not found:
+            raise typer.BadParameter(f"the folder {argument} holds no *.yaml with a `netspec:` key", param_hint="SPEC")
+        yield from found
 
 
-def _load(path: str):  # type: ignore[no-untyped-def]
-    from netspec.source import load
+def _holds_spec(path: Path) -> bool:
+    try:
+        return any(line.startswith(b"netspec:") for line in path.read_bytes().splitlines())
+    except OSError:
+        return False
 
-    return load(path)
+
+def _load(path: str) -> Document:
+    """Read a spec, from standard input where its path is `-`."""
+    from netspec.source import load, parse
+
+    return parse(sys.stdin.buffer.read(), "<stdin>") if path == "-" else load(path)
 
 
 def _require_core(core: str | None) -> None:
@@ -193,14 +244,14 @@ def _require_core(core: str | None) -> None:
         raise typer.BadParameter(f"'{core}' is no core that netspec knows; {hint}", param_hint="--core")
 
 
-def _color(stream) -> bool:  # type: ignore[no-untyped-def]
-    return bool(stream.isatty()) and not os.environ.get("NO_COLOR")
+def _color(stream: TextIO) -> bool:
+    return stream.isatty() and not os.environ.get("NO_COLOR")
 
 
-def _print_findings(found: Iterable[Diagnostic], sources: dict[str, str]) -> None:
+def _print_findings(found: Iterable[Diagnostic], sources: dict[str, str], stream: TextIO) -> None:
     from netspec.diagnostics import render_text
 
-    typer.echo(render_text(found, sources, color=_color(sys.stdout)), nl=False, color=True)
+    typer.echo(render_text(found, sources, color=_color(stream)), stream, nl=False, color=True)
 
 
 def _progress(line: str) -> None:
@@ -221,6 +272,9 @@ def main() -> None:
     gc.set_threshold(100_000, 50, 100)
     # Pydantic would look through every installed distribution for plugins that change how it validates.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character still gets a line
     try:
         _guarded(app)
     finally:
@@ -234,7 +288,7 @@ def _guarded(run: Callable[[], object]) -> None:
         run()
     except SpecError as error:
         sources = {path: text for path in {d.span.path for d in error.diagnostics} if (text := _text_of(path))}
-        _print_findings(error.diagnostics, sources | error.sources)
+        _print_findings(error.diagnostics, sources | error.sources, sys.stdout)
         sys.exit(FINDINGS)
     except ToolError as error:
         _fail(error)

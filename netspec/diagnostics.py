@@ -176,7 +176,7 @@ def render_json(diagnostics: Iterable[Diagnostic]) -> str:
     `path` is the file's; lines and columns are 1-based, the end exclusive. Only ASCII is written, so that any
     terminal or pipe can carry it.
     """
-    import json  # not for the first line of a commit hook that finds nothing
+    import json  # here, for most runs find nothing and print text
 
     rows = [
         {

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 MANIFEST = "manifest.json"
 KERAS_FILE, TFLITE_FILE, HISTORY_FILE, VERDICT_FILE = "model.keras", "model.tflite", "history.csv", "verify.json"
+# In the place of model.keras where the integers were imported: there is no float model that they come from.
+STORED_FILE = "weights.npz"
 # Where the spec stood, relative to the build folder. It is a hint for `verify`, no part of the build: the manifest
 # holds digests only and is the same on every machine.
 SPEC_LINK = ".spec"

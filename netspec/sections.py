@@ -9,12 +9,13 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from netspec import keras_names
+from netspec.data_forms import DataForm
 from netspec.diagnostics import suggestion
 from netspec.language.forms import Block
 from netspec.layers._types import Parsed, Size
 
 LANGUAGE_VERSION = 1
-_UNITS = {"": 1, "k": 1000, "M": 1000_000, "KiB": 1024, "MiB": 1024**2}
+_UNITS: dict[str, int] = {"": 1, "k": 1000, "M": 1000_000, "KiB": 1024, "MiB": 1024**2}
 
 
 class Section(BaseModel):
@@ -29,7 +30,7 @@ def _quantity(value: Any) -> int:
     if match is None:
         raise ValueError("must be a size; write it as 4096, 128KiB, 2MiB, 500k or 3M")
     whole, fraction, unit = match[1], match[2] or "", _UNITS[match[3] or ""]
-    amount, rest = divmod(int(whole + fraction) * unit, 10 ** len(fraction))
+    amount, rest = divmod(int(whole + fraction) * unit, int(10 ** len(fraction)))
     if rest:
         raise ValueError(f"must be a whole number; write {amount} or {amount + 1}")
     return amount
@@ -92,28 +93,6 @@ Losses = Annotated[str | dict[str, str], Parsed(_losses, str | dict[str, str])]
 Metrics = Annotated[list[str] | dict[str, list[str]], Parsed(_metrics, list[str] | dict[str, str | list[str]])]
 Optimizer = Annotated[tuple[str, dict[str, Any]], Parsed(_optimizer, str | dict[str, dict[str, Any]])]
 
-DATA_FORMS = {
-    "npz": "{npz: FILE}",
-    "npy": "{npy: {x: FILE, y: FILE}}",
-    "csv": "{csv: {path: FILE, target: COLUMN}}",
-    "images": "{images: {path: FOLDER}}",
-    "audio": "{audio: {path: FOLDER, features: mfcc}}",
-    "python": "{python: 'package.module:function'}",
-}
-
-
-def _data(value: Any) -> tuple[str, Any]:
-    if not isinstance(value, dict) or len(value) != 1:
-        raise ValueError("must be a mapping with one key, the loader; write `data: {npz: FILE}`")
-    kind, source = next(iter(value.items()))
-    if kind not in DATA_FORMS:
-        raise ValueError(f"has no loader '{kind}'; {suggestion(kind, DATA_FORMS, 'the loaders are')}")
-    named = kind in ("npz", "python")
-    if not isinstance(source, str if named else dict):
-        what = "one name" if named else "a mapping of keys"
-        raise ValueError(f"must give {kind} {what}; write `data: {DATA_FORMS[kind]}`")
-    return kind, source
-
 
 class EarlyStopping(Section):
     """Stop when `monitor` has not improved for `patience` epochs."""
@@ -127,7 +106,7 @@ class EarlyStopping(Section):
 class Train(Section):
     """How the Keras model is trained."""
 
-    data: Annotated[tuple[str, Any], Parsed(_data, dict[str, Any]), Field(examples=["{npz: FILE}"])]
+    data: Annotated[DataForm, Field(examples=["{npz: FILE}"])]
     loss: Annotated[Losses, Field(examples=["mse"])]
     optimizer: Optimizer = ("adam", {})
     metrics: Metrics = Field(default_factory=list)
@@ -146,7 +125,9 @@ def _method(value: Any) -> float | None:
         percentile = value["percentile"]
         if isinstance(percentile, int | float) and not isinstance(percentile, bool) and 50 < percentile <= 100:
             return float(percentile)
-        raise ValueError("must have a percentile above 50 and at most 100; write `method: {percentile: 99.99}`")
+        raise ValueError(
+            f"takes a percentile above 50 and at most 100, not {percentile!r}; write `method: {{percentile: 99.99}}`"
+        )
     raise ValueError("must be minmax or a percentile; write `method: {percentile: 99.99}`")
 
 

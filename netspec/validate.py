@@ -165,7 +165,7 @@ class _Fault:
     def _type_help(self) -> str | None:
         """Return what to write instead of a value of the wrong type."""
         value = plain(self.node)
-        if self.wanted == "true or false" and value in _TRUTH:
+        if self.wanted == "true or false" and isinstance(value, str) and value in _TRUTH:
             return f"write `{self.key}: {_TRUTH[value]}`"
         if self.wanted in ("an integer", "a number") and isinstance(value, str):
             return f"write it without quotes: `{value}`" if _is_number(value) else None
@@ -174,6 +174,9 @@ class _Fault:
         if self.wanted == "a list" and isinstance(value, dict):
             return "put `- ` before each item"
         if self.wanted == "a mapping":
+            own = _fields(_model_at(self.model, self.names[:-1])).get(self.key) if self.names else None
+            if own is not None and own.examples:
+                return f"write `{_example(self.key, own)}`"
             fields = _fields(_model_at(self.model, self.names))
             required = [_example(key, field) for key, field in fields.items() if field.is_required()]
             if required:

@@ -18,17 +18,19 @@ def make_graph(
     inputs: Mapping[str, Sequence[int]] | Sequence[int],
     *,
     path: Path | None = None,
+    dtype: str = "float32",
     **sections: Any,
 ) -> Graph:
-    """Return the graph of a spec; `inputs` is {name: shape}, or the shape of the one input `x`.
+    """Return the graph of a spec; `inputs` is {name: shape}, or the shape of the one input `x`; all are of one `dtype`.
 
     With `path` the spec is written there, so that relative paths in it have a place.
     """
     named = inputs if isinstance(inputs, Mapping) else {"x": inputs}
+    typed = {} if dtype == "float32" else {"dtype": dtype}
     document = {
         "netspec": 1,
         "name": "net",
-        "inputs": {name: {"shape": list(shape)} for name, shape in named.items()},
+        "inputs": {name: {"shape": list(shape), **typed} for name, shape in named.items()},
         "layers": list(layers),
         **sections,
     }

@@ -178,12 +178,12 @@ def test_readme_calls_functions_that_are_emitted(session: Session, tmp_path: Pat
     assert done.returncode == 0, done.stderr
 
 
-def test_the_smallest_spec_of_the_readme_is_clean(tmp_path: Path) -> None:
+@pytest.mark.parametrize("text", blocks("yaml"), ids=lambda text: re.findall(r"name: (\w+)", text)[0])
+def test_specs_of_the_readme_are_clean_and_for_the_device(text: str) -> None:
     from netspec.check import check
     from netspec.source import parse
 
-    (text,) = blocks("yaml")
-    checked = check(parse(text, "gate.yaml"))
+    checked = check(parse(text, "README.md"))
     assert checked.plan is not None
     assert not checked.warnings
 

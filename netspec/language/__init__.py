@@ -26,6 +26,7 @@ layer of a repeat reads the item before the repeat, and that of a later iteratio
 
 from __future__ import annotations
 
+import gc
 from dataclasses import dataclass
 
 from netspec.diagnostics import Diagnostic, Note, Span
@@ -68,6 +69,16 @@ class Expansion:
 
 def expand(document: Document) -> Expansion:
     """Return what a document comes to. Sections of the wrong form are passed over: their own validation tells."""
+    collecting = gc.isenabled()
+    gc.disable()  # as in the reader: nothing here is garbage, and looking for it takes longer than the work
+    try:
+        return _expand(document)
+    finally:
+        if collecting:
+            gc.enable()
+
+
+def _expand(document: Document) -> Expansion:
     faults, wiring, root = Faults(), Faults(), document.root
     substitution = Substitution(faults)
     variables = read_vars(root, substitution)

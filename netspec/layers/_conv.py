@@ -34,7 +34,7 @@ class Convolution(Biased):
             )
         if self.padding == "causal" and self.type != "conv1d":
             raise LayerError(
-                f"padding 'causal' of {{layer}} exists for conv1d only, not for {self.type}",
+                "padding 'causal' of {layer} exists for conv1d only",
                 field="padding",
                 help="use `padding: same`, or amounts such as `padding: 1`",
                 rule="keras-restriction",

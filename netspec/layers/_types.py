@@ -196,7 +196,8 @@ def _parse_named(value: Any, names: dict[str, tuple[str, ...]], kind: str) -> Na
     elif isinstance(given, int | float) and not isinstance(given, bool) and name in _MAIN_ARGUMENT:
         arguments = {_MAIN_ARGUMENT[name]: given}
     elif given is not None:
-        form = f"KEY: {{{name}: {{{known[0]}: ...}}}}" if known else f"KEY: {name}"
+        plain = f"KEY: {{{name}: 0.01}}" if name in _MAIN_ARGUMENT else f"KEY: {name}"
+        form = plain if name in _MAIN_ARGUMENT or not known else f"KEY: {{{name}: {{{known[0]}: 1}}}}"
         raise ValueError(f"'{name}' takes its arguments as a mapping; write `{form}`")
     for key, argument in arguments.items():
         if key not in known:

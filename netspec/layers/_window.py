@@ -72,20 +72,20 @@ def output_sizes(
 def _too_large(shape: Shape, kernel: Shape, dilation: Shape, amounts: ExplicitPadding, field: str) -> LayerError:
     padded = tuple(length + sum(pair) for length, pair in zip(shape, amounts, strict=False))
     spans = tuple(effective_size(*axis) for axis in zip(kernel, dilation, strict=True))
-    window = f"{field} {_sizes(kernel)}"
+    window = f"{field} {written(kernel)}"
     if spans != kernel:
-        window += f" spans {_sizes(spans)} with dilation_rate {_sizes(dilation)} and"
-    padding = f", padded to {_sizes(padded)}" if padded != shape[:-1] else ""
+        window += f" spans {written(spans)} with dilation_rate {written(dilation)} and"
+    padding = f", padded to {written(padded)}" if padded != shape[:-1] else ""
     fitting = tuple(1 + (size - 1) // spread for size, spread in zip(padded, dilation, strict=True))
     return LayerError(
         f"{window} does not fit the input {describe(shape)} of {{layer}}{padding}",
         field=field,
-        help=f"use `padding: same`, or a {field.removesuffix('_size')} of at most {_sizes(fitting)}",
+        help=f"use `padding: same`, or a {field.removesuffix('_size')} of at most {written(fitting)}",
         rule="window-too-large",
     )
 
 
-def _sizes(values: Shape) -> str:
+def written(values: Shape) -> str:
     """Return sizes as they are written in a spec."""
     return str(values[0] if len(values) == 1 else list(values))
 

@@ -154,7 +154,7 @@ class Softmax(_Elementwise):
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         if axis_of(self.axis, inputs[0]) != len(inputs[0]) - 1:
             raise DeviceUnsupported(
-                f"softmax over axis {self.axis} of {{layer}} has no int8 kernel",
+                f"axis {self.axis} of {{layer}} is not the last, the only axis of the int8 softmax",
                 field="axis",
                 help="use `axis: -1`, the last axis",
             )

@@ -139,7 +139,7 @@ def _rank_help(layer_type: str, shape: Shape, ranks: tuple[int, ...]) -> str:
     from netspec.layers import LAYERS
 
     sibling = re.sub(r"\dd", f"{len(shape) - 1}d", layer_type)  # also of a type like conv2d_transpose
-    remedies = [f"use `{sibling}`"] if sibling in LAYERS else []
+    remedies = [f"use `{sibling}`"] if sibling in LAYERS and sibling != layer_type else []
     missing = ranks[0] - len(shape)
     if missing > 0:
         target = [*shape, *[1] * missing]

@@ -10,7 +10,7 @@ from pydantic import Field
 from netspec.layers._conv import Convolution
 from netspec.layers._types import Amounts1, Amounts2, Parsed, Size, Sizes1, Sizes2
 from netspec.layers._weighted import Kernelled
-from netspec.layers._window import effective_size
+from netspec.layers._window import effective_size, written
 from netspec.layers.base import DeviceUnsupported, KerasCall, LayerError, Weight, describe
 from netspec.ops import Op, Shape
 
@@ -54,22 +54,23 @@ class _ConvTranspose(Convolution, Kernelled):
             return
         if any(amount >= stride for amount, stride in zip(self.output_padding, self.strides, strict=True)):
             raise LayerError(
-                f"output_padding {list(self.output_padding)} of {{layer}} must be less than "
-                f"strides {list(self.strides)}",
+                f"output_padding {written(self.output_padding)} of {{layer}} must be less than "
+                f"strides {written(self.strides)}",
                 field="output_padding",
                 help="leave it out, or use larger strides",
                 rule="keras-restriction",
             )
         for axis, length in enumerate(self._sizes(shape)):
-            # The output must be one that a `same` convolution takes back to the input.
-            returned = -(-length // self.strides[axis])
-            if self.padding == "same" and returned != shape[axis]:
+            # TensorFlow asks that a `same` convolution with these strides lead back from the output to the input.
+            stride = self.strides[axis]
+            least, most = (shape[axis] - 1) * stride + 1, shape[axis] * stride
+            if self.padding == "same" and not least <= length <= most:
+                needed = str(most) if least == most else f"{least} to {most}"
                 raise LayerError(
-                    f"output_padding {list(self.output_padding)} of {{layer}} gives length {length} on axis "
-                    f"{axis + 1}, from which strides {list(self.strides)} lead back to {returned} and not to the "
-                    f"{shape[axis]} of the input {describe(shape)}, so TensorFlow cannot run it",
+                    f"output_padding {written(self.output_padding)} of {{layer}} makes axis {axis + 1} {length} long, "
+                    f"but TensorFlow needs {needed} there for the input {describe(shape)}",
                     field="output_padding",
-                    help=f"leave it out for length {shape[axis] * self.strides[axis]}, or use an odd kernel_size",
+                    help=f"leave it out for {most}, or use an odd kernel_size",
                     rule="keras-restriction",
                 )
 
@@ -104,7 +105,7 @@ class _ConvTranspose(Convolution, Kernelled):
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         output = self.output_shape(inputs)
         raise DeviceUnsupported(
-            f"{{layer}} is a {self.type}, which has no int8 kernel",
+            f"{{layer}} cannot run on the device: no int8 kernel computes {self.type}",
             help=f"use `- dense: {{units: {prod(output)}}}` and `- reshape: {{target_shape: {list(output)}}}` "
             "after `flatten`, where that is small enough",
         )

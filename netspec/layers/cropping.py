@@ -34,7 +34,7 @@ class _Cropping(Layer):
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         raise DeviceUnsupported(
-            f"{{layer}} is a {self.type}, which has no int8 kernel",
+            f"{{layer}} cannot run on the device: no int8 kernel computes {self.type}",
             help="crop the samples before they enter the net, or let a convolution with `padding: valid` shrink them",
         )
 

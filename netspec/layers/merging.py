@@ -74,7 +74,7 @@ class Add(_Merge):
         if len(set(inputs)) > 1:
             shapes = " and ".join(describe(shape) for shape in dict.fromkeys(inputs))
             raise DeviceUnsupported(
-                f"{{layer}} adds {shapes}, and the int8 kernels do not broadcast",
+                f"{{layer}} would broadcast {shapes}, which the int8 kernels do not",
                 field="from",
                 help="bring them to one shape before",
             )
@@ -150,10 +150,10 @@ class Concatenate(Layer):
         first = inputs[0]
         for shape in inputs[1:]:
             if len(shape) != len(first) or _without(shape, axis) != _without(first, axis):
-                what = "equal sizes beside" if len(shape) == len(first) else "equal ranks, along"
+                what = "equal other sizes" if len(shape) == len(first) else "equal ranks"
                 remedy = "strides, pooling or `padding: same`" if len(shape) == len(first) else "`flatten` or `reshape`"
                 raise LayerError(
-                    f"{{layer}} joins {what} axis {self.axis}, not {describe(first)} and {describe(shape)}",
+                    f"{{layer}} along axis {self.axis} needs {what}, not {describe(first)} and {describe(shape)}",
                     field="from",
                     help=f"bring them together with {remedy}",
                 )

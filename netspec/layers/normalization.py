@@ -67,11 +67,12 @@ class Normalization(Layer):
         sizes = tuple(inputs[0][axis] for axis in axes)
         aligned = sizes[len(sizes) - len(mean) :]
         if len(mean) > len(sizes) or any(one not in (1, size) for one, size in zip(mean, aligned, strict=True)):
+            sized = f"does not fit the sizes {describe(sizes)} along axis {self.axis}"
             raise LayerError(
-                f"mean {describe(mean)} of {{layer}} does not fit {describe(sizes)}, what axis {self.axis} has of the "
-                f"input {describe(inputs[0])}",
+                f"mean {describe(mean)} of {{layer}} {sized if sizes else 'runs along no axis'} of the input "
+                f"{describe(inputs[0])}",
                 field="mean",
-                help=f"give mean and variance {' x '.join(map(str, sizes))} numbers, or one for all"
+                help=f"give mean and variance {' x '.join(map(str, sizes))} numbers each, or one number"
                 if sizes
                 else "give one number as mean and one as variance, or name their `axis`",
             )

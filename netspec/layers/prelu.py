@@ -31,13 +31,13 @@ class PReLU(Layer):
         axes = self.shared_axes if isinstance(self.shared_axes, list) else [self.shared_axes]
         for axis in axes:
             if not 1 <= axis <= len(shape):
-                positive = axis + len(shape) + 1
-                fits = axis < 0 < positive
+                positive = sorted({each + len(shape) + 1 if each < 0 else each for each in axes})
+                fits = all(1 <= each <= len(shape) for each in positive)
                 raise LayerError(
                     f"shared_axes {axis} is none of the axes 1 to {len(shape)} of the input {describe(shape)} of "
                     "{layer}, which Keras counts from the front only",
                     field="shared_axes",
-                    help=f"write {positive} for {axis}" if fits else "leave out the batch, axis 0, and the channels",
+                    help=f"write `shared_axes: {positive}`" if fits else "for images share [1, 2], height and width",
                     rule="keras-restriction",
                 )
         return axes

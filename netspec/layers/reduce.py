@@ -56,8 +56,11 @@ class Reduce(Layer):
                 field="axis",
                 help="use all axes but the channels: `axis: 1` of (steps, channels), `axis: [1, 2]` of images",
             )
-        raise DeviceUnsupported(
-            f"{self.op} of {{layer}} has no int8 kernel",
-            field="op",
-            help="use `op: mean`, then rescaling for the sum" if self.op == "sum" else "use `op: max` or `op: mean`",
-        )
+        raise DeviceUnsupported(f"{self.op} of {{layer}} has no int8 kernel", field="op", help=self._remedy(shape))
+
+    def _remedy(self, shape: Shape) -> str:
+        if self.op == "min":
+            return "use `op: max`, after and before `- rescaling: {scale: -1.0}`"
+        if self._axes(shape) == (len(shape) - 1,):
+            return "use `- dense: {units: 1, use_bias: false, kernel_initializer: ones, trainable: false}`"
+        return "use `op: mean`, then rescaling for the sum"

@@ -110,7 +110,7 @@ class Permute(Layer):
         if moving == sorted(moving):  # only axes of size 1 change places, so the values do not
             return (View(inputs[0], self.output_shape(inputs)),)
         raise DeviceUnsupported(
-            f"{{layer}} moves the values of {describe(inputs[0])}, and permute has no int8 kernel",
+            f"{{layer}} moves the values of {describe(inputs[0])}, and no int8 kernel computes permute",
             field="dims",
             help="store the samples in the order that the net needs",
         )
@@ -135,6 +135,6 @@ class RepeatVector(Layer):
             return (View(inputs[0], self.output_shape(inputs)),)
         target = list(self.output_shape(inputs))
         raise DeviceUnsupported(
-            "{layer} is a repeat_vector, which has no int8 kernel",
+            "{layer} cannot run on the device: no int8 kernel computes repeat_vector",
             help=f"use `- dense: {{units: {prod(target)}}}` and `- reshape: {{target_shape: {target}}}`",
         )

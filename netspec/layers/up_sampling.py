@@ -30,7 +30,7 @@ class _UpSampling(Layer):
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         raise DeviceUnsupported(
-            f"{{layer}} is an {self.type}, which has no int8 kernel",
+            f"{{layer}} cannot run on the device: no int8 kernel computes {self.type}",
             help="keep the resolution: leave out the strides or the pooling that lowered it",
         )
 

@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, field_serializer
+from pydantic import Field, ValidationError, field_serializer
 
 from netspec.diagnostics import suggestion
 from netspec.layers import LAYERS
 from netspec.layers._types import Parsed
-from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, Weight, describe
+from netspec.layers.base import KERAS_LAYERS, DeviceUnsupported, KerasCall, Layer, LayerError, Weight, describe
 from netspec.layers.recurrent import Recurrent, refuse_recurrent
 from netspec.ops import Op, Shape
 
@@ -32,7 +32,10 @@ def _held(refuse: Callable[[type[Layer]], str | None]) -> Parsed:
         reason = refuse(LAYERS[layer_type])
         if reason is not None:
             raise ValueError(f"'{layer_type}' {reason}")
-        return LAYERS[layer_type].model_validate(keys or {})
+        try:
+            return LAYERS[layer_type].model_validate(keys or {})
+        except ValidationError as error:  # pydantic would take its faults for those of the wrapper's keys
+            raise ValueError(f"'{layer_type}' has {error.error_count()} faults in its keys") from error
 
     return Parsed(parse, str | dict[str, dict[str, Any]])
 
@@ -61,8 +64,11 @@ class _Wrapper(Layer):
         return {layer.type: layer.model_dump(mode="json")}
 
     @contextmanager
-    def _inside(self) -> Iterator[None]:
-        """Tell a complaint of the held layer as one of this layer, at the held layer's key."""
+    def _inside(self, rank_help: str | None = None) -> Iterator[None]:
+        """Tell a complaint of the held layer as one of this layer, at the held layer's key.
+
+        `rank_help` is what to do about the rank of its input, where that is not the wrapper's.
+        """
         try:
             yield
         except LayerError as error:
@@ -70,6 +76,8 @@ class _Wrapper(Layer):
             error.message = error.message.replace("{layer}", held)
             error.help = error.help.replace("{layer}", held) if error.help else None
             error.field = f"layer.{error.field}" if error.field else "layer"
+            if error.rule == "rank-mismatch" and rank_help:
+                error.help = rank_help
             raise
 
     def _check_held(self) -> None:
@@ -90,11 +98,15 @@ class _Wrapper(Layer):
         calls = self.layer.keras(inputs)
         name = self.layer.name or self.layer.type
         names = [f"{name}_pad"] * (len(calls) - 1) + [name]
-        frozen = {} if self.trainable else {"trainable": False}
-        return [
-            replace(call, config={**call.config, **frozen, "name": each})
-            for call, each in zip(calls, names, strict=True)
-        ]
+        named = [replace(call, config={**call.config, "name": each}) for call, each in zip(calls, names, strict=True)]
+        return named if self.trainable else [_frozen(call) for call in named]
+
+
+def _frozen(call: KerasCall) -> KerasCall:
+    """Return the call with every layer in it frozen: Keras would train what a frozen wrapper holds."""
+    held = {key: _frozen(value) for key, value in call.config.items() if isinstance(value, KerasCall)}
+    own = {"trainable": False} if call.module == KERAS_LAYERS else {}
+    return replace(call, config={**call.config, **held, **own})
 
 
 class Bidirectional(_Wrapper):
@@ -161,7 +173,7 @@ class TimeDistributed(_Wrapper):
                 help="remove it, or regularize the activity of the layer after",
                 rule="keras-restriction",
             )
-        with self._inside():
+        with self._inside(rank_help="`reshape` the input: its first axis is the steps, the rest is what each step has"):
             return (inputs[0][0], *self.layer.output_shape(self._step(inputs)))
 
     def _step(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:

@@ -18,8 +18,8 @@ from netspec.lint.finding import Finding, grouped
 from netspec.lint.heads import accuracy_of_values, loss_activation, loss_width, softmax_of_one
 from netspec.lint.images import channels_first, image_as_sequence
 from netspec.lint.net import Net
-from netspec.lint.windows import even_kernel, window_drops_input
-from netspec.lint.wiring import activation_twice, bias_before_norm, dropout_at_end, dropout_rate, norm_twice
+from netspec.lint.windows import even_kernel_same, window_drops_input
+from netspec.lint.wiring import bias_before_norm, double_activation, double_normalization, dropout_at_end, dropout_rate
 
 __all__ = ["NAMES", "RULES", "lint"]
 
@@ -29,9 +29,9 @@ RULES: dict[str, Rule] = {
     "image-as-sequence": image_as_sequence,
     "channels-first": channels_first,
     "window-drops-input": window_drops_input,
-    "even-kernel": even_kernel,
-    "activation-twice": activation_twice,
-    "norm-twice": norm_twice,
+    "even-kernel-same": even_kernel_same,
+    "double-activation": double_activation,
+    "double-normalization": double_normalization,
     "bias-before-norm": bias_before_norm,
     "dropout-at-end": dropout_at_end,
     "dropout-rate": dropout_rate,

@@ -1,8 +1,8 @@
 """Comments that silence warnings: `# netspec: ignore[rule, rule]` and `# netspec: ignore-file[rule]`.
 
-The first speaks of its own line, or, alone on a line, of the next line that is more than a comment; it silences a
-finding of the layer whose type stands there, or of a key that does. The second, anywhere, speaks of the whole file.
-A reason may follow the bracket.
+The first speaks of its own line, or, alone on a line, of the next line that is more than a comment. It silences what
+is found in the layer whose type or faulty key stands there, and in the layers of a block that is used there. The
+second, anywhere, speaks of the whole file. A reason may follow the bracket.
 """
 
 from __future__ import annotations
@@ -107,7 +107,9 @@ def _malformed(word: str, rules: list[str], span: Span) -> Diagnostic:
     kind = nearest(word, _KINDS) or _KINDS[0]
     rule = "bad-ignore"
     if not rules:
-        return _warning(rule, f"'netspec: {word}' names no warning", span, f"name it: `# netspec: {kind}[even-kernel]`")
+        return _warning(
+            rule, f"'netspec: {word}' names no warning", span, f"name it: `# netspec: {kind}[even-kernel-same]`"
+        )
     form = f"# netspec: {kind}[{', '.join(rules)}]"
     return _warning(rule, f"'netspec: {word}' silences nothing as it is written", span, f"write `{form}`")
 

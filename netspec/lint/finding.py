@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from netspec.diagnostics import Diagnostic, Note, Span
 from netspec.graph import GraphLayer
+from netspec.held import locate
 from netspec.lint.comments import Warned
-from netspec.validate import span_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,16 +25,15 @@ class Finding:
         """Return the warning; `more` other layers have the same fault in the same words of the spec."""
         notes = self.notes
         if more:
-            notes += (Note(f"the same holds for {more} more layer{'s' if more > 1 else ''} written here"),)
+            notes += (Note(f"the same holds for {more} more layer{'s' if more > 1 else ''} that the line makes"),)
         if isinstance(self.at, tuple):
             span, path = self.at
             lines = frozenset({span.line})
         else:
             item = self.at.item
-            written = item.keys.entry(self.key) if self.key else None
-            span = span_of(written) if written else item.type_span
-            path = f"{item.place}.{self.key}" if written else item.place
-            lines = frozenset({item.type_span.line, span.line})
+            span, path = locate(item, self.key)
+            lines = frozenset(each.line for each in (span, item.type_span, *item.uses))
+            notes += item.notes(span)
         return Warned(Diagnostic(rule, self.message, span, "warning", self.help, notes, path), lines)
 
 

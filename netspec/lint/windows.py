@@ -83,7 +83,7 @@ def _room_for_one_more(window: _Window, lengths: Shape, ends: list[int], lost: l
     return f"write `padding: {pairs}` for one more window, or `padding: same`"
 
 
-def even_kernel(net: Net) -> Iterator[Finding]:
+def even_kernel_same(net: Net) -> Iterator[Finding]:
     """An even window with `padding: same` and stride 1.
 
     The zeros that keep the size are odd in number, so one side gets one more, and the output lies half a pixel beside

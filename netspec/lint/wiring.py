@@ -9,7 +9,7 @@ from netspec.lint.finding import Finding
 from netspec.lint.net import ACTIVATIONS, DROPOUTS, SAME_VALUES, Net, activation_of, key_of, plural
 
 
-def activation_twice(net: Net) -> Iterator[Finding]:
+def double_activation(net: Net) -> Iterator[Finding]:
     """Two activations in a row, one as `activation:` key, perhaps, and one as a layer.
 
     The second sees only what the first let through: relu after relu does nothing, softmax after relu can no longer
@@ -33,7 +33,7 @@ def activation_twice(net: Net) -> Iterator[Finding]:
         yield Finding(message, remedy, layer, notes=(net.place_note(note, first.name),))
 
 
-def norm_twice(net: Net) -> Iterator[Finding]:
+def double_normalization(net: Net) -> Iterator[Finding]:
     """Batch norm of batch norm.
 
     The second finds mean 0 and variance 1 already, up to a scale that it could have learned alone.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from netspec.device.graph import Node
 from netspec.device.ops import kernel_of
 from netspec.device.ops.base import Quant, Quantized, Weights
 from netspec.device.plan import DevicePlan
@@ -43,9 +44,14 @@ def quantize(plan: DevicePlan, weights: Weights, tensors: Mapping[str, Quant]) -
                 help="look at its weights and at the calibration data; `calibration: {method: {percentile: 99.9}}` "
                 "narrows ranges that outliers stretch",
             ) from error
-        declared = {constant.role: constant.count for constant in plan.constants(node)}
-        kept = {role: array for role, array in found.arrays.items() if role in declared}
-        sizes = {role: array.size for role, array in kept.items()}
-        assert sizes == declared, f"{node.name} promised constants {declared} and gives {sizes}"
-        numbers[node.name] = Quantized(kept, found.numbers, found.scales, found.bias_scales)
+        numbers[node.name] = checked(plan, node, found)
     return QuantizedModel(plan, dict(tensors), numbers)
+
+
+def checked(plan: DevicePlan, node: Node, found: Quantized) -> Quantized:
+    """Return a node's numbers with the arrays that its core needs. Asserts that they are those that were counted."""
+    declared = {constant.role: constant.count for constant in plan.constants(node)}
+    kept = {role: array for role, array in found.arrays.items() if role in declared}
+    sizes = {role: array.size for role, array in kept.items()}
+    assert sizes == declared, f"{node.name} promised constants {declared} and gives {sizes}"
+    return Quantized(kept, found.numbers, found.scales, found.bias_scales)

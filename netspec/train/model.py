@@ -56,16 +56,16 @@ def assert_matches(graph: Graph, model: keras.Model) -> None:
     The message names the layer and both values: the graph is wrong there, never the user.
     """
     by_name = {layer.name: layer for layer in model.layers}
+    trained = {id(variable) for variable in model.trainable_variables}
     for layer in graph.layers:
         keras_layer = by_name.get(layer.name)
         _equal(layer.name, "presence", True, keras_layer is not None)
         assert keras_layer is not None
         _equal(layer.name, "output shape", layer.output_shape, tuple(keras_layer.output.shape)[1:])
         ours = [(weight.name, weight.shape, weight.trainable) for weight in layer.weights]
-        trained = {id(variable) for variable in keras_layer.trainable_weights}  # a wrapper's switch marks no variable
         theirs = [(name, tuple(v.shape), id(v) in trained) for name, v in named_weights(keras_layer)]
         _equal(layer.name, "weights", ours, theirs)
-        trainable = sum(prod(variable.shape) for variable in keras_layer.trainable_weights)
+        trainable = sum(prod(variable.shape) for variable in keras_layer.weights if id(variable) in trained)
         _equal(layer.name, "trainable parameters", layer.trainable_parameters, trainable)
         _equal(layer.name, "parameters", layer.parameters, keras_layer.count_params())
     _equal("the model", "parameters", graph.parameters, model.count_params())

@@ -12,6 +12,7 @@ from netspec.manifest import (
     KERAS_FILE,
     MANIFEST,
     SPEC_LINK,
+    STORED_FILE,
     TFLITE_FILE,
     VERDICT_FILE,
     Manifest,
@@ -39,7 +40,7 @@ def verify_folder(folder: Path, spec: Path | None, cmsis_nn: Path | None, progre
     drift = drifted_files(folder, manifest)
     if not manifest.intact:
         drift.insert(0, f"{MANIFEST} was changed after the build")
-    path = spec or _linked_spec(folder)
+    path = spec or linked_spec(folder)
     document: Document | None = None
     if path is None or not path.is_file():
         drift.insert(0, f"the spec {manifest.spec} is gone (name it with --spec)")
@@ -64,17 +65,24 @@ def _verify_intact(
     from netspec.device.plan import plan_device
     from netspec.emit.firmware import emit_firmware
     from netspec.quantize.quantize import quantize, weight_lookup
+    from netspec.quantize.stored import floats_of, quantize_stored, read_stored, stored_digest
     from netspec.quantize.tflite_model import TFLiteModel
     from netspec.train.data import load_data as load
     from netspec.train.weights import read_weights, weights_digest
 
     graph = check(document, manifest.core).graph
     plan = plan_device(graph, manifest.core)
-    arrays = read_weights(folder / KERAS_FILE, graph)
     drift: list[str] = []
-    if weights_digest(arrays) != manifest.weights_sha256:
-        drift.append(f"{KERAS_FILE} holds other weights than those that were quantized")
-    model = quantize(plan, weight_lookup(arrays), manifest.scales())
+    if STORED_FILE in manifest.files:
+        stored = read_stored(folder / STORED_FILE, graph, plan)
+        arrays, digest, weights_file = floats_of(graph, plan.graph, stored), stored_digest(stored), STORED_FILE
+        model = quantize_stored(plan, stored)
+    else:
+        arrays = read_weights(folder / KERAS_FILE, graph)
+        digest, weights_file = weights_digest(arrays), KERAS_FILE
+        model = quantize(plan, weight_lookup(arrays), manifest.scales())
+    if digest != manifest.weights_sha256:
+        drift.append(f"{weights_file} holds other weights than those that were quantized")
     if quantized_digest(model) != manifest.quantized_sha256:
         drift.append("the integers no longer follow from the weights and scales")
     if TFLiteModel(model).to_bytes() != (folder / TFLITE_FILE).read_bytes():
@@ -105,7 +113,8 @@ def recorded_information(folder: Path) -> dict[str, Any]:
         return {}
 
 
-def _linked_spec(folder: Path) -> Path | None:
+def linked_spec(folder: Path) -> Path | None:
+    """Return where the spec of a build stood when it was built; None where that is not recorded."""
     try:
         link = (folder / SPEC_LINK).read_text(encoding="utf-8").strip()
     except OSError:

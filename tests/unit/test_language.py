@@ -121,7 +121,7 @@ def test_values_are_put_in_outside_of_the_layers_too() -> None:
     assert spec.description == "8 units"
     assert spec.inputs["x"].shape == [8, 9]
     assert spec.train is not None
-    assert (spec.train.data, spec.train.loss, spec.train.batch_size) == (("npz", "d_8.npz"), "mse", 8)
+    assert (spec.train.data.npz, spec.train.loss, spec.train.batch_size) == ("d_8.npz", "mse", 8)
     assert spec.target is not None
     assert spec.target.budget.ram == 2048
 

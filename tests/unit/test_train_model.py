@@ -11,7 +11,6 @@ import pytest
 
 from netspec.diagnostics import SpecError
 from netspec.held import locate
-from netspec.held import locate
 from netspec.layers.base import Weight
 from netspec.train.model import assert_matches, build_model
 from tests.specs import make_graph

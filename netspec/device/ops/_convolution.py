@@ -4,15 +4,19 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Sequence
+from dataclasses import replace
+from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 from netspec.device.cmsis_nn import CHANNEL_BLOCK_MVE, Extension
 from netspec.device.ops.base import (
     Constant,
+    Integers,
     Kernel,
     Quant,
     Quantized,
     Sink,
+    StoredWeights,
     Weights,
     clamp_numbers,
     dims,
@@ -21,7 +25,7 @@ from netspec.device.ops.base import (
     tile,
 )
 from netspec.layers._window import same_padding
-from netspec.ops import NO_PADDING, Conv2D, Dense, DepthwiseConv2D, Padding, hwc
+from netspec.ops import NO_PADDING, Conv2D, Dense, DepthwiseConv2D, Padding, Shape, hwc
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,18 +51,18 @@ class ConvolutionKernel(Kernel[ConvT]):
     """Axis of the device's kernel that holds the output channels."""
 
     @abstractmethod
-    def kernel_array(self, op: ConvT, weights: Weights) -> NDArray[Any]:
-        """Return the float kernel with the output channels last."""
+    def kernel_shape(self, op: ConvT) -> Shape:
+        """Return the kernel's shape with the output channels last."""
 
     @abstractmethod
-    def kernel_size(self, op: ConvT) -> int:
-        """Return the number of weights."""
+    def kernel_array(self, op: ConvT, weights: Weights | StoredWeights) -> NDArray[Any]:
+        """Return the kernel, floats or integers, in that shape."""
 
     def constants(self, op: ConvT, extension: Extension) -> tuple[Constant, ...]:
         channels = op.output_shape[-1]
         biases: tuple[Constant, ...] = (Constant("bias", "int32_t", channels),) if has_bias(op) else ()
         return (
-            Constant("kernel", "int8_t", self.kernel_size(op)),
+            Constant("kernel", "int8_t", prod(self.kernel_shape(op))),
             *biases,
             Constant("multiplier", "int32_t", channels),
             Constant("shift", "int32_t", channels),
@@ -75,27 +79,48 @@ class ConvolutionKernel(Kernel[ConvT]):
             bias = np.zeros(kernel.shape[-1])
         return np.moveaxis(kernel, -1, self.channel_axis), bias
 
-    def quantize(self, op: ConvT, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Quantized:
+    def integers(self, op: ConvT, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Integers:
         import numpy as np
 
-        from netspec.device.fixed_point import conv_multipliers
-        from netspec.device.ops._weights import require_accumulators, symmetric
+        from netspec.device.ops._weights import symmetric
 
         kernel, bias = self.float_weights(op, weights)
         by_channel = np.moveaxis(kernel, self.channel_axis, 0)
-        rows = by_channel.reshape(len(by_channel), -1)
-        numbers = symmetric(rows, bias, inputs[0], output, per_row=True)
-        multipliers, shifts = conv_multipliers(inputs[0].scale, numbers.scales, output.scale)
-        require_accumulators(numbers, inputs[0], shifts)
-        device_layout = np.moveaxis(numbers.rows.reshape(by_channel.shape), 0, self.channel_axis)
+        return symmetric(by_channel.reshape(len(by_channel), -1), bias, inputs[0], output, per_row=True)
+
+    def stored_integers(self, op: ConvT, stored: StoredWeights, inputs: Sequence[Quant]) -> Integers:
+        import numpy as np
+
+        from netspec.device.ops._weights import stored_integers
+
+        assert op.kernel is not None, "what is stored has a kernel"
+        kernel = self.kernel_array(op, stored)
+        rows = np.moveaxis(kernel, -1, 0).reshape(kernel.shape[-1], -1)
+        found = stored_integers(rows, op.kernel, op.bias, stored, inputs[0])
+        outputs = len(rows)
+        bias = np.zeros(outputs, np.int32) if found.bias is None and has_bias(op) else found.bias
+        every = outputs if len(found.scales) == 1 else 1  # one scale in all is the same scale for each
+        return replace(found, bias=bias, scales=found.scales * every, bias_scales=found.bias_scales * every)
+
+    def numbers(self, op: ConvT, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
+        import numpy as np
+
+        from netspec.device.fixed_point import conv_multipliers
+        from netspec.device.ops._weights import require_accumulators
+
+        assert integers is not None
+        multipliers, shifts = conv_multipliers(inputs[0].scale, integers.scales, output.scale)
+        require_accumulators(integers, inputs[0], shifts)
+        *tap, channels = self.kernel_shape(op)
+        device_layout = np.moveaxis(integers.rows.reshape((channels, *tap)), 0, self.channel_axis)
         arrays: dict[str, NDArray[Any]] = {"kernel": np.ascontiguousarray(device_layout)}
-        if numbers.bias is not None:
-            arrays["bias"] = numbers.bias
+        if integers.bias is not None:
+            arrays["bias"] = integers.bias
         arrays["multiplier"] = np.array(multipliers, np.int32)
         arrays["shift"] = np.array(shifts, np.int32)
         scalars = {"input_zero_point": inputs[0].zero_point, "output_zero_point": output.zero_point}
         scalars |= clamp_numbers(op.activation, output)
-        return Quantized(arrays, scalars, numbers.scales, numbers.bias_scales)
+        return Quantized(arrays, scalars, integers.scales, integers.bias_scales)
 
     def reference_arguments(self, op: ConvT, q: Quantized) -> dict[str, Any]:
         """Return the keyword arguments of the numpy reference."""
@@ -123,9 +148,7 @@ class ConvolutionKernel(Kernel[ConvT]):
             source = sink.intermediate(
                 "padded", (1, image[1] + top + bottom, image[2] + left + right, image[3]), before
             )
-            amounts = sink.constant(
-                "padding", np.array([[0, 0], [top, bottom], [left, right], [0, 0]], np.int32)
-            )
+            amounts = sink.constant("padding", np.array([[0, 0], [top, bottom], [left, right], [0, 0]], np.int32))
             sink.operator("PAD", [before, amounts], [source])
         reads = [source, sink.constant("kernel", q.arrays["kernel"], q.scales, self.channel_axis)]
         reads.append(tflite_bias(q, op.output_shape[-1], sink))

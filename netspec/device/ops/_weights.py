@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.ops.base import Quant, Weights
+from netspec.device.ops.base import Integers, Quant, StoredWeights, Weights
 from netspec.ops import Affine, Param, Rescale
 
 if TYPE_CHECKING:
@@ -49,20 +48,10 @@ def folded(
     return kernel, total if bias is not None or affine else None
 
 
-@dataclass(frozen=True, slots=True)
-class Symmetric:
-    """int8 rows in [-127, 127] and int32 bias with zero point 0, and their scales: one a row, or one in all."""
-
-    rows: NDArray[np.int8]
-    bias: NDArray[np.int32] | None
-    scales: tuple[float, ...]
-    bias_scales: tuple[float, ...]
-
-
 def symmetric(
     rows: NDArray[Any], bias: NDArray[Any] | None, inputs: Quant, output: Quant, *, per_row: bool
-) -> Symmetric:
-    """Quantize `rows`, (outputs, weights of one output), and one bias a row.
+) -> Integers:
+    """Quantize `rows`, (outputs, weights of one output), to [-127, 127], and one bias a row.
 
     scale = max |row| / 127, raised where the bias would not fit or the multiplier would vanish.
     """
@@ -79,7 +68,28 @@ def symmetric(
     steps = np.array([bias_scale(inputs.scale, float(scale)) for scale in scales])
     bias_integers = None if bias is None else np.round(bias / steps).astype(np.int32)
     kept = slice(None) if per_row else slice(1)
-    return Symmetric(integers, bias_integers, tuple(map(float, scales[kept])), tuple(map(float, steps[kept])))
+    return Integers(integers, bias_integers, tuple(map(float, scales[kept])), tuple(map(float, steps[kept])))
+
+
+def stored_integers(
+    rows: NDArray[Any], kernel: Param, bias: Param | None, stored: StoredWeights, inputs: Quant
+) -> Integers:
+    """Return integers that are given: `rows`, (outputs, weights of one output), are those of `kernel`.
+
+    The bias's scale is in * weight, whatever the file that it comes from says: so do all interpreters count.
+    """
+    import numpy as np
+
+    from netspec.device.fixed_point import bias_scale
+
+    scales = stored.scales(kernel)
+    assert len(scales) in (1, len(rows)), f"{len(scales)} scales for {len(rows)} outputs"
+    return Integers(
+        np.ascontiguousarray(rows, np.int8),
+        None if bias is None else stored(bias).astype(np.int32),
+        scales,
+        tuple(bias_scale(inputs.scale, scale) for scale in scales),
+    )
 
 
 def _least_scales(bias: NDArray[Any] | None, count: int, inputs: Quant, output: Quant) -> NDArray[Any]:
@@ -92,7 +102,7 @@ def _least_scales(bias: NDArray[Any] | None, count: int, inputs: Quant, output: 
     return floor
 
 
-def require_accumulators(quantized: Symmetric, inputs: Quant, shifts: tuple[int, ...]) -> None:
+def require_accumulators(quantized: Integers, inputs: Quant, shifts: tuple[int, ...]) -> None:
     """Prove that no accumulator leaves int32, also after the left shift of a multiplier of 1 or more.
 
     The bound is sum |w| * max |q - zero point| + |bias| for every output. Raises ValueError where it is too large.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension
 from netspec.device.ops.base import (
+    Integers,
     Kernel,
     Quant,
     Quantized,
@@ -31,7 +32,7 @@ class AddKernel(Kernel[Add]):
     name = "add"
     functions = ("arm_elementwise_add_s8",)
 
-    def quantize(self, op: Add, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Quantized:
+    def numbers(self, op: Add, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         from netspec.device.fixed_point import add_parameters
 
         one, two = inputs

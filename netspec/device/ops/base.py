@@ -56,10 +56,31 @@ class Quantized:
     """Scales of the bias, input * weight."""
 
 
+@dataclass(frozen=True, slots=True)
+class Integers:
+    """The weights of one op as integers: int8 `rows`, (outputs, weights of one output), and int32 biases.
+
+    Zero points are 0. `scales` and `bias_scales` hold one scale a row, or one in all.
+    """
+
+    rows: NDArray[np.int8]
+    bias: NDArray[np.int32] | None
+    scales: tuple[float, ...]
+    bias_scales: tuple[float, ...]
+
+
 class Weights(Protocol):
     """Looks up a trained float array."""
 
     def __call__(self, param: Param) -> NDArray[np.float32]: ...
+
+
+class StoredWeights(Protocol):
+    """Looks up an array that is an integer already, and its scales: one an output, or one in all."""
+
+    def __call__(self, param: Param) -> NDArray[Any]: ...
+
+    def scales(self, param: Param) -> tuple[float, ...]: ...
 
 
 class Sink(Protocol):
@@ -100,9 +121,21 @@ class Kernel(ABC, Generic[OpT]):
         """Return the bytes that the kernel needs beside its input and output."""
         return 0
 
+    def integers(self, op: OpT, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Integers | None:
+        """Return the op's weights as integers, made of floats; None for an op without weights."""
+        return None
+
+    def stored_integers(self, op: OpT, stored: StoredWeights, inputs: Sequence[Quant]) -> Integers | None:
+        """Return the op's weights as integers, as somebody else has made them; None for an op without weights."""
+        return None
+
     @abstractmethod
+    def numbers(self, op: OpT, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
+        """Return the op's numbers from its integers. Raises ValueError where they leave the kernel's range."""
+
     def quantize(self, op: OpT, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Quantized:
-        """Return the op's numbers. Raises ValueError where they leave the kernel's range."""
+        """Return the op's numbers from floats. Raises ValueError where they leave the kernel's range."""
+        return self.numbers(op, self.integers(op, weights, inputs, output), inputs, output)
 
     @abstractmethod
     def evaluate(self, op: OpT, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:

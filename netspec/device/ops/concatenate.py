@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension
-from netspec.device.ops.base import Kernel, Quant, Quantized, Sink, Weights, batched
+from netspec.device.ops.base import Integers, Kernel, Quant, Quantized, Sink, Weights, batched
 from netspec.ops import Concatenate
 
 if TYPE_CHECKING:
@@ -23,9 +23,7 @@ class ConcatenateKernel(Kernel[Concatenate]):
     name = "concatenate"
     functions = ("arm_concatenation_s8_x",)
 
-    def quantize(
-        self, op: Concatenate, weights: Weights, inputs: Sequence[Quant], output: Quant
-    ) -> Quantized:
+    def numbers(self, op: Concatenate, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         assert all(given == output for given in inputs), "a concatenation's inputs share its scale"
         return Quantized()
 
@@ -38,16 +36,12 @@ class ConcatenateKernel(Kernel[Concatenate]):
     def evaluate(self, op: Concatenate, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
         return self._join(op, inputs)
 
-    def reference(
-        self, op: Concatenate, q: Quantized, inputs: Sequence[NDArray[np.int8]]
-    ) -> NDArray[np.int8]:
+    def reference(self, op: Concatenate, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
         return self._join(op, inputs)
 
     def tflite(self, op: Concatenate, q: Quantized, sink: Sink) -> None:
         reads = [sink.read(position, (1, *shape)) for position, shape in enumerate(op.input_shapes)]
-        sink.operator(
-            "CONCATENATION", reads, [sink.write((1, *op.output_shape))], axis=op.axis + 1, activation="NONE"
-        )
+        sink.operator("CONCATENATION", reads, [sink.write((1, *op.output_shape))], axis=op.axis + 1, activation="NONE")
 
     def call(self, op: Concatenate, q: Quantized, extension: Extension) -> Mapping[str, Any]:
         """Return `copies`: which input, how many rows of how many bytes, and where they go.

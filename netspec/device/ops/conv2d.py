@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import HOST_EXTENSION, Extension, convolve_scratch_bytes, row_convolution_is_exact
 from netspec.device.ops._convolution import ConvolutionKernel, common_call
-from netspec.device.ops.base import Quantized, Weights, batched, dims, float_bounds
-from netspec.ops import Conv2D, hwc
+from netspec.device.ops.base import Quantized, StoredWeights, Weights, batched, dims, float_bounds
+from netspec.ops import Conv2D, Shape, hwc
 
 if TYPE_CHECKING:
     import numpy as np
@@ -83,11 +82,11 @@ class Conv2DKernel(ConvolutionKernel[Conv2D]):
     tflite_kind = "CONV_2D"
     channel_axis = 0
 
-    def kernel_array(self, op: Conv2D, weights: Weights) -> NDArray[Any]:
-        return weights(op.kernel).reshape((*op.kernel_size, *op.kernel.shape[-2:]))
+    def kernel_shape(self, op: Conv2D) -> Shape:
+        return (*op.kernel_size, *op.kernel.shape[-2:])
 
-    def kernel_size(self, op: Conv2D) -> int:
-        return prod(op.kernel.shape)
+    def kernel_array(self, op: Conv2D, weights: Weights | StoredWeights) -> NDArray[Any]:
+        return weights(op.kernel).reshape(self.kernel_shape(op))
 
     def scratch_bytes(self, op: Conv2D, extension: Extension) -> int:
         """Return the scratch on the core, or on the build host where that needs more: the host runs the same plan."""

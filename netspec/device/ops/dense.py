@@ -11,10 +11,12 @@ from netspec.device.ops._convolution import has_bias, tflite_bias
 from netspec.device.ops.base import (
     C_TYPE_BYTES,
     Constant,
+    Integers,
     Kernel,
     Quant,
     Quantized,
     Sink,
+    StoredWeights,
     Weights,
     clamp_numbers,
     dims,
@@ -50,8 +52,22 @@ class DenseKernel(Kernel[Dense]):
         kernel, bias = folded(weights(op.kernel), op.bias, op.affine, weights)
         return kernel.T, bias
 
-    def quantize(self, op: Dense, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Quantized:
-        """Quantize per tensor.
+    def integers(self, op: Dense, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Integers:
+        """Return integers with one scale in all."""
+        import numpy as np
+
+        from netspec.device.ops._weights import symmetric
+
+        kernel, bias = self._float(op, weights)
+        return symmetric(np.ascontiguousarray(kernel), bias, inputs[0], output, per_row=False)
+
+    def stored_integers(self, op: Dense, stored: StoredWeights, inputs: Sequence[Quant]) -> Integers:
+        from netspec.device.ops._weights import stored_integers
+
+        return stored_integers(stored(op.kernel).T, op.kernel, op.bias, stored, inputs[0])
+
+    def numbers(self, op: Dense, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
+        """Return the numbers of a layer with one weight scale.
 
         `kernel_sum` is what CMSIS-NN 6.0 and later read on Helium: each unit's sum of weights times the input
         offset, plus its bias.
@@ -59,17 +75,17 @@ class DenseKernel(Kernel[Dense]):
         import numpy as np
 
         from netspec.device.fixed_point import dense_multiplier
-        from netspec.device.ops._weights import require_accumulators, symmetric
+        from netspec.device.ops._weights import require_accumulators
 
-        kernel, bias = self._float(op, weights)
-        q = symmetric(np.ascontiguousarray(kernel), bias, inputs[0], output, per_row=False)
-        multiplier, shift = dense_multiplier(inputs[0].scale, q.scales[0], output.scale)
-        require_accumulators(q, inputs[0], (shift,))
-        sums = q.rows.astype(np.int64).sum(axis=1) * -inputs[0].zero_point
-        arrays: dict[str, NDArray[Any]] = {"kernel": q.rows}
-        if q.bias is not None:
-            arrays["bias"] = q.bias
-            sums = sums + q.bias
+        assert integers is not None
+        assert len(integers.scales) == 1, "the kernel takes one weight scale in all"
+        multiplier, shift = dense_multiplier(inputs[0].scale, integers.scales[0], output.scale)
+        require_accumulators(integers, inputs[0], (shift,))
+        sums = integers.rows.astype(np.int64).sum(axis=1) * -inputs[0].zero_point
+        arrays: dict[str, NDArray[Any]] = {"kernel": integers.rows}
+        if integers.bias is not None:
+            arrays["bias"] = integers.bias
+            sums = sums + integers.bias
         arrays["kernel_sum"] = sums.astype(np.int32)
         numbers = {
             "input_zero_point": inputs[0].zero_point,
@@ -77,7 +93,8 @@ class DenseKernel(Kernel[Dense]):
             "multiplier": multiplier,
             "shift": shift,
         }
-        return Quantized(arrays, numbers | clamp_numbers(op.activation, output), q.scales, q.bias_scales)
+        clamp = clamp_numbers(op.activation, output)
+        return Quantized(arrays, numbers | clamp, integers.scales, integers.bias_scales)
 
     def evaluate(self, op: Dense, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
         from netspec.device.reference import dense_float

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension, depthwise_scratch_bytes
 from netspec.device.ops._convolution import ConvolutionKernel, common_call
-from netspec.device.ops.base import Quantized, Weights, batched, dims, float_bounds
-from netspec.ops import DepthwiseConv2D, hwc
+from netspec.device.ops.base import Quantized, StoredWeights, Weights, batched, dims, float_bounds
+from netspec.ops import DepthwiseConv2D, Shape, hwc
 
 if TYPE_CHECKING:
     import numpy as np
@@ -22,14 +21,14 @@ class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
     tflite_kind = "DEPTHWISE_CONV_2D"
     channel_axis = 3
 
-    def kernel_array(self, op: DepthwiseConv2D, weights: Weights) -> NDArray[Any]:
+    def kernel_shape(self, op: DepthwiseConv2D) -> Shape:
+        return (1, *op.kernel_size, op.output_shape[-1])
+
+    def kernel_array(self, op: DepthwiseConv2D, weights: Weights | StoredWeights) -> NDArray[Any]:
         import numpy as np
 
-        shape = (1, *op.kernel_size, op.output_shape[-1])
+        shape = self.kernel_shape(op)
         return np.ones(shape) if op.kernel is None else weights(op.kernel).reshape(shape)
-
-    def kernel_size(self, op: DepthwiseConv2D) -> int:
-        return prod(op.kernel_size) * op.output_shape[-1]
 
     def scratch_bytes(self, op: DepthwiseConv2D, extension: Extension) -> int:
         return depthwise_scratch_bytes(
@@ -57,15 +56,11 @@ class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
         )
         return batched(result, op.output_shape)
 
-    def reference(
-        self, op: DepthwiseConv2D, q: Quantized, inputs: Sequence[NDArray[np.int8]]
-    ) -> NDArray[np.int8]:
+    def reference(self, op: DepthwiseConv2D, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
         from netspec.device.reference import depthwise_conv2d
 
         image = batched(inputs[0], hwc(op.input_shape))
-        result = depthwise_conv2d(
-            image, q.arrays["kernel"], q.arrays.get("bias"), **self.reference_arguments(op, q)
-        )
+        result = depthwise_conv2d(image, q.arrays["kernel"], q.arrays.get("bias"), **self.reference_arguments(op, q))
         return batched(result, op.output_shape)
 
     def call(self, op: DepthwiseConv2D, q: Quantized, extension: Extension) -> Mapping[str, Any]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension
-from netspec.device.ops.base import Kernel, Quant, Quantized, Sink, Weights, batched, dims
+from netspec.device.ops.base import Integers, Kernel, Quant, Quantized, Sink, Weights, batched, dims
 from netspec.ops import Mean, hwc
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ class MeanKernel(Kernel[Mean]):
     name = "mean"
     functions = ("netspec_mean_s8",)
 
-    def quantize(self, op: Mean, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Quantized:
+    def numbers(self, op: Mean, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         from netspec.device.fixed_point import mean_parameters
 
         height, width, _ = hwc(op.input_shape)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension
-from netspec.device.ops.base import Kernel, Quant, Quantized, Sink, Weights, batched, dims
+from netspec.device.ops.base import Integers, Kernel, Quant, Quantized, Sink, Weights, batched, dims
 from netspec.ops import Pad, hwc
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ class PadKernel(Kernel[Pad]):
     name = "pad"
     functions = ("arm_pad_s8",)
 
-    def quantize(self, op: Pad, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Quantized:
+    def numbers(self, op: Pad, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         assert inputs[0] == output, "padding keeps its input's scale"
         return Quantized(numbers={"pad_value": output.zero_point})
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension, average_pool_scratch_bytes
 from netspec.device.ops.base import (
+    Integers,
     Kernel,
     Quant,
     Quantized,
@@ -32,13 +33,9 @@ class Pool2DKernel(Kernel[Pool2D]):
     functions = ("arm_max_pool_s8", "arm_avgpool_s8", "arm_avgpool_s8_get_buffer_size")
 
     def scratch_bytes(self, op: Pool2D, extension: Extension) -> int:
-        return (
-            average_pool_scratch_bytes(extension, channels=hwc(op.input_shape)[2])
-            if op.kind == "average"
-            else 0
-        )
+        return average_pool_scratch_bytes(extension, channels=hwc(op.input_shape)[2]) if op.kind == "average" else 0
 
-    def quantize(self, op: Pool2D, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Quantized:
+    def numbers(self, op: Pool2D, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         assert inputs[0] == output, "a pool keeps its input's scale"
         return Quantized(numbers=clamp_numbers(op.activation, output))
 

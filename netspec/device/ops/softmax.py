@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension
-from netspec.device.ops.base import Kernel, Quant, Quantized, Sink, Weights, batched
+from netspec.device.ops.base import Integers, Kernel, Quant, Quantized, Sink, Weights, batched
 from netspec.ops import Softmax
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ class SoftmaxKernel(Kernel[Softmax]):
     name = "softmax"
     functions = ("arm_softmax_s8",)
 
-    def quantize(self, op: Softmax, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Quantized:
+    def numbers(self, op: Softmax, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         from netspec.device.fixed_point import softmax_parameters
 
         parameters = softmax_parameters(inputs[0].scale)

@@ -7,7 +7,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension
-from netspec.device.ops.base import Constant, Kernel, Quant, Quantized, Sink, Weights, batched
+from netspec.device.ops.base import Constant, Integers, Kernel, Quant, Quantized, Sink, Weights, batched
 from netspec.ops import Unary
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ class UnaryKernel(Kernel[Unary]):
     def constants(self, op: Unary, extension: Extension) -> tuple[Constant, ...]:
         return (Constant("table", "int8_t", 256, table=True),)
 
-    def quantize(self, op: Unary, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Quantized:
+    def numbers(self, op: Unary, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         import numpy as np
 
         from netspec.device.fixed_point import logistic_table, relu_table, requantize_table, tanh_table

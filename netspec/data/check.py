@@ -1,0 +1,152 @@
+"""`check --data`: what headers say of the samples, held against the spec. No array is read but labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from netspec.data import pictures, sounds
+from netspec.data.faults import Faults, located, reason
+from netspec.data.folders import Classes, find_classes
+from netspec.data.labels import column_range, label_range
+from netspec.data.rules import (
+    SPARSE,
+    called,
+    check_class_count,
+    check_headers,
+    check_label_range,
+    is_sparse,
+    output_losses,
+    refuse_fractions,
+)
+from netspec.data.sources import UNREADABLE, Source, find_sources
+from netspec.data.tables import TableError, open_table, refuse_several, table_header
+from netspec.diagnostics import Diagnostic
+from netspec.graph import Graph
+
+
+def data_findings(graph: Graph) -> list[Diagnostic]:
+    """Return what is wrong with the files of `train.data`; nothing for a spec without a train section.
+
+    Reads headers, the rows of a table, and class numbers as far as `labels.MOST_LABELS`. A Python function is not
+    called. Raises `SpecError` where losses and outputs do not belong together.
+    """
+    if graph.spec.train is None:
+        return []
+    faults = Faults(graph.spec, warnings=True)
+    losses = output_losses(graph)
+    match faults.data.kind:
+        case "npz" | "npy":
+            _check_arrays(graph, losses, faults)
+        case "csv":
+            _check_table(graph, losses, faults)
+        case "images":
+            _check_images(graph, losses, faults)
+        case "audio":
+            _check_audio(graph, losses, faults)
+    return faults.found
+
+
+def _check_arrays(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
+    found = find_sources(graph, faults)
+    if faults.failed():
+        return
+    for split, sources in found.items():
+        check_headers(faults, split, {item: source.header for item, source in sources.items()}, graph, losses)
+    if faults.failed():
+        return
+    for split, sources in found.items():
+        for item, source in sources.items():
+            if is_sparse(item, losses):
+                _check_labels(graph, split, item, source, faults)
+
+
+def _check_labels(graph: Graph, split: str, item: str, source: Source, faults: Faults) -> None:
+    output = item.removeprefix("y/")
+    what = called(item, split)
+    try:
+        with source.values() as stream:
+            ends = label_range(stream, source.header)
+    except UNREADABLE as error:
+        faults.add("data-unreadable", f"{what} cannot be read: {reason(error)}", key=source.key)
+        return
+    if ends is None:
+        return
+    low, high, whole = ends
+    if whole:
+        check_label_range(faults, what, low, high, graph.shape(output)[-1], output)
+    else:
+        refuse_fractions(faults, what)
+
+
+def _check_table(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
+    given = faults.data.csv
+    assert given is not None
+    table = open_table(graph, located(graph.spec, given.path), faults)
+    if table is None:
+        return
+    ((name, shape),) = graph.inputs.items()
+    (output,) = graph.outputs
+    rows = 0
+
+    def targets() -> Iterator[str]:
+        nonlocal rows
+        for row in table.rows():
+            rows += 1
+            yield row[table.target]
+
+    try:
+        labels = column_range(targets())
+    except TableError as error:
+        faults.add(error.rule, error.message, help=error.help, key="path")
+        return
+    header = table_header(rows, len(table.columns) - 1, shape)
+    check_headers(faults, "train", {f"x/{name}": header}, graph, losses)
+    if losses[output] not in SPARSE or labels is None:
+        return
+    what, classes = called(f"y/{output}", "train"), graph.shape(output)[-1]
+    if isinstance(labels, int):
+        check_label_range(faults, what, 0, labels - 1, classes, output)
+    elif labels[2]:
+        check_label_range(faults, what, labels[0], labels[1], classes, output)
+    else:
+        refuse_fractions(faults, what)
+
+
+def _check_images(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
+    given = faults.data.images
+    assert given is not None
+    if refuse_several(graph, "images", faults):
+        return
+    classes = find_classes(graph, given.path, pictures.SUFFIXES, faults)
+    if classes is None:
+        return
+    check_class_count(faults, classes.names, graph, losses)
+    for path in _firsts(classes):
+        pictures.check_picture(path, graph, faults)
+        if faults.failed():
+            return
+
+
+def _check_audio(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
+    given = faults.data.audio
+    assert given is not None
+    if refuse_several(graph, "audio", faults):
+        return
+    classes = find_classes(graph, given.path, sounds.SUFFIXES, faults)
+    if not sounds.check_features(graph, faults) or classes is None:
+        return
+    check_class_count(faults, classes.names, graph, losses)
+    for path in _firsts(classes):
+        sounds.check_clip(path, graph, faults)
+        if faults.failed():
+            return
+
+
+def _firsts(classes: Classes) -> Iterable[Path]:
+    """Return the first file of every class in every split: their headers stand for the others'."""
+    firsts: dict[tuple[str, int], Path] = {}
+    for split, files in classes.files.items():
+        for path, number in files:
+            firsts.setdefault((split, number), path)
+    return firsts.values()

@@ -1,0 +1,67 @@
+"""What is wrong with the data, at the places in the spec that name it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from netspec.diagnostics import Diagnostic, SpecError, nearest
+from netspec.spec import Spec
+
+
+class Faults:
+    """Collects findings about `train.data`; warnings only where they are asked for."""
+
+    def __init__(self, spec: Spec, *, warnings: bool = False) -> None:
+        self.spec, self._warnings = spec, warnings
+        assert spec.train is not None
+        self.data = spec.train.data
+        self.found: list[Diagnostic] = []
+
+    def add(
+        self,
+        rule: str,
+        message: str,
+        *,
+        help: str | None = None,
+        key: str | None = None,
+        severity: Literal["error", "warning"] = "error",
+    ) -> None:
+        """Note a finding at the loader's value, or at one of its keys."""
+        if severity == "warning" and not self._warnings:
+            return
+        place = ("train", "data", self.data.kind, *((key,) if key else ()))
+        span = self.spec.span(*place)
+        self.found.append(Diagnostic(rule, message, span, severity, help=help, path=".".join(place)))
+
+    def failed(self) -> bool:
+        """Return whether there are errors."""
+        return any(found.severity == "error" for found in self.found)
+
+    def raise_any(self) -> None:
+        """Raise `SpecError` if there are errors."""
+        if self.failed():
+            raise SpecError(self.found)
+
+    def missing(self, path: Path, name: str, kind: str = "file", key: str | None = None) -> None:
+        """Note that `name` is not where the spec says, and what beside it was probably meant."""
+        try:
+            beside = [item.name for item in path.parent.iterdir()]
+        except OSError:
+            beside = []
+        near = nearest(path.name, beside)
+        hint = f"did you mean `{(Path(name).parent / near).as_posix()}`?" if near else "paths are relative to the spec"
+        self.add("data-missing-file", f"there is no {kind} {name}", help=hint, key=key)
+
+
+def located(spec: Spec, name: str) -> Path:
+    """Return the place of a file that the spec names."""
+    return Path(spec.document.path).parent / name
+
+
+def reason(error: Exception) -> str:
+    """Return what an exception says, in one line that may stand after a colon."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    lines = str(error).splitlines()
+    return lines[0].rstrip(".") if lines else type(error).__name__

@@ -1,0 +1,102 @@
+"""Tables in CSV, read a row at a time."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterator
+from math import prod
+from pathlib import Path
+
+from netspec.data.faults import Faults, reason
+from netspec.data.headers import Header
+from netspec.data.sources import open_regular
+from netspec.diagnostics import nearest
+from netspec.graph import Graph
+from netspec.ops import Shape
+
+
+class TableError(Exception):
+    """A table cannot be read, or its rows are not alike. `rule` and `help` are for the diagnostic."""
+
+    def __init__(self, rule: str, message: str, help: str) -> None:
+        self.rule, self.message, self.help = rule, message, help
+        super().__init__(message)
+
+
+class Table:
+    """A table under way: `columns`, the index of the target, and its rows of cells without blanks around them."""
+
+    def __init__(self, path: Path, name: str, target: str) -> None:
+        """Read the header. Raises `FileNotFoundError` and `TableError`."""
+        self.name = name
+        self._rows = self._read(path)
+        self.columns = next(self._rows, [])
+        if target not in self.columns:
+            near = nearest(target, self.columns)
+            hint = f"did you mean `{near}`?" if near else f"the columns are {', '.join(self.columns[:12])}"
+            raise TableError("data-missing-array", f"{name} has no column '{target}'", hint)
+        self.target = self.columns.index(target)
+
+    @property
+    def values(self) -> list[str]:
+        """The columns but the target."""
+        return [column for index, column in enumerate(self.columns) if index != self.target]
+
+    def rows(self) -> Iterator[list[str]]:
+        """Yield the rows after the header, each with a cell a column. Raises `TableError`."""
+        number = 1
+        for number, row in enumerate(self._rows, start=2):
+            if len(row) != len(self.columns):
+                message = f"row {number} of {self.name} has {len(row)} cells, the header has {len(self.columns)}"
+                raise TableError("data-values", message, "give every column a value in every row")
+            yield row
+        if number == 1:
+            raise TableError("data-sample-count", f"{self.name} has a header and no samples", "add rows below it")
+
+    def _read(self, path: Path) -> Iterator[list[str]]:
+        open_regular(path).close()
+        try:
+            with path.open(encoding="utf-8-sig", newline="") as file:
+                for row in csv.reader(file):
+                    if row:
+                        yield [cell.strip() for cell in row]
+        except (OSError, UnicodeDecodeError, csv.Error) as error:
+            message = f"{self.name} cannot be read as csv: {reason(error)}"
+            raise TableError("data-unreadable", message, "save it as UTF-8 text") from error
+
+
+def row_shape(columns: int, given: Shape) -> Shape:
+    """Return the shape of a sample: a table knows no axes, so a row is the input written in order."""
+    return given if columns == prod(given) else (columns,)
+
+
+def open_table(graph: Graph, path: Path, faults: Faults) -> Table | None:
+    """Return the spec's table, or None after noting why there is none."""
+    given = faults.data.csv
+    assert given is not None
+    if refuse_several(graph, "csv", faults):
+        return None
+    try:
+        return Table(path, given.path, given.target)
+    except FileNotFoundError:
+        faults.missing(path, given.path, key="path")
+    except OSError as error:
+        message = f"{given.path} cannot be read as csv: {reason(error)}"
+        faults.add("data-unreadable", message, help="save it as UTF-8 text", key="path")
+    except TableError as error:
+        key = "target" if error.rule == "data-missing-array" else "path"
+        faults.add(error.rule, error.message, help=error.help, key=key)
+    return None
+
+
+def refuse_several(graph: Graph, kind: str, faults: Faults) -> bool:
+    """Note, and return, whether a loader of one input and one output is asked for more."""
+    if len(graph.inputs) == len(graph.outputs) == 1:
+        return False
+    message = f"{kind} feeds one input and one output, the spec has {len(graph.inputs)} and {len(graph.outputs)}"
+    faults.add("data-missing-array", message, help="use `{npz: FILE}`")
+    return True
+
+
+def table_header(samples: int, columns: int, given: Shape) -> Header:
+    return Header((samples, *row_shape(columns, given)), "f", 8)

@@ -1,0 +1,34 @@
+"""What `netspec import` does: read a model, write a spec and its weights, overwrite nothing unless told to."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from netspec.importers.imported import Imported, import_model
+
+
+class WouldOverwrite(Exception):
+    """A file that is there already and would be lost."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(f"{path.as_posix()} is there already; --force overwrites it")
+
+
+def run_import(model: Path, out: Path | None, *, force: bool = False) -> tuple[Path, Imported]:
+    """Write the spec of a model to `out`, by default NAME.yaml in the current folder, and its weights beside it.
+
+    Raises `WouldOverwrite`, and what `import_model` raises; then nothing is written.
+    """
+    imported = import_model(model, out.stem if out is not None else None)
+    spec = out if out is not None else Path(f"{imported.name}.yaml")
+    weights = spec.with_name(imported.weights_name)
+    for path in (spec, weights):
+        if path.exists() and not force:
+            raise WouldOverwrite(path)
+        if path.exists() and os.path.samefile(path, model):
+            raise WouldOverwrite(path)
+    spec.parent.mkdir(parents=True, exist_ok=True)
+    weights.write_bytes(imported.weights)
+    spec.write_text(imported.text, encoding="utf-8", newline="\n")
+    return spec, imported

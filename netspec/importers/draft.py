@@ -1,0 +1,125 @@
+"""What an importer has understood of a model, before it is a spec: layers in order, their keys, what they read."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from pydantic import ValidationError
+
+from netspec.importers.faults import ModelFault
+from netspec.layers import LAYERS
+from netspec.layers.base import Layer, LayerError
+from netspec.ops import Shape
+from netspec.sections import C_KEYWORDS
+
+Source = int | str
+"""What a layer reads: another by its position in the draft, or an input by its name."""
+
+_LONGEST_NAME = 60
+
+
+@dataclass(frozen=True, slots=True)
+class DraftLayer:
+    """A layer; without a `name` it gets the one that the spec's numbering gives it. `comment` stands above it."""
+
+    type: str
+    sources: tuple[Source, ...]
+    layer: Layer
+    keys: Mapping[str, Any]
+    input_shapes: tuple[Shape, ...]
+    output_shape: Shape
+    name: str | None = None
+    comment: str | None = None
+
+
+@dataclass(slots=True)
+class Draft:
+    """A spec in the making. `notes` say what was frozen or dropped; they become comments at its head."""
+
+    name: str
+    notes: list[str] = field(default_factory=list)
+    inputs: dict[str, Shape] = field(default_factory=dict)
+    dtypes: dict[str, str] = field(default_factory=dict)
+    layers: list[DraftLayer] = field(default_factory=list)
+    outputs: tuple[int, ...] = ()
+
+    def shape(self, source: Source) -> Shape:
+        return self.inputs[source] if isinstance(source, str) else self.layers[source].output_shape
+
+    def add(
+        self,
+        layer_type: str,
+        sources: tuple[Source, ...],
+        keys: Mapping[str, Any],
+        *,
+        what: str,
+        name: str | None = None,
+        comment: str | None = None,
+    ) -> int:
+        """Append a layer and return its position. Raises `ModelFault` naming `what` where netspec has no such layer."""
+        given = dict(keys)
+        shapes = tuple(self.shape(source) for source in sources)
+        try:
+            layer = LAYERS[layer_type].model_validate(given)
+            output = layer.output_shape(shapes)
+        except ValidationError as error:
+            raise ModelFault(f"{what} cannot be written as {layer_type}: {_first(error)}") from error
+        except LayerError as error:
+            raise ModelFault(f"{what}: {error.message.replace('{layer}', layer_type)}", error.help) from error
+        taken = {each.name for each in self.layers} | set(self.inputs)
+        if name is not None and name in taken:
+            count = 2
+            while f"{name}_{count}" in taken:
+                count += 1
+            name = f"{name}_{count}"
+        kept = _without_defaults(layer, given, shapes)
+        self.layers.append(DraftLayer(layer_type, sources, layer, kept, shapes, output, name, comment))
+        return len(self.layers) - 1
+
+
+def _first(error: ValidationError) -> str:
+    details = error.errors(include_url=False)[0]
+    place = ".".join(map(str, details["loc"]))
+    message = str(details.get("ctx", {}).get("error", details["msg"])).partition(";")[0].replace("KEY", place)
+    return f"{place} {message[0].lower()}{message[1:]}, not {str(details.get('input'))[:60]!r}" if place else message
+
+
+def _without_defaults(layer: Layer, keys: dict[str, Any], shapes: tuple[Shape, ...]) -> dict[str, Any]:
+    """Return the keys that make a difference, in their shortest form: what Keras is told decides what is the same."""
+    whole = layer.keras(shapes)
+
+    def same(candidate: dict[str, Any]) -> bool:
+        try:
+            return type(layer).model_validate(candidate).keras(shapes) == whole
+        except (ValidationError, LayerError):
+            return False
+
+    kept = dict(keys)
+    for key in keys:
+        less = {name: value for name, value in kept.items() if name != key}
+        if same(less):
+            kept = less
+            continue
+        while isinstance(kept[key], list | tuple) and kept[key] and all(item == kept[key][0] for item in kept[key]):
+            shorter = kept | {key: kept[key][0]}
+            if not same(shorter):
+                break
+            kept = shorter
+    return kept
+
+
+def identifier(text: str) -> str:
+    """Return `text` as a name that a layer or an input may bear."""
+    name = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")[:_LONGEST_NAME].strip("_")
+    if not name:
+        return "x"
+    return name if re.match("[A-Za-z_]", name) else f"n{name}"
+
+
+def spec_name(text: str) -> str:
+    """Return `text` as the name of a spec: a C identifier in lower case that is no keyword."""
+    name = identifier(text).lower().lstrip("_") or "net"
+    return f"{name}_net" if name in C_KEYWORDS else name

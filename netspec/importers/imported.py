@@ -1,0 +1,202 @@
+"""A model file -> the text of a spec and the bytes of its weights file: what `netspec import` writes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from netspec.device.graph import DeviceGraph
+from netspec.device.ops.base import Quant
+from netspec.device.plan import DevicePlan, plan_device
+from netspec.diagnostics import SpecError, ToolError
+from netspec.graph import Graph, build_graph
+from netspec.importers.faults import ModelFault
+from netspec.importers.tflite import Step, Translated, translate
+from netspec.importers.tflite_reader import FileModel, read_file
+from netspec.importers.writer import WrittenSpec, write_spec
+from netspec.ops import Pad, Pool2D, Unary
+from netspec.quantize.stored import Stored, npz_bytes, quantize_stored, write_stored
+from netspec.source import parse
+from netspec.spec import read
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+@dataclass(frozen=True, slots=True)
+class Imported:
+    """A spec and, unless the model had none, the weights that it names by `weights_name`."""
+
+    name: str
+    text: str
+    weights_name: str
+    weights: bytes
+    notes: tuple[str, ...]
+
+
+def import_model(path: Path, stem: str | None = None) -> Imported:
+    """Return a model as a spec named `stem` in its files. Nothing in the file is ever executed.
+
+    Raises `SpecError` (exit 1) where the model is malformed or holds what netspec does not have, and `ToolError` where
+    the file cannot be read at all.
+    """
+    try:
+        with path.open("rb") as file:
+            magic = file.read(8)
+        if magic[4:8] == b"TFL3" or path.suffix in (".tflite", ".lite"):
+            return _from_tflite(read_file(path), path.name, stem)
+        if magic[:2] == b"PK" or magic == b"\x89HDF\r\n\x1a\n" or path.suffix in (".keras", ".h5", ".hdf5"):
+            from netspec.importers.keras import import_keras
+
+            return import_keras(path, stem)
+    except FileNotFoundError:
+        raise ToolError(f"there is no model {path}", help="check the path") from None
+    except OSError as error:
+        raise ToolError(f"the model {path} cannot be read: {error}") from error
+    except ModelFault as fault:
+        raise fault.at(path) from fault
+    raise ModelFault(
+        "the file is neither a Keras nor a TensorFlow Lite model",
+        help="netspec imports .keras, .h5 and .tflite files",
+    ).at(path)
+
+
+def weights_name(name: str) -> str:
+    """Return what the weights beside a spec are called."""
+    return f"{name}.weights.npz"
+
+
+def graph_of(text: str) -> Graph:
+    """Return the graph of a spec that an importer wrote. Raises `ModelFault` where netspec refuses the net."""
+    try:
+        return build_graph(read(parse(text, "imported.yaml")))
+    except SpecError as error:
+        first = error.diagnostics[0]
+        raise ModelFault(f"the net is refused: {first.message}", first.help) from error
+
+
+def _from_tflite(model: FileModel, file_name: str, stem: str | None) -> Imported:
+    translated = translate(model, file_name)
+    draft = translated.draft
+    beside = weights_name(stem or draft.name)
+    written = write_spec(draft, beside)
+    graph = graph_of(written.text)
+    if translated.integer:
+        content = write_stored(_stored(model, translated, written, graph))
+    else:
+        content = npz_bytes({f"{layer}/{weight}": array for (layer, weight), array in _arrays(translated, written)})
+    return Imported(draft.name, written.text, beside, content, tuple(draft.notes))
+
+
+def _arrays(translated: Translated, written: WrittenSpec) -> list[tuple[tuple[str, str], NDArray[Any]]]:
+    found: list[tuple[tuple[str, str], NDArray[Any]]] = []
+    for index, weights in translated.weights.items():
+        found.append(((written.names[index], "kernel"), weights.kernel))
+        if weights.bias is not None:
+            found.append(((written.names[index], "bias"), weights.bias))
+    return found
+
+
+def _stored(model: FileModel, translated: Translated, written: WrittenSpec, graph: Graph) -> Stored:
+    """Return the integers under the spec's names, having proven that the spec's device graph is the file's."""
+    try:
+        plan = plan_device(graph)
+    except SpecError as error:
+        raise ModelFault(f"the device cannot run the net: {error.diagnostics[0].message}") from error
+    names = _device_names(model, translated, written)
+    _require_same_ops(plan.graph, translated, names)
+    tensors = _tensors(model, plan.graph, names)
+    kept = {layer.name for layer in graph.layers}
+    arrays = {key: array for key, array in _arrays(translated, written) if key[0] in kept}
+    scales = {(written.names[i], "kernel"): w.scales for i, w in translated.weights.items() if written.names[i] in kept}
+    stored = Stored(arrays, scales, tensors)
+    _require_numbers(plan, stored)
+    return stored
+
+
+def _device_names(model: FileModel, translated: Translated, written: WrittenSpec) -> dict[int, str]:
+    """Return the device tensor that holds each of the file's; a reshape is another name of what it reads."""
+    draft = translated.draft
+
+    def name(source: int | str) -> str:
+        while not isinstance(source, str):
+            layer = draft.layers[source]
+            if layer.type not in ("reshape", "flatten"):
+                return written.names[source]
+            source = layer.sources[0]
+        return source
+
+    return {index: name(source) for index, source in translated.source_of.items()}
+
+
+def _require_same_ops(device: DeviceGraph, translated: Translated, names: dict[int, str]) -> None:
+    """Raise unless the passes have led the spec to the ops that the file has, each reading and writing the same.
+
+    Padding is the exception: the passes fold it into a convolution, or put it before one, and no integer changes.
+    """
+    reached = {node.output for node in device.nodes}
+    shortcut = {names[s.output]: names[s.inputs[0]] for s in translated.steps if s.kind == "Pad"}
+    shortcut |= {node.output: node.inputs[0] for node in device.nodes if isinstance(node.op, Pad)}
+
+    def unpadded(name: str) -> str:
+        while name in shortcut:
+            name = shortcut[name]
+        return name
+
+    ours = {node.output: (_kind(node.op), tuple(map(unpadded, node.inputs))) for node in device.nodes}
+    theirs: dict[str, tuple[Step, tuple[str, ...]]] = {}
+    for step in translated.steps:
+        theirs[names[step.output]] = (step, tuple(unpadded(names[index]) for index in step.inputs))
+    for output, (step, inputs) in theirs.items():
+        if step.kind == "Pad":
+            continue
+        if output not in reached:
+            if _is_read(translated, step.output):
+                raise ModelFault(
+                    f"{step.what} stands apart in the file, and netspec joins it with its neighbour, which would round "
+                    "differently",
+                    help="convert the model again: converters fuse activations",
+                )
+            continue
+        if ours[output] != (step.kind, inputs):
+            raise ModelFault(f"{step.what} would run as {ours[output][0]} of {', '.join(ours[output][1])}")
+    extra = [name for name, (kind, _) in ours.items() if name not in theirs and kind != "Pad"]
+    assert not extra, f"the device graph has ops that the file has not: {extra}"
+
+
+def _is_read(translated: Translated, tensor: int) -> bool:
+    """Say whether a tensor matters: some op reads it, or it is an output."""
+    source = translated.source_of[tensor]
+    return source in translated.draft.outputs or any(source in layer.sources for layer in translated.draft.layers)
+
+
+def _kind(op: object) -> str:
+    name = type(op).__name__
+    return f"{name} {op.kind}" if isinstance(op, Pool2D | Unary) else name
+
+
+def _tensors(model: FileModel, device: DeviceGraph, names: dict[int, str]) -> dict[str, Quant]:
+    """Return the file's scale and zero point of every device tensor; padding keeps those of what it pads."""
+    found: dict[str, Quant] = {}
+    for index, name in names.items():
+        tensor = model.tensors[index]
+        if tensor.dtype != "int8" or len(tensor.scales) != 1:
+            continue  # an end of the net, whose QUANTIZE or DEQUANTIZE is dropped
+        quant = Quant(tensor.scales[0], tensor.zero_points[0])
+        if found.setdefault(name, quant) != quant:
+            raise ModelFault(f"{tensor.shown} has another scale than the tensor whose bytes it shares")
+    for node in device.nodes:
+        if isinstance(node.op, Pad):
+            found.setdefault(node.output, found[node.inputs[0]])
+    missing = [name for name in device.tensors if name not in found]
+    if missing:
+        raise ModelFault(f"the file has no int8 scale for {', '.join(missing)}")
+    return {name: found[name] for name in device.tensors}
+
+
+def _require_numbers(plan: DevicePlan, stored: Stored) -> None:
+    try:
+        quantize_stored(plan, stored)
+    except ToolError as error:
+        raise ModelFault(error.message) from error

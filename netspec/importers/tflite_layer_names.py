@@ -1,0 +1,61 @@
+"""What a layer was called before a converter made operators of it.
+
+Converters name tensors by the paths of the graph they came from, several joined by `;` where ops were fused, such as
+`model/batch_normalization/FusedBatchNormV3;model/stem/Conv2D`. The layer is the last but one part of the path whose
+last part says the operator.
+"""
+
+from __future__ import annotations
+
+import re
+
+from netspec.importers.draft import identifier
+from netspec.importers.tflite_reader import FileModel, FileOperator
+from netspec.layers import LAYERS
+
+_LAST_PARTS = {
+    "ADD": ("add",),
+    "AVERAGE_POOL_2D": ("avgpool", "avg_pool"),
+    "CONCATENATION": ("concat",),
+    "CONV_2D": ("conv2d", "convolution", "conv1d"),
+    "DEPTHWISE_CONV_2D": ("depthwise",),
+    "FULLY_CONNECTED": ("matmul", "tensordot", "dot"),
+    "LOGISTIC": ("sigmoid",),
+    "MAX_POOL_2D": ("maxpool", "max_pool"),
+    "MEAN": ("mean",),
+    "PAD": ("pad",),
+    "REDUCE_MAX": ("max",),
+    "RELU": ("relu",),
+    "RELU6": ("relu6",),
+    "SOFTMAX": ("softmax",),
+    "TANH": ("tanh",),
+}
+_NUMBERED = re.compile(r"(.+?)(?:_\d+)?")
+# Names that Keras, TensorFlow or netspec gave; such a name says no more than the layer's type does.
+_OF_NOBODY = {
+    *("activation", "re_lu", "p_re_lu", "input", "functional", "model", "sequential", "identity", "padded", "view"),
+    *("statefulpartitionedcall", "partitionedcall", "kernel", "input_layer", "tfl_quantize", "tf_lite"),
+}
+
+
+def is_automatic(name: str) -> bool:
+    """Say whether a layer's name is its type with a number, and was therefore given by no person."""
+    found = _NUMBERED.fullmatch(name.lower())
+    stem = found[1] if found else name
+    return stem in LAYERS or stem in _OF_NOBODY or stem.removesuffix("_view") in LAYERS
+
+
+def given_name(operator: FileOperator, model: FileModel, layer_type: str) -> str | None:
+    """Return the name that somebody gave to the layer that an operator was; None if it has none."""
+    words = _LAST_PARTS.get(operator.kind, ())
+    output = model.tensors[operator.outputs[0]].name
+    texts = [model.tensors[index].name for index in operator.inputs[1:2] if index >= 0 and len(operator.inputs) > 2]
+    for text in (*texts, output):
+        for path in text.split(";"):
+            parts = path.split("/")
+            if len(parts) > 1 and parts[-1].lower().startswith(words):
+                name = identifier(parts[-2])
+                return None if is_automatic(name) else name
+    if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", output) and not is_automatic(output):
+        return output
+    return None
