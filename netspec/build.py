@@ -151,7 +151,7 @@ def find_weights(state: State) -> None:
         from netspec.train.fit import train
         from netspec.train.progress import Display
 
-        state.progress(f"training: {spec.train.epochs} epochs at most")
+        state.progress(_training_note(state))
         trained = train(
             state.graph,
             state.dataset,
@@ -313,6 +313,16 @@ def _finished(state: State) -> Path | None:
         and HISTORY_FILE in manifest.files
     )
     return state.folder / KERAS_FILE if fits else None
+
+
+def _training_note(state: State) -> str:
+    from netspec.train.checkpoint import FOLDER
+
+    assert state.graph.spec.train is not None
+    epochs = state.graph.spec.train.epochs
+    if (state.folder / FOLDER).is_dir() and not state.options.force:
+        return f"going on with the training that was stopped here: {epochs} epochs at most"
+    return f"training: {epochs} epochs at most"
 
 
 def _command(state: State) -> str:

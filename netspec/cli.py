@@ -1,28 +1,17 @@
-"""The command line: parse, call one stage, print, exit code. Stages are imported inside the command that runs them.
-
-Exit codes: 0 clean, 1 findings, 2 usage, 3 internal or tool failure. Standard output is the result, standard error
-is progress.
-"""
+"""The command line: parse, call one stage, print, exit code. Stages are imported inside the command that runs them."""
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from enum import StrEnum
-from io import TextIOWrapper
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, NoReturn, TextIO
+from typing import Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from netspec.diagnostics import Diagnostic, ToolError
-    from netspec.source import Document
-
-OK, FINDINGS, USAGE, FAILURE = 0, 1, 2, 3
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
+from netspec.running import FINDINGS, INTERRUPTED, OK, check_files, load, print_findings, print_progress, run
 
 app = typer.Typer(
     name="netspec",
@@ -59,27 +48,14 @@ def check(
     ],
     format: FormatOption = Format.text,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are findings too.")] = False,
+    data: Annotated[
+        bool, typer.Option("--data", help="Hold the headers of the files in train.data against the spec too.")
+    ] = False,
 ) -> None:
     """Validate specs: language, wiring, shapes, parameters, device support, budgets. Silent when clean."""
-    from netspec.check import check as check_document
-    from netspec.diagnostics import SpecError, render_json
-
-    found: list[Diagnostic] = []
-    sources: dict[str, str] = {}
-    for path in _spec_paths(specs):
-        try:
-            document = _load(path)
-            sources[document.path] = document.text
-            found += check_document(document).warnings
-        except SpecError as error:
-            sources |= error.sources
-            found += error.diagnostics
-    if format is Format.json:
-        typer.echo(render_json(found), nl=False)
-    elif found:
-        _print_findings(found, sources, sys.stdout)
-    if any(strict or diagnostic.severity == "error" for diagnostic in found):
-        raise typer.Exit(FINDINGS)
+    code = check_files(_spec_paths(specs), json=format is Format.json, strict=strict, data=data)
+    if code:
+        raise typer.Exit(code)
 
 
 @app.command()
@@ -92,11 +68,11 @@ def show(spec: SpecArgument, format: FormatOption = Format.text, core: CoreOptio
     _require_core(core)
     sources: dict[str, str] = {}
     try:
-        document = _load(spec)
+        document = load(spec)
         sources[document.path] = document.text
         checked = check_document(document, core)
     except SpecError as error:  # not to standard output, which somebody may parse as the table
-        _print_findings(error.diagnostics, sources | error.sources, sys.stderr)
+        print_findings(error.diagnostics, sources | error.sources, sys.stderr)
         raise typer.Exit(FINDINGS) from None
     typer.echo(show_json(checked) if format is Format.json else show_text(checked))
 
@@ -124,9 +100,9 @@ def build(
 
     _require_core(core)
     try:
-        result = run_build(_load(str(spec)), Options(out, weights, cmsis_nn, core, force), _progress)
+        result = run_build(load(str(spec)), Options(out, weights, cmsis_nn, core, force), print_progress)
     except Interrupted as stopped:
-        _progress(f"\n{stopped}")
+        print_progress(f"\n{stopped}")
         raise typer.Exit(INTERRUPTED) from None
     typer.echo(result.verdict())
     if not result.agrees:
@@ -146,7 +122,7 @@ def verify(
     """Prove that a build still belongs to its spec and that the emitted C is bit-exact."""
     from netspec.verify.folder import verify_folder
 
-    report = verify_folder(folder, spec, cmsis_nn, _progress)
+    report = verify_folder(folder, spec, cmsis_nn, print_progress)
     typer.echo(report.to_json() if format is Format.json else report.to_text(per_layer=per_layer))
     if not report.agrees:
         raise typer.Exit(FINDINGS)
@@ -168,7 +144,7 @@ def import_(
     except WouldOverwrite as error:
         raise typer.BadParameter(str(error), param_hint="--out") from None
     for note in imported.notes:
-        _progress(note)
+        print_progress(note)
     typer.echo(f"{spec.as_posix()}, weights in {spec.with_name(imported.weights_name).as_posix()}")
 
 
@@ -227,13 +203,6 @@ def _holds_spec(path: Path) -> bool:
         return False
 
 
-def _load(path: str) -> Document:
-    """Read a spec, from standard input where its path is `-`."""
-    from netspec.source import load, parse
-
-    return parse(sys.stdin.buffer.read(), "<stdin>") if path == "-" else load(path)
-
-
 def _require_core(core: str | None) -> None:
     from netspec.device.cmsis_nn import CORE_EXTENSIONS
     from netspec.diagnostics import nearest
@@ -244,69 +213,13 @@ def _require_core(core: str | None) -> None:
         raise typer.BadParameter(f"'{core}' is no core that netspec knows; {hint}", param_hint="--core")
 
 
-def _color(stream: TextIO) -> bool:
-    return stream.isatty() and not os.environ.get("NO_COLOR")
-
-
-def _print_findings(found: Iterable[Diagnostic], sources: dict[str, str], stream: TextIO) -> None:
-    from netspec.diagnostics import render_text
-
-    typer.echo(render_text(found, sources, color=_color(stream)), stream, nl=False, color=True)
-
-
-def _progress(line: str) -> None:
-    typer.echo(line, err=True)
-
-
-def _fail(error: ToolError) -> NoReturn:
-    typer.echo(f"error: {error.message}", err=True)
-    if error.help:
-        typer.echo(f"  = help: {error.help}", err=True)
-    sys.exit(FAILURE)
-
-
 def main() -> None:
-    """Run the command line; what goes wrong becomes a message and an exit code, never a traceback."""
-    # What imports and specs make stays until the end. Looking for garbage in it took a tenth of a short check's time
-    # and most of a long one's.
-    gc.set_threshold(100_000, 50, 100)
-    # Pydantic would look through every installed distribution for plugins that change how it validates.
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character still gets a line
-    try:
-        _guarded(app)
-    finally:
-        gc.freeze()  # the interpreter would look through all of it once more before it ends
+    """Parse the command line and run it; what goes wrong becomes a message and an exit code, never a traceback."""
 
+    def parsed() -> None:
+        try:
+            app()
+        except typer.Abort:
+            sys.exit(INTERRUPTED)
 
-def _guarded(run: Callable[[], object]) -> None:
-    from netspec.diagnostics import SpecError, ToolError
-
-    try:
-        run()
-    except SpecError as error:
-        sources = {path: text for path in {d.span.path for d in error.diagnostics} if (text := _text_of(path))}
-        _print_findings(error.diagnostics, sources | error.sources, sys.stdout)
-        sys.exit(FINDINGS)
-    except ToolError as error:
-        _fail(error)
-    except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(FAILURE)
-    except (KeyboardInterrupt, typer.Abort):
-        sys.exit(INTERRUPTED)
-    except Exception as error:
-        if os.environ.get("NETSPEC_TRACEBACK"):
-            raise
-        typer.echo(f"internal error: {type(error).__name__}: {error}", err=True)
-        typer.echo("  = help: please report it with the spec; NETSPEC_TRACEBACK=1 prints where it happened", err=True)
-        sys.exit(FAILURE)
-
-
-def _text_of(path: str) -> str | None:
-    try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
-        return None
+    run(parsed)

@@ -71,7 +71,10 @@ def read_manifest(folder: Path) -> Manifest:
         values = json.loads(path.read_text(encoding="utf-8"))
         return Manifest(**values)
     except FileNotFoundError:
-        raise ToolError(f"{folder} is no build folder: it has no {MANIFEST}", "run `netspec build SPEC`") from None
+        remedy = "a training was stopped there: " if (folder / ".training").is_dir() else ""
+        raise ToolError(
+            f"{folder} is no finished build: it has no {MANIFEST}", f"{remedy}run `netspec build SPEC`"
+        ) from None
     except (OSError, ValueError, TypeError) as error:
         raise ToolError(f"{path} cannot be read: {error}", "run `netspec build SPEC` again") from error
 

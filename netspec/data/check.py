@@ -8,6 +8,7 @@ from pathlib import Path
 from netspec.data import pictures, sounds
 from netspec.data.faults import Faults, located, reason
 from netspec.data.folders import Classes, find_classes
+from netspec.data.headers import Header
 from netspec.data.labels import column_range, label_range
 from netspec.data.rules import (
     SPARSE,
@@ -15,6 +16,7 @@ from netspec.data.rules import (
     check_class_count,
     check_headers,
     check_label_range,
+    class_label_shape,
     is_sparse,
     output_losses,
     refuse_fractions,
@@ -121,7 +123,7 @@ def _check_images(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
     classes = find_classes(graph, given.path, pictures.SUFFIXES, faults)
     if classes is None:
         return
-    check_class_count(faults, classes.names, graph, losses)
+    _check_classes(classes, graph, losses, faults)
     for path in _firsts(classes):
         pictures.check_picture(path, graph, faults)
         if faults.failed():
@@ -136,11 +138,18 @@ def _check_audio(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
     classes = find_classes(graph, given.path, sounds.SUFFIXES, faults)
     if not sounds.check_features(graph, faults) or classes is None:
         return
-    check_class_count(faults, classes.names, graph, losses)
+    _check_classes(classes, graph, losses, faults)
     for path in _firsts(classes):
         sounds.check_clip(path, graph, faults)
         if faults.failed():
             return
+
+
+def _check_classes(classes: Classes, graph: Graph, losses: dict[str, str], faults: Faults) -> None:
+    check_class_count(faults, classes.names, graph, losses)
+    for split, files in classes.files.items():
+        labels = Header((len(files), *class_label_shape(graph, losses)), "i", 4)
+        check_headers(faults, split, {f"y/{graph.outputs[0]}": labels}, graph, losses)
 
 
 def _firsts(classes: Classes) -> Iterable[Path]:

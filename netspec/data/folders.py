@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +18,12 @@ class Classes:
 
     names: list[str]
     files: dict[str, list[tuple[Path, int]]]
+
+    def paths(self) -> Iterator[Path]:
+        """Yield every file."""
+        for files in self.files.values():
+            for path, _ in files:
+                yield path
 
 
 def find_classes(graph: Graph, name: str, suffixes: tuple[str, ...], faults: Faults) -> Classes | None:

@@ -116,6 +116,13 @@ def check_class_count(faults: Faults, names: list[str], graph: Graph, losses: Ma
     )
 
 
+def class_label_shape(graph: Graph, losses: Mapping[str, str]) -> Shape:
+    """Return the shape of a label that a folder of classes gives: a number, or one-hot where the loss wants that."""
+    (output,) = graph.outputs
+    width = graph.shape(output)[-1]
+    return () if losses[output] in SPARSE or width == 1 else (width,)
+
+
 def called(item: str, split: str) -> str:
     """Return what messages call an array: x of the train samples for input 'image'."""
     axis, name = item.split("/", 1)
@@ -164,16 +171,19 @@ def _tell_stack(
         # The axis of the input along which `times` single samples lie; the last such, as channels and time do.
         axis = max(index for index, size in enumerate(shape) if size == times)
         single = shape[:axis] + shape[axis + 1 :]
-        kind = "images" if len([size for size in single if size > 1]) >= 2 else "of them"
+        kind = "images" if len([size for size in single if size > 1]) >= 2 else "samples"
         message += f"; one input of shape {describe(shape)} is {times} {kind}"
         call = stacking(of_y, times, single, axis)
-        order = "the order of axes matters, as the samples of a group follow one another along the first"
+        # The samples of a group follow one another along the first axis; reshaped alone, they would be read as if the
+        # group's axis were the fastest but for those behind it.
+        plain = f"x.reshape({', '.join(map(str, (of_y, *shape)))})"
+        warning = f"; `{plain}` alone would mix the values of {times} {kind}" if axis else ""
         if _without_ones(given) == _without_ones(single):
-            hint = f"write `x = {call}`" + (f"; {order}" if axis else "")
+            hint = f"write `x = {call}`{warning}"
         else:
             hint = (
-                f"every sample is {describe(given)} already, so either all {of_x:,} need a label, or make it of single "
-                f"{kind if kind == 'images' else 'samples'} by `x = {call}`" + (f"; {order}" if axis else "")
+                f"a sample is {describe(given)} already: give all {of_x:,} a label, or make x of the single {kind} by "
+                f"`x = {call}`{warning}"
             )
         faults.add("data-sample-count", message, help=hint)
         return frozenset(each for each in headers if each.startswith("x/"))

@@ -23,7 +23,10 @@ _LONGEST_NAME = 60
 
 @dataclass(frozen=True, slots=True)
 class DraftLayer:
-    """A layer; without a `name` it gets the one that the spec's numbering gives it. `comment` stands above it."""
+    """A layer; without a `name` it gets the one that the spec's numbering gives it.
+
+    `numbered` is the name that a layer without one had by the numbering of the model. `comment` stands above it.
+    """
 
     type: str
     sources: tuple[Source, ...]
@@ -33,6 +36,7 @@ class DraftLayer:
     output_shape: Shape
     name: str | None = None
     comment: str | None = None
+    numbered: str | None = None
 
 
 @dataclass(slots=True)
@@ -58,6 +62,7 @@ class Draft:
         what: str,
         name: str | None = None,
         comment: str | None = None,
+        numbered: str | None = None,
     ) -> int:
         """Append a layer and return its position. Raises `ModelFault` naming `what` where netspec has no such layer."""
         given = dict(keys)
@@ -76,7 +81,8 @@ class Draft:
                 count += 1
             name = f"{name}_{count}"
         kept = _without_defaults(layer, given, shapes)
-        self.layers.append(DraftLayer(layer_type, sources, layer, kept, shapes, output, name, comment))
+        made = DraftLayer(layer_type, sources, layer, kept, shapes, output, name, comment, numbered)
+        self.layers.append(made)
         return len(self.layers) - 1
 
 

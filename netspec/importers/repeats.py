@@ -27,22 +27,26 @@ class Run:
         return self.period * (self.times - 1) - 1
 
 
-def find_runs(items: Sequence[str | None]) -> list[Run]:
-    """Return runs that do not overlap, in order; those that save most are chosen first. None never repeats."""
+def find_runs(items: Sequence[str | None], heads: Sequence[bool]) -> list[Run]:
+    """Return runs that do not overlap, in order; those that save most are chosen first. None never repeats.
+
+    Where a run could as well begin an item later, it begins at one of `heads`, if there is one: people begin a group
+    with the layer that has the weights.
+    """
     candidates = [
         run
         for period in range(1, min(_LONGEST_PERIOD, len(items) // 2) + 1)
-        for run in _runs_of(items, period)
+        for run in _runs_of(items, heads, period)
         if run.saving >= _LEAST_SAVING
     ]
     chosen: list[Run] = []
-    for run in sorted(candidates, key=lambda each: (-each.saving, each.period, each.start)):
+    for run in sorted(candidates, key=lambda each: (-each.saving, each.period, not heads[each.start], each.start)):
         if all(run.end <= other.start or other.end <= run.start for other in chosen):
             chosen.append(run)
     return sorted(chosen, key=lambda each: each.start)
 
 
-def _runs_of(items: Sequence[str | None], period: int) -> list[Run]:
+def _runs_of(items: Sequence[str | None], heads: Sequence[bool], period: int) -> list[Run]:
     """Return the longest runs of a period: where items equal those `period` later, stretch for stretch."""
     found: list[Run] = []
     start = 0
@@ -50,8 +54,9 @@ def _runs_of(items: Sequence[str | None], period: int) -> list[Run]:
         end = start
         while end + period < len(items) and items[end] is not None and items[end] == items[end + period]:
             end += 1
-        times = (end - start) // period + 1
-        if times > 1:
-            found.append(Run(start, period, times))
+        times, spare = divmod(end - start, period)
+        if times:
+            starts = range(start, start + spare + 1)
+            found.append(Run(next((at for at in starts if heads[at]), start), period, times + 1))
         start = end + 1
     return found

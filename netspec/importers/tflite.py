@@ -57,7 +57,7 @@ class Translated:
 
 
 def translate(model: FileModel, file_name: str) -> Translated:
-    """Return the draft of a model's spec. Raises `ModelFault` naming the operator or tensor that netspec cannot take."""
+    """Return the draft of a model's spec. `ModelFault` names the operator or tensor that netspec cannot take."""
     return _Translator(model, file_name).run()
 
 

@@ -40,7 +40,7 @@ _OF_NOBODY = {
 
 def is_automatic(name: str) -> bool:
     """Say whether a layer's name is its type with a number, and was therefore given by no person."""
-    found = _NUMBERED.fullmatch(name.lower())
+    found = _NUMBERED.fullmatch(name.lower().removesuffix("_int8"))
     stem = found[1] if found else name
     return stem in LAYERS or stem in _OF_NOBODY or stem.removesuffix("_view") in LAYERS
 

@@ -46,7 +46,7 @@ _LARGEST_TENSOR = 2**31 - 1
 
 @dataclass(frozen=True, slots=True)
 class FileTensor:
-    """A tensor as the file has it. `signature` is its shape with -1 where the size was open, `data` makes it a constant.
+    """A tensor as the file has it. `signature` is its shape with -1 where it was open, `data` makes it a constant.
 
     A quantized tensor has one scale and zero point, or one a slice of `quantized_dimension`.
     """

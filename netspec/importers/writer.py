@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from netspec.importers.draft import Draft, DraftLayer, Source
@@ -30,35 +30,55 @@ def write_spec(draft: Draft, weights: str | None) -> WrittenSpec:
     """Return the spec; `weights` is the file beside it that holds the weights.
 
     Names in a spec follow from all of it (see `language.naming`), and what a layer reads is said by name. So the
-    layers are first written without what they read, the names are looked up, and then all is written.
+    layers are first written without what they read, the names are looked up, and then all is written. A layer that
+    the model had numbered otherwise gets its name written, but not in a repeat, whose turns number themselves.
     """
-    named = {source for layer in draft.layers for source in layer.sources if isinstance(source, int)}
-    runs = find_runs([_identity(draft, index) for index in range(len(draft.layers))])
-    unwired = _text(draft, runs, None, weights)
-    items, faults = layer_items(parse(unwired, "imported.yaml"))
-    assert not faults, faults
-    names = tuple(item.name for item in items)
-    assert [item.type for item in items] == [layer.type for layer in draft.layers], "the layers are not those written"
-    assert named <= set(range(len(names)))
+    branching = _branching(draft)
+    identities = [None if i in branching else _identity(draft, i) for i in range(len(draft.layers))]
+    runs = find_runs(identities, [bool(layer.layer.macs(layer.input_shapes)) for layer in draft.layers])
+    repeated = {index for run in runs for index in range(run.start, run.end)}
+    names = _names(draft, runs)
+    while renamed := _renumbered(draft, names, repeated):
+        for index, name in renamed.items():
+            draft.layers[index] = replace(draft.layers[index], name=name, numbered=None)
+        names = _names(draft, runs)
     return WrittenSpec(_text(draft, runs, names, weights), names)
 
 
-def _identity(draft: Draft, index: int) -> str | None:
-    """Return what makes a layer the same as another in a repeat; None for one that must stand by itself.
+def _names(draft: Draft, runs: Sequence[Run]) -> tuple[str, ...]:
+    items, faults = layer_items(parse(_text(draft, runs, None, None), "imported.yaml"))
+    assert not faults, faults
+    assert [item.type for item in items] == [layer.type for layer in draft.layers], "the layers are not those written"
+    return tuple(item.name for item in items)
 
-    In a repeat stand layers without a name and a comment that read the one before them and are read by the next.
-    """
+
+def _renumbered(draft: Draft, names: tuple[str, ...], repeated: set[int]) -> dict[int, str]:
+    """Return the layers outside of repeats whose numbers are not those of the model, with the names they had."""
+    taken = {layer.name for layer in draft.layers} | set(draft.inputs)
+    found: dict[int, str] = {}
+    for index, layer in enumerate(draft.layers):
+        name = layer.numbered
+        if name is not None and index not in repeated and names[index] != name and name not in taken:
+            taken.add(name)
+            found[index] = name
+    return found
+
+
+def _identity(draft: Draft, index: int) -> str | None:
+    """Return what makes a layer the same as another in a repeat; None for one that must stand by itself."""
     layer = draft.layers[index]
-    if layer.name is not None or layer.comment is not None or not _reads_previous(draft, index):
-        return None
-    others = [
-        position
-        for position, each in enumerate(draft.layers)
-        if index in each.sources and (position != index + 1 or not _reads_previous(draft, position))
-    ]
-    if others or (index in draft.outputs and index != len(draft.layers) - 1):
-        return None
-    return _item(layer, {})
+    alone = layer.name is not None or layer.comment is not None or not _reads_previous(draft, index)
+    return None if alone else _item(layer, {})
+
+
+def _branching(draft: Draft) -> set[int]:
+    """Return the layers that are called by their names, in a `from` or as outputs: they stand in no repeat."""
+    last = len(draft.layers) - 1
+    named = {output for output in draft.outputs if draft.outputs != (last,)}
+    for index, layer in enumerate(draft.layers):
+        if not _reads_previous(draft, index):
+            named |= {source for source in layer.sources if isinstance(source, int)}
+    return named
 
 
 def _reads_previous(draft: Draft, index: int) -> bool:
@@ -86,16 +106,27 @@ def _text(draft: Draft, runs: Sequence[Run], names: tuple[str, ...] | None, weig
             lines += _layer(draft, index, names, "  ")
             index += 1
             continue
-        lines += ["  - repeat:", f"      times: {run.times}", "      layers:"]
-        for inside in range(index, index + run.period):
-            lines += _layer(draft, inside, names, "        ")
-        index += run.period * run.times
+        lines += _repeat(draft, run, names)
+        index = run.end
     last = len(draft.layers) - 1
     if draft.outputs != (last,) and names is not None:
         lines += ["", f"outputs: {_value([names[output] for output in draft.outputs])}"]
     if weights is not None:
         lines += ["", f"weights: {_value(weights)}"]
     return "\n".join(lines) + "\n"
+
+
+def _repeat(draft: Draft, run: Run, names: tuple[str, ...] | None) -> list[str]:
+    inside = range(run.start, run.start + run.period)
+    if run.period == 1:
+        item = _item(draft.layers[run.start], {})
+        line = (
+            f"  - repeat: {{times: {run.times}, layers: [{f'{{{item}}}' if draft.layers[run.start].keys else item}]}}"
+        )
+        if len(line) <= _WIDTH:
+            return [line]
+    lines = ["  - repeat:", f"      times: {run.times}", "      layers:"]
+    return [*lines, *(line for index in inside for line in _layer(draft, index, names, "        "))]
 
 
 def _layer(draft: Draft, index: int, names: tuple[str, ...] | None, indent: str) -> list[str]:

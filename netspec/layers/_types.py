@@ -199,6 +199,8 @@ def _parse_named(value: Any, names: dict[str, tuple[str, ...]], kind: str) -> Na
         plain = f"KEY: {{{name}: 0.01}}" if name in _MAIN_ARGUMENT else f"KEY: {name}"
         form = plain if name in _MAIN_ARGUMENT or not known else f"KEY: {{{name}: {{{known[0]}: 1}}}}"
         raise ValueError(f"'{name}' takes its arguments as a mapping; write `{form}`")
+    if name == "constant":
+        arguments = {"value": 0.0} | arguments  # Keras has this default when it constructs, not when it deserializes
     for key, argument in arguments.items():
         if key not in known:
             raise ValueError(f"'{name}' has no argument '{key}'; {suggestion(key, known, 'its arguments are')}")

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from netspec.diagnostics import Diagnostic
 from netspec.graph import Graph
-from netspec.lint.comments import Warned, silence
+from netspec.lint.comments import Warned, silence, unsilenced
 from netspec.lint.costs import dense_holds_most, separable_costs_more
 from netspec.lint.finding import Finding, grouped
 from netspec.lint.heads import accuracy_of_values, loss_activation, loss_width, softmax_of_one
@@ -21,7 +21,7 @@ from netspec.lint.net import Net
 from netspec.lint.windows import even_kernel_same, window_drops_input
 from netspec.lint.wiring import bias_before_norm, double_activation, double_normalization, dropout_at_end, dropout_rate
 
-__all__ = ["NAMES", "RULES", "lint"]
+__all__ = ["NAMES", "RULES", "lint", "unsilenced"]
 
 Rule = Callable[[Net], Iterable[Finding]]
 
@@ -56,5 +56,6 @@ def lint(graph: Graph) -> tuple[Diagnostic, ...]:
     net = Net(graph)
     found = [Warned(each, frozenset({each.span.line})) for each in graph.warnings]
     for name, rule in RULES.items():
-        found += grouped(name, rule(net))
-    return silence(graph.spec.document, found, NAMES)
+        found += [finding.warned(name) for finding in rule(net)]
+    kept, about = silence(graph.spec.document, found, NAMES)
+    return (*grouped(kept), *about)

@@ -20,10 +20,15 @@ from netspec.source import Document
 
 
 class Warned(NamedTuple):
-    """A warning and the lines whose comments silence it."""
+    """A warning, the lines whose comments silence it, and the layer it is about, if it is about one."""
 
     diagnostic: Diagnostic
     lines: frozenset[int]
+    layer: str = ""
+
+
+_DATA = "data-"
+"""How the rules about files begin: only who reads them knows whether an ignore of one is of use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,29 +40,37 @@ class _Ignore:
     line: int | None
 
 
-def silence(document: Document, found: Iterable[Warned], names: Sequence[str]) -> tuple[Diagnostic, ...]:
-    """Return the warnings that no comment silences, then those about the comments. `names` are all that exist."""
+def silence(
+    document: Document, found: Iterable[Warned], names: Sequence[str]
+) -> tuple[list[Warned], tuple[Diagnostic, ...]]:
+    """Return the findings that no comment silences, and warnings about the comments. `names` are all rules to silence.
+
+    An error stays, whatever a comment says.
+    """
     warned = list(found)
     if not _WORD.search(document.text):
-        return tuple(each.diagnostic for each in warned)
-    ignores: list[_Ignore] = []
-    about: list[Diagnostic] = []
-    for read in _comments(document):
-        (ignores if isinstance(read, _Ignore) else about).append(read)  # type: ignore[arg-type]
-    of_file = {each.rule: each for each in ignores if each.line is None}
-    of_line = {(each.rule, each.line): each for each in ignores if each.line is not None}
-    used: set[_Ignore] = set()
-    kept: list[Diagnostic] = []
-    for diagnostic, lines in warned:
-        here = [of_line[key] for key in ((diagnostic.rule, line) for line in lines) if key in of_line]
-        here += [of_file[diagnostic.rule]] if diagnostic.rule in of_file else []
-        used.update(here)
+        return warned, ()
+    read = list(_comments(document))
+    ignores = [each for each in read if isinstance(each, _Ignore)]
+    asked = {(each.rule, each.line) for each in ignores}
+    used: set[tuple[str, int | None]] = set()
+    kept: list[Warned] = []
+    for each in warned:
+        is_warning = each.diagnostic.severity == "warning"
+        here = asked & {(each.diagnostic.rule, line) for line in (None, *each.lines) if is_warning}
+        used |= here
         if not here:
-            kept.append(diagnostic)
-    about += [
-        _unknown(each, names) if each.rule not in names else _unused(each) for each in ignores if each not in used
-    ]
-    return (*kept, *about)
+            kept.append(each)
+    about = [each for each in read if isinstance(each, Diagnostic)]
+    idle = [each for each in ignores if (each.rule, each.line) not in used and not each.rule.startswith(_DATA)]
+    about += [_unused(each) if each.rule in names else _unknown(each, names) for each in idle]
+    return kept, tuple(about)
+
+
+def unsilenced(document: Document, found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Return findings without the warnings that a comment silences, on their line or for the file."""
+    kept, _ = silence(document, [Warned(each, frozenset({each.span.line})) for each in found], ())
+    return [each.diagnostic for each in kept]
 
 
 def _unknown(ignore: _Ignore, names: Sequence[str]) -> Diagnostic:
@@ -105,13 +118,9 @@ def _comments(document: Document) -> Iterator[_Ignore | Diagnostic]:
 
 def _malformed(word: str, rules: list[str], span: Span) -> Diagnostic:
     kind = nearest(word, _KINDS) or _KINDS[0]
-    rule = "bad-ignore"
-    if not rules:
-        return _warning(
-            rule, f"'netspec: {word}' names no warning", span, f"name it: `# netspec: {kind}[even-kernel-same]`"
-        )
-    form = f"# netspec: {kind}[{', '.join(rules)}]"
-    return _warning(rule, f"'netspec: {word}' silences nothing as it is written", span, f"write `{form}`")
+    message = f"'netspec: {word}' {'is not written as an ignore' if rules else 'names no warning'}"
+    help = f"write `# netspec: {kind}[{', '.join(rules or ['even-kernel-same'])}]`"
+    return _warning("bad-ignore", message, span, help)
 
 
 def _target(text: str, starts: list[int], number: int) -> int:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from netspec.diagnostics import Diagnostic, Note, Span
 from netspec.graph import GraphLayer
@@ -21,25 +21,34 @@ class Finding:
     key: str | None = None
     notes: tuple[Note, ...] = ()
 
-    def warned(self, rule: str, more: int) -> Warned:
-        """Return the warning; `more` other layers have the same fault in the same words of the spec."""
-        notes = self.notes
-        if more:
-            notes += (Note(f"the same holds for {more} more layer{'s' if more > 1 else ''} that the line makes"),)
+    def warned(self, rule: str) -> Warned:
+        """Return the warning, as of a rule of that name."""
         if isinstance(self.at, tuple):
             span, path = self.at
-            lines = frozenset({span.line})
-        else:
-            item = self.at.item
-            span, path = locate(item, self.key)
-            lines = frozenset(each.line for each in (span, item.type_span, *item.uses))
-            notes += item.notes(span)
-        return Warned(Diagnostic(rule, self.message, span, "warning", self.help, notes, path), lines)
+            return Warned(Diagnostic(rule, self.message, span, "warning", self.help, self.notes, path), _lines(span))
+        item = self.at.item
+        span, path = locate(item, self.key)
+        notes = (*self.notes, *item.notes(span))
+        diagnostic = Diagnostic(rule, self.message, span, "warning", self.help, notes, path)
+        return Warned(diagnostic, _lines(span, item.type_span, *item.uses), self.at.name)
 
 
-def grouped(rule: str, found: Iterable[Finding]) -> list[Warned]:
-    """Return a warning for each place: what is written once and used often is told once, of the first layer."""
-    firsts: dict[Span, list[Finding]] = {}
-    for finding in found:
-        firsts.setdefault(finding.warned(rule, 0).diagnostic.span, []).append(finding)
-    return [same[0].warned(rule, len(same) - 1) for same in firsts.values()]
+def _lines(*spans: Span) -> frozenset[int]:
+    return frozenset(span.line for span in spans)
+
+
+_NAMED = 3
+
+
+def grouped(warned: Iterable[Warned]) -> list[Diagnostic]:
+    """Return a warning for each rule and place: what is written once and used often is told once, of the first."""
+    groups: dict[tuple[str, Span], list[Warned]] = {}
+    for each in warned:
+        groups.setdefault((each.diagnostic.rule, each.diagnostic.span), []).append(each)
+    found: list[Diagnostic] = []
+    for first, *others in groups.values():
+        names = [each.layer for each in others if each.layer != first.layer]
+        rest = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+        more = (Note(f"the same holds for {', '.join(names[:_NAMED])}{rest}"),) if names else ()
+        found.append(replace(first.diagnostic, notes=(*first.diagnostic.notes, *more)))
+    return found

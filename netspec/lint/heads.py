@@ -38,6 +38,7 @@ class _Head(NamedTuple):
     activation: str
     width: int
     note: Note
+    loss_key: str
 
     @property
     def size_key(self) -> str | None:
@@ -72,7 +73,7 @@ def _heads(net: Net) -> Iterator[_Head]:
         if activation is not None:
             path = ("train", "loss", output) if isinstance(train.loss, dict) else ("train", "loss")
             note = Note(f"the loss of {output} is {loss}", net.spec.entry_span(*path))
-            yield _Head(output, loss, layer, activation, width, note)
+            yield _Head(output, loss, layer, activation, width, note, path[-1])
 
 
 def softmax_of_one(net: Net) -> Iterator[Finding]:
@@ -106,12 +107,12 @@ def loss_activation(net: Net) -> Iterator[Finding]:
             message = f"{head.loss} takes probabilities that sum to 1, but {head.layer.name} {ends}"
             remedy = head.with_activation("softmax")
             if kind in _BETWEEN_0_AND_1:
-                remedy += "; if several labels hold at once, `loss: binary_crossentropy`"
+                remedy += f"; if several labels hold at once, `{head.loss_key}: binary_crossentropy`"
         elif head.loss in _EACH and kind == "softmax" and head.width > 2:
             message = (
                 f"{head.loss} judges {head.width} outputs one by one, but the softmax of {head.layer.name} ties them"
             )
-            remedy = "use `loss: categorical_crossentropy`; if several labels hold at once, "
+            remedy = f"use `{head.loss_key}: categorical_crossentropy`; if several labels hold at once, "
             remedy += head.with_activation("sigmoid")
         elif head.loss in _EACH and kind not in (*_BETWEEN_0_AND_1, "softmax"):
             message = f"{head.loss} takes probabilities from 0 to 1, but {head.layer.name} {ends}"
@@ -120,7 +121,7 @@ def loss_activation(net: Net) -> Iterator[Finding]:
             message = (
                 f"{head.loss} compares values, but the softmax of {head.layer.name} makes {head.width} of them sum to 1"
             )
-            remedy = "use `loss: categorical_crossentropy` for classes, or remove the softmax for values"
+            remedy = f"use `{head.loss_key}: categorical_crossentropy` for classes, or remove the softmax for values"
         else:
             continue
         yield Finding(message, remedy, head.layer, key="activation", notes=(head.note,))
@@ -131,12 +132,12 @@ def loss_width(net: Net) -> Iterator[Finding]:
     for head in _heads(net):
         if head.loss in _CLASSES and head.width == 1 and head.activation != "softmax":
             message = f"{head.loss} needs an output for each class, {head.output} has 1"
-            remedy = "for two classes use `loss: binary_crossentropy` and `activation: sigmoid`"
+            remedy = f"for two classes use `{head.loss_key}: binary_crossentropy` and `activation: sigmoid`"
             if head.size_key:
                 remedy += f", or `{head.size_key}: 2` and `activation: softmax`"
         elif head.loss in _EACH and head.width == 2 and head.activation == "softmax":
             message = f"{head.loss} takes one probability for two classes, {head.output} has 2 outputs"
-            remedy = "use `loss: sparse_categorical_crossentropy`, or 1 output with `sigmoid`"
+            remedy = f"use `{head.loss_key}: sparse_categorical_crossentropy`, or 1 output with `sigmoid`"
         else:
             continue
         yield Finding(message, remedy, head.layer, key=head.size_key, notes=(head.note,))
@@ -157,7 +158,7 @@ def accuracy_of_values(net: Net) -> Iterator[Finding]:
         path = ("train", "metrics", head.output) if isinstance(train.metrics, dict) else ("train", "metrics")
         yield Finding(
             f"'{metric}' counts right classes, but {head.output} gives values and its loss is {head.loss}",
-            "write `metrics: [mae]`",
+            f"write `{path[-1]}: [mae]`",
             (net.spec.entry_span(*path), ".".join(path)),
             notes=(head.note,),
         )

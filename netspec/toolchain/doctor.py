@@ -44,7 +44,7 @@ def describe() -> list[Tool]:
 
     return [
         _compiler(),
-        _program("make", ("make", "gmake"), "runs the emitted Makefile and netspec's own tests", install_command()),
+        _program("make", ("make", "gmake"), "runs netspec's own demo and tests", install_command()),
         _program("cmake", ("cmake",), "builds the emitted firmware project", system("cmake", "cmake")),
         _program(
             "arm-none-eabi-gcc",
@@ -57,7 +57,7 @@ def describe() -> list[Tool]:
         _program(
             "qemu-system-arm",
             ("qemu-system-arm",),
-            "boots the firmware on an emulated board (`--run`)",
+            "boots Cortex-M firmware on an emulated board",
             system("qemu-system-arm", "qemu"),
         ),
         _cmsis_nn(),

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 from netspec.diagnostics import Diagnostic, SpecError, nearest
 from netspec.graph import Graph
 from netspec.train.backend import load_keras
-from netspec.train.data import Dataset, Split, output_losses
+from netspec.train.data import Dataset, output_losses
+from netspec.train.feed import arguments
 from netspec.train.model import first_line
 
 if TYPE_CHECKING:
@@ -45,9 +46,9 @@ def rehearse(graph: Graph, model: keras.Model, dataset: Dataset) -> list[str]:
 
     assert graph.spec.train is not None
     size = graph.spec.train.batch_size
-    first = Split({k: v[:size] for k, v in dataset.train.x.items()}, {k: v[:size] for k, v in dataset.train.y.items()})
+    first = arguments(dataset.train, slice(0, size))
     try:
-        logs = model.evaluate(*arguments(first), batch_size=size, verbose=0, return_dict=True)
+        logs = model.evaluate(*first, batch_size=size, verbose=0, return_dict=True)
     except (*_REFUSED, tensorflow.errors.OpError) as error:
         raise SpecError(_refusal(graph, "metrics" if graph.spec.train.metrics else "loss", error)) from error
     return [*logs, *(f"val_{name}" for name in logs if dataset.validation is not None)]
@@ -68,15 +69,6 @@ def check_monitor(graph: Graph, logged: list[str], validated: bool) -> None:
         hint = f"did you mean `{near}`?" if near else f"the values are {', '.join(sorted(logged))}"
     place = ("train", "early_stopping", "monitor")
     raise SpecError(Diagnostic("invalid-value", message, graph.spec.span(*place), help=hint, path=".".join(place)))
-
-
-def arguments(split: Split) -> tuple[Any, Any]:
-    """Return x and y in the form that the model takes: bare for one input or output, else a dict."""
-    return _bare(split.x), _bare(split.y)
-
-
-def _bare(values: dict[str, Any]) -> Any:
-    return next(iter(values.values())) if len(values) == 1 else values
 
 
 def _optimizer(graph: Graph) -> Any:

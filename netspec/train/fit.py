@@ -23,8 +23,9 @@ from netspec.train import checkpoint
 from netspec.train.archive import write_atomically
 from netspec.train.backend import load_keras, seed_everything
 from netspec.train.checkpoint import Checkpoint
-from netspec.train.compiled import arguments, check_monitor, compile_model, rehearse
-from netspec.train.data import Dataset, Split
+from netspec.train.compiled import check_monitor, compile_model, rehearse
+from netspec.train.data import Dataset
+from netspec.train.feed import Feed
 from netspec.train.model import build_model
 from netspec.train.monitor import Monitor, choose_monitor
 from netspec.train.progress import Progress, Step
@@ -187,18 +188,22 @@ class _Run:
         """Train on every sample once, validate, and write the checkpoint."""
         self._stop.check()
         started = time.monotonic()
-        x, y = arguments(self._shuffled())
-        held = self._dataset.validation
-        logs = self._model.fit(
-            x,
-            y,
-            batch_size=self._train.batch_size,
-            epochs=1,
-            shuffle=False,
-            verbose=0,
-            validation_data=arguments(held) if held else None,
-            callbacks=[self._callback(started)],
-        ).history
+        held, size = self._dataset.validation, self._train.batch_size
+        feeds = [Feed(self._dataset.train, size, self._order()), *([Feed(held, size)] if held else [])]
+        try:
+            logs = self._model.fit(
+                feeds[0].dataset(),
+                epochs=1,
+                shuffle=False,
+                verbose=0,
+                validation_data=feeds[1].dataset() if held else None,
+                callbacks=[self._callback(started)],
+            ).history
+        except Exception:
+            for feed in feeds:
+                if feed.failure is not None:
+                    raise feed.failure from None
+            raise
         values = {name: float(series[0]) for name, series in sorted(logs.items())}
         self._refuse_divergence(values)
         self.epoch += 1
@@ -224,11 +229,9 @@ class _Run:
     def _batches(self) -> int:
         return math.ceil(len(self._dataset.train) / self._train.batch_size)
 
-    def _shuffled(self) -> Split:
-        """Return the training samples in this epoch's order, which depends on seed and epoch and nothing else."""
-        order = np.random.default_rng([self._train.seed, self.epoch]).permutation(len(self._dataset.train))
-        train = self._dataset.train
-        return Split({k: v[order] for k, v in train.x.items()}, {k: v[order] for k, v in train.y.items()})
+    def _order(self) -> npt.NDArray[np.int64]:
+        """Return this epoch's order of the training samples, which depends on seed and epoch and nothing else."""
+        return np.random.default_rng([self._train.seed, self.epoch]).permutation(len(self._dataset.train))
 
     def _state(self) -> Checkpoint:
         improved = self._monitor is None or self._monitor.improved

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
     from netspec.quantize.model import QuantizedModel
+    from netspec.train.samples import Samples
 
 TEST_SAMPLES = 128
 RANDOM_SAMPLES = 64
 _SEED = 20240229
 
 
-def case_inputs(model: QuantizedModel, samples: Mapping[str, NDArray[Any]] | None) -> dict[str, NDArray[np.int8]]:
+def case_inputs(model: QuantizedModel, samples: Mapping[str, Samples] | None) -> dict[str, NDArray[np.int8]]:
     """Return int8 inputs: real samples where there are any, uniform random ones, and saturating patterns.
 
     The same for the same model and data: the generator's seed is fixed.

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import tempfile
 from collections.abc import Callable, Mapping
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
     from netspec.quantize.model import QuantizedModel
     from netspec.toolchain import CmsisNN
     from netspec.train.data import Dataset
+    from netspec.train.samples import Samples
+
+_BATCH_BYTES = 2**26
+"""Of all tensors of the float network, for the samples that are scored at once."""
 
 Progress = Callable[[str], None]
 
@@ -110,22 +116,35 @@ def _accuracy(
     from netspec.train.evaluate import score
 
     part = getattr(dataset, split)
-    floats = evaluate(model.plan.graph, weight_lookup(arrays), part.x)
-    integers = model.run({name: model.quantize_input(name, values) for name, values in shaped(graph, part.x).items()})
+    weights = weight_lookup(arrays)
     outputs = model.plan.graph.outputs
-    count = len(next(iter(part.x.values())))
-    float_outputs = {o.name: floats[o.tensor].reshape((count, *o.shape)) for o in outputs}
-    int8_outputs = {o.name: model.dequantize(o.tensor, integers[o.tensor]).reshape((count, *o.shape)) for o in outputs}
-    metric, float_value = score(float_outputs, part.y, graph.spec.train.loss)
-    _, int8_value = score(int8_outputs, part.y, graph.spec.train.loss)
-    return (Accuracy(metric, split, count, float_value, int8_value),)
+    size = max(1, _BATCH_BYTES // max(1, sum(4 * prod(shape) for shape in model.plan.graph.tensors.values())))
+    scores: list[tuple[int, float, float]] = []
+    metric = ""
+    for start in range(0, len(part), size):  # a held-out split may be larger than the memory
+        x = {name: values[start : start + size] for name, values in part.x.items()}
+        y = {name: values[start : start + size] for name, values in part.y.items()}
+        count = len(next(iter(x.values())))
+        floats = evaluate(model.plan.graph, weights, x)
+        integers = model.run({name: model.quantize_input(name, values) for name, values in shaped(graph, x).items()})
+        float_outputs = {o.name: floats[o.tensor].reshape((count, *o.shape)) for o in outputs}
+        int8_outputs = {
+            o.name: model.dequantize(o.tensor, integers[o.tensor]).reshape((count, *o.shape)) for o in outputs
+        }
+        metric, float_value = score(float_outputs, y, graph.spec.train.loss)
+        scores.append((count, float_value, score(int8_outputs, y, graph.spec.train.loss)[1]))
+    total = sum(count for count, _, _ in scores)
+    if len(scores) == 1:
+        return (Accuracy(metric, split, *scores[0]),)
+    float_value, int8_value = (math.fsum(each[0] * each[column] for each in scores) / total for column in (1, 2))
+    return (Accuracy(metric, split, total, float_value, int8_value),)
 
 
 def shaped(graph: Graph, x: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
     return {name: x[name].reshape((-1, *shape)) for name, shape in graph.inputs.items()}
 
 
-def held_out(dataset: Dataset | None) -> tuple[Mapping[str, NDArray[Any]] | None, str]:
+def held_out(dataset: Dataset | None) -> tuple[Mapping[str, Samples] | None, str]:
     """Return the inputs of the best split that training did not see, and its name."""
     if dataset is None:
         return None, ""

@@ -97,9 +97,7 @@ def test_with_several_outputs_metrics_bear_their_names() -> None:
     for monitor in ("loss", "val_out_loss", "other_loss", "out_mae"):
         checked(layers=TWO, outputs=["out", "other"], train=train | {"early_stopping": {"monitor": monitor}})
     for monitor in ("mae", "other_mae"):
-        (fault,) = faults(
-            layers=TWO, outputs=["out", "other"], train=train | {"early_stopping": {"monitor": monitor}}
-        )
+        (fault,) = faults(layers=TWO, outputs=["out", "other"], train=train | {"early_stopping": {"monitor": monitor}})
         assert fault.rule == "bad-monitor"
 
 

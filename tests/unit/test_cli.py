@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from netspec import cli
+from netspec import running
 
 ROOT = Path(__file__).parents[2]
 GOOD = "netspec: 1\nname: net\ninputs: {x: {shape: [16]}}\nlayers: [{dense: {units: 4}}]\n"
@@ -172,11 +172,11 @@ def test_colour_only_on_a_terminal_that_wants_it(monkeypatch: pytest.MonkeyPatch
             return True
 
     monkeypatch.delenv("NO_COLOR", raising=False)
-    assert cli._color(Terminal())  # type: ignore[arg-type]
+    assert running.wants_color(Terminal())  # type: ignore[arg-type]
     monkeypatch.setenv("NO_COLOR", "1")
-    assert not cli._color(Terminal())  # type: ignore[arg-type]
+    assert not running.wants_color(Terminal())  # type: ignore[arg-type]
     monkeypatch.setenv("NO_COLOR", "")
-    assert cli._color(Terminal())  # type: ignore[arg-type]
+    assert running.wants_color(Terminal())  # type: ignore[arg-type]
 
 
 def test_no_colour_in_a_pipe(folder: Path) -> None:
@@ -196,7 +196,7 @@ def broken(text: str) -> str:
 
 @pytest.mark.parametrize("command", ["check", "show"])
 def test_an_internal_error_is_one_line_and_a_request(folder: Path, command: str) -> None:
-    program = broken("AssertionError('a pass broke')") + "from netspec.cli import main\nmain()\n"
+    program = broken("AssertionError('a pass broke')") + "from netspec.__main__ import main\nmain()\n"
     done = subprocess.run(
         [sys.executable, "-c", program, command, "good.yaml"], capture_output=True, text=True, cwd=folder, check=False,
         env=os.environ | {"PYTHONPATH": str(ROOT)},
@@ -209,7 +209,7 @@ def test_an_internal_error_is_one_line_and_a_request(folder: Path, command: str)
 
 
 def test_a_traceback_for_those_who_ask(folder: Path) -> None:
-    program = broken("AssertionError('a pass broke')") + "from netspec.cli import main\nmain()\n"
+    program = broken("AssertionError('a pass broke')") + "from netspec.__main__ import main\nmain()\n"
     done = subprocess.run(
         [sys.executable, "-c", program, "check", "good.yaml"], capture_output=True, text=True, cwd=folder, check=False,
         env=os.environ | {"PYTHONPATH": str(ROOT), "NETSPEC_TRACEBACK": "1"},
@@ -221,7 +221,7 @@ def test_a_tool_failure_says_what_to_do(folder: Path) -> None:
     program = (
         "from netspec.diagnostics import ToolError\n"
         + broken("ToolError('there is no cc', help='install one')")
-        + "from netspec.cli import main\nmain()\n"
+        + "from netspec.__main__ import main\nmain()\n"
     )
     done = subprocess.run(
         [sys.executable, "-c", program, "check", "good.yaml"], capture_output=True, text=True, cwd=folder, check=False,
@@ -247,7 +247,7 @@ HEAVY = ("tensorflow", "keras", "numpy", "jinja2", "h5py", "flatbuffers", "tflit
 @pytest.mark.parametrize("command", ["check", "show"])
 def test_what_a_commit_hook_runs_imports_nothing_heavy(command: str) -> None:
     program = (
-        "import sys, contextlib\nfrom netspec.cli import main\n"
+        "import os, sys, contextlib\nfrom netspec.__main__ import main\nos._exit = sys.exit\n"
         "with contextlib.suppress(SystemExit): main()\n"
         f"print(sorted(set(sys.modules) & {set(HEAVY)}), file=sys.stderr)\n"
     )

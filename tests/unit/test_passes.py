@@ -278,7 +278,13 @@ def test_a_relu_of_the_input_is_a_table() -> None:
 
 
 def test_views_are_other_names_of_the_same_bytes() -> None:
-    layers = [conv(), "flatten", {"reshape": {"target_shape": [6, 20]}}, {"dropout": {"rate": 0.5}}, {"dense": {"units": 2}}]
+    layers = [
+        conv(),
+        "flatten",
+        {"reshape": {"target_shape": [6, 20]}},
+        {"dropout": {"rate": 0.5}},
+        {"dense": {"units": 2}},
+    ]
     graph = run(layers)
     assert ops(graph) == ["Conv2D", "Dense"]
     assert graph.nodes[1].inputs == ("conv",)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 import pytest
 import yaml
 
 from netspec.diagnostics import Diagnostic, SpecError
+from netspec.layers._types import CONSTRAINTS, INITIALIZERS, REGULARIZERS, _parse_named, keras_config
 from netspec.source import parse
 from netspec.spec import Spec, read
 
@@ -144,3 +146,14 @@ def test_not_more_faults_are_told_than_anybody_reads() -> None:
     assert len(faults(layers=[{"dense": {"unit": 4}}] * 500)) <= 60
     assert len(faults(layers=["dence"] * 500)) <= 60
     assert len(faults(inputs={f"x{i}": {"shape": [0]} for i in range(500)})) <= 200
+
+
+def test_initializers_regularizers_and_constraints_are_those_of_keras() -> None:
+    keras = pytest.importorskip("keras")
+    homes = ((INITIALIZERS, keras.initializers), (REGULARIZERS, keras.regularizers), (CONSTRAINTS, keras.constraints))
+    for table, home in homes:
+        for name, (class_name, *arguments) in table.items():
+            found = inspect.signature(getattr(home, class_name)).parameters
+            assert set(arguments) <= set(found), name
+            parsed = _parse_named(name, table, "name")
+            assert type(home.get(keras_config(parsed))) is getattr(home, class_name)
