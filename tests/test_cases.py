@@ -70,10 +70,10 @@ RULE = re.compile(r"\[([a-z0-9-]+)\]$", re.MULTILINE)
 HEADLINE = re.compile(r"^\S+:\d+:\d+: (error|warning): (.+) \[[a-z0-9-]+\]$")
 
 
-@pytest.mark.parametrize("path", ERR, ids=lambda path: path.stem)
+@pytest.mark.parametrize("path", [*ERR, *OK], ids=lambda path: path.stem)
 def test_the_voice_of_a_message(path: Path) -> None:
     """One sentence in lower case without a period; the remedy stands in `help`."""
-    for block in path.with_suffix(".out").read_text(encoding="utf-8").split("\n\n"):
+    for block in filter(None, path.with_suffix(".out").read_text(encoding="utf-8").split("\n\n")):
         lines = block.splitlines()
         headline = HEADLINE.match(lines[0])
         assert headline, lines[0]

@@ -15,11 +15,11 @@ from netspec.data.rules import (
     called,
     check_class_count,
     check_headers,
+    check_integers,
     check_label_range,
     class_label_shape,
     is_sparse,
     output_losses,
-    refuse_fractions,
 )
 from netspec.data.sources import UNREADABLE, Source, find_sources
 from netspec.data.tables import TableError, open_table, refuse_several, table_header
@@ -74,11 +74,8 @@ def _check_labels(graph: Graph, split: str, item: str, source: Source, faults: F
         return
     if ends is None:
         return
-    low, high, whole = ends
-    if whole:
-        check_label_range(faults, what, low, high, graph.shape(output)[-1], output)
-    else:
-        refuse_fractions(faults, what)
+    if check_integers(faults, what, *ends):
+        check_label_range(faults, what, *ends[:2], graph.shape(output)[-1], output)
 
 
 def _check_table(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
@@ -109,16 +106,14 @@ def _check_table(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
     what, classes = called(f"y/{output}", "train"), graph.shape(output)[-1]
     if isinstance(labels, int):
         check_label_range(faults, what, 0, labels - 1, classes, output)
-    elif labels[2]:
-        check_label_range(faults, what, labels[0], labels[1], classes, output)
-    else:
-        refuse_fractions(faults, what)
+    elif check_integers(faults, what, *labels):
+        check_label_range(faults, what, *labels[:2], classes, output)
 
 
 def _check_images(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
     given = faults.data.images
     assert given is not None
-    if refuse_several(graph, "images", faults):
+    if refuse_several(graph, "images", faults) or pictures.input_size(graph, faults) is None:
         return
     classes = find_classes(graph, given.path, pictures.SUFFIXES, faults)
     if classes is None:
@@ -133,10 +128,10 @@ def _check_images(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
 def _check_audio(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
     given = faults.data.audio
     assert given is not None
-    if refuse_several(graph, "audio", faults):
+    if refuse_several(graph, "audio", faults) or not sounds.check_features(graph, faults):
         return
     classes = find_classes(graph, given.path, sounds.SUFFIXES, faults)
-    if not sounds.check_features(graph, faults) or classes is None:
+    if classes is None:
         return
     _check_classes(classes, graph, losses, faults)
     for path in _firsts(classes):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -82,12 +82,20 @@ def find_classes(graph: Graph, name: str, suffixes: tuple[str, ...], faults: Fau
             key="path",
             severity="warning",
         )
-    return Classes(names, files)
+    return None if faults.failed() else Classes(names, files)
 
 
 def _folders(folder: Path) -> list[str]:
     with os.scandir(folder) as entries:
-        return sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+        return sorted(entry.name for entry in entries if not entry.name.startswith(".") and _is(entry.is_dir))
+
+
+def _is(ask: Callable[[], bool]) -> bool:
+    """Return what an entry says it is; a link that leads nowhere is nothing."""
+    try:
+        return ask()
+    except OSError:
+        return False
 
 
 def _files(folder: Path, suffixes: tuple[str, ...], others: dict[str, int]) -> list[Path]:
@@ -98,7 +106,7 @@ def _files(folder: Path, suffixes: tuple[str, ...], others: dict[str, int]) -> l
             if entry.name.startswith("."):
                 continue
             suffix = os.path.splitext(entry.name)[1].lower()
-            if suffix in suffixes and entry.is_file():
+            if suffix in suffixes and _is(entry.is_file):
                 found.append(entry.name)
             else:
                 kind = suffix or "no suffix"

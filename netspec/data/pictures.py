@@ -70,7 +70,7 @@ def picture_size(path: Path) -> tuple[int, int]:
     """Return height and width in pixels. Raises `OSError`, and `HeaderError` for what is no picture."""
     with open_regular(path) as file:
         start = file.read(26)
-        if start.startswith(b"\x89PNG\r\n\x1a\n") and start[12:16] == b"IHDR":
+        if start.startswith(b"\x89PNG\r\n\x1a\n") and start[12:16] == b"IHDR" and len(start) == 26:
             width, height = struct.unpack(">II", start[16:24])
         elif start.startswith(b"\xff\xd8"):
             file.seek(2)

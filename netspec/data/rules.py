@@ -91,12 +91,15 @@ def check_label_range(faults: Faults, what: str, low: float, high: float, classe
         )
 
 
-def refuse_fractions(faults: Faults, what: str) -> None:
-    faults.add("data-values", f"{what} is not whole numbers", help="store integers")
-
-
-def refuse_beyond_int32(faults: Faults, what: str) -> None:
-    faults.add("data-values", f"{what} holds numbers beyond 32 bits", help="store smaller integers")
+def check_integers(faults: Faults, what: str, low: float, high: float, whole: bool) -> bool:
+    """Return whether numbers from `low` to `high` are integers that netspec takes; note why not."""
+    if not whole:
+        faults.add("data-values", f"{what} is not whole numbers", help="store integers")
+    elif low < -LARGEST_INT32 - 1 or high > LARGEST_INT32:
+        faults.add("data-values", f"{what} holds numbers beyond 32 bits", help="store smaller integers")
+    else:
+        return True
+    return False
 
 
 def check_class_count(faults: Faults, names: list[str], graph: Graph, losses: Mapping[str, str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import lzma
 import stat
 import struct
 import zipfile
@@ -22,8 +23,11 @@ T = TypeVar("T")
 Found = dict[str, dict[str, T]]
 """{split: {"x/<input>" or "y/<output>": what holds it}}, split being train, val or test."""
 
-UNREADABLE = (OSError, EOFError, HeaderError, zipfile.BadZipFile, zlib.error, NotImplementedError, RuntimeError)
-"""What opening and reading a file may raise, encrypted and exotic archives included."""
+UNREADABLE = (
+    OSError, EOFError, HeaderError, zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, ValueError, KeyError,
+    OverflowError, RuntimeError,
+)  # fmt: skip
+"""What opening and reading a file may raise: Python's zipfile lets through what a damaged archive trips over."""
 
 
 @dataclass(frozen=True, slots=True)

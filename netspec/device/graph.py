@@ -106,6 +106,18 @@ def lower(graph: Graph) -> DeviceGraph:
 
     Raises `SpecError` with one `unsupported-on-device` diagnostic for each layer that int8 kernels cannot run.
     """
+    device, found = _lowered(graph)
+    if found:
+        raise SpecError(found)
+    return device
+
+
+def lower_supported(graph: Graph) -> DeviceGraph:
+    """Return the ops of the layers that int8 kernels can run; what the others give are inputs, as if it were given."""
+    return _lowered(graph)[0]
+
+
+def _lowered(graph: Graph) -> tuple[DeviceGraph, list[Diagnostic]]:
     found: list[Diagnostic] = [
         Diagnostic(
             "unsupported-on-device",
@@ -119,6 +131,7 @@ def lower(graph: Graph) -> DeviceGraph:
     ]
     taken = {*graph.spec.inputs, *(layer.name for layer in graph.layers)}
     tensor_of = {name: name for name in graph.spec.inputs}
+    inputs = [DeviceInput(name, shape) for name, shape in graph.inputs.items()]
     nodes: list[Node] = []
     told: set[tuple[str, Span]] = set()
     for layer in graph.layers:
@@ -130,19 +143,16 @@ def lower(graph: Graph) -> DeviceGraph:
             if said not in told:
                 told.add(said)
                 found.append(fault)
-            continue
-        if found:
+            inputs.append(DeviceInput(layer.name, layer.output_shape))
+            tensor_of[layer.name] = layer.name
             continue
         reads = tuple(tensor_of[source] for source in layer.inputs)
         chain = _chain(layer, ops, reads, taken)
         nodes += chain
         tensor_of[layer.name] = layer.name if chain else reads[0]
-    if found:
-        raise SpecError(found)
-    inputs = tuple(DeviceInput(name, shape) for name, shape in graph.inputs.items())
     shapes = graph.shapes
     outputs = tuple(DeviceOutput(name, shapes[name], tensor_of[name]) for name in graph.outputs)
-    return DeviceGraph(graph.name, inputs, tuple(nodes), outputs)
+    return DeviceGraph(graph.name, tuple(inputs), tuple(nodes), outputs), found
 
 
 def _chain(layer: GraphLayer, ops: tuple[Op, ...], reads: tuple[str, ...], taken: set[str]) -> list[Node]:

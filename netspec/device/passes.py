@@ -49,6 +49,19 @@ def fold_rescaling(graph: DeviceGraph) -> DeviceGraph:
     return _rename(replace(graph, inputs=tuple(inputs.values()), nodes=tuple(nodes)), renamed)
 
 
+def keep_identities(graph: DeviceGraph) -> DeviceGraph:
+    """Make a rescaling by 1 a requantization: it computes nothing, and is where somebody wants another scale.
+
+    Imported int8 networks have such places. Before an input's first reader it is folded away already.
+    """
+    return graph.with_nodes(
+        replace(node, op=Unary("requantize", node.op.shape))
+        if isinstance(node.op, Rescale) and (node.op.scale, node.op.offset) == (1.0, 0.0)
+        else node
+        for node in graph.nodes
+    )
+
+
 def fold_padding(graph: DeviceGraph) -> DeviceGraph:
     """Add the zeros of a padding layer to the convolution or padding that alone reads it."""
     readers, producers = graph.readers(), graph.producers()
@@ -183,6 +196,7 @@ def _joined(first: Node, second: Node) -> tuple[str, ...]:
 
 PASSES: tuple[Callable[[DeviceGraph], DeviceGraph], ...] = (
     fold_rescaling,
+    keep_identities,
     fold_padding,
     materialize_padding,
     fold_affine,

@@ -114,17 +114,18 @@ def _layer(
         shapes = tuple(draft.shape(source) for source in reads)
         kind, keys = layer_keys(layer.class_name, layer.config, layer.shown, draft.notes, shapes)
         reads = _with_padding(draft, layer, kind, keys, reads, layer_of, readers)
-    position = draft.add(kind, reads, keys, what=layer.shown, **_name(layer, kind))
+    name, numbered = _name(layer, kind)
+    position = draft.add(kind, reads, keys, what=layer.shown, name=name, numbered=numbered)
     layer_of[position] = layer
     return position
 
 
-def _name(layer: KerasLayer, kind: str) -> dict[str, str | None]:
-    """Return a layer's name as the one that somebody chose, or as that of Keras' own numbering."""
+def _name(layer: KerasLayer, kind: str) -> tuple[str | None, str | None]:
+    """Return a layer's name as the one that somebody chose, or else as that of Keras' own numbering."""
     name = identifier(layer.name)
     if not is_automatic(name):
-        return {"name": name, "numbered": None}
-    return {"name": None, "numbered": name if re.fullmatch(rf"{kind}(_\d+)?", name) else None}
+        return name, None
+    return None, name if re.fullmatch(rf"{kind}(_\d+)?", name) else None
 
 
 def _names_operation(
@@ -141,7 +142,8 @@ def _names_operation(
         return False
     if not before.name.startswith(f"{layer.name}_"):
         return False
-    draft.layers[last] = replace(draft.layers[last], **_name(layer, "reduce"))
+    name, numbered = _name(layer, "reduce")
+    draft.layers[last] = replace(draft.layers[last], name=name, numbered=numbered)
     return True
 
 

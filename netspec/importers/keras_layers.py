@@ -130,14 +130,28 @@ def _named(value: Any, what: str, notes: list[str]) -> Any:
         notes.append(f"Dropped: {what}, '{class_name}', which no spec knows. It matters only if you train again.")
         return None
     known = _ARGUMENTS.get(short, ())
+    usual = _USUAL.get(short, {})
     given = {
-        key: _short(item) for key, item in (config or {}).items() if item is not None and (key in known or not known)
+        key: _short(item)
+        for key, item in (config or {}).items()
+        if item is not None and (key in known or not known) and item != usual.get(key)
     }
     if len(given) == 1 and short in given:  # {l2: 0.0001}
         return {short: given[short]}
     return {short: given} if given else short
 
 
+# Arguments that Keras writes out although nobody gave them.
+_USUAL: dict[str, dict[str, Any]] = {
+    "identity": {"gain": 1.0},
+    "orthogonal": {"gain": 1.0},
+    "random_normal": {"mean": 0.0, "stddev": 0.05},
+    "random_uniform": {"minval": -0.05, "maxval": 0.05},
+    "truncated_normal": {"mean": 0.0, "stddev": 0.05},
+    "variance_scaling": {"scale": 1.0, "mode": "fan_in", "distribution": "truncated_normal"},
+    "max_norm": {"axis": 0},
+    "unit_norm": {"axis": 0},
+}
 _ARGUMENTS = {name: parts[1:] for name, parts in (INITIALIZERS | REGULARIZERS).items()}
 
 

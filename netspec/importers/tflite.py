@@ -126,13 +126,18 @@ class _Translator:
                 self.draft.notes.append(f"Frozen: axis {axis} of {name} is open in the file (-1); here it is {frozen}.")
 
     def _outputs(self) -> None:
-        found = []
+        found: list[int] = []
         for index in self.model.outputs:
             source = self.result.source_of.get(index)
-            if source is None or isinstance(source, str):
-                raise ModelFault(f"the output {self.model.tensors[index].shown} is an input or a constant")
+            if source is None:
+                raise ModelFault(f"the output {self.model.tensors[index].shown} is a constant")
+            if isinstance(source, str) or source in found:
+                # An output is a layer, and each another one: where the file has a view or nothing, here is a view.
+                target = {"target_shape": list(self.draft.shape(source))}
+                source = self.draft.add("reshape", (source,), target, what="an output")
+                self.result.source_of[index] = source
             found.append(source)
-        self.draft.outputs = tuple(dict.fromkeys(found))
+        self.draft.outputs = tuple(found)
 
     def _only_shapes(self, operator: FileOperator) -> bool:
         """Say whether an operator computes a shape at run time, which the file's own shapes say already."""
@@ -302,6 +307,10 @@ def _depthwise(self: _Translator, operator: FileOperator) -> None:
     taps = (*shape[1:3], channels, shape[3] // channels)
     weights = self.weights(operator, lambda kernel: kernel.reshape(taps))
     keys = {"kernel_size": list(shape[1:3]), **self.geometry(operator), "depth_multiplier": taps[3]}
+    height, width, _ = self.draft.shape(source)
+    down, across = keys["strides"]
+    if down != across and 1 in (height, width):  # along an axis of 1 a window takes no step, and Keras wants one stride
+        keys["strides"] = [across] * 2 if height == 1 else [down] * 2
     keys |= {"dilation_rate": [operator.options["dilation_h"], operator.options["dilation_w"]]}
     _weighted(self, operator, "depthwise_conv2d", keys, weights, "DepthwiseConv2D")
 
@@ -470,9 +479,8 @@ def _quantize(self: _Translator, operator: FileOperator) -> None:
         self.draft.notes.append(f"Dropped: the last QUANTIZE, to {output.dtype}; here the output is int8.")
         self.result.source_of[output.index] = source
     elif given.dtype == output.dtype == "int8":
-        raise ModelFault(
-            f"{operator.shown} changes the scale of {given.shown} inside the net, which no layer of a spec says",
-        )
+        comment = "QUANTIZE in the file: the same values under another scale."
+        self.bind(operator, self.add(operator, "rescaling", {"scale": 1.0}, comment=comment), "Unary requantize")
     else:
         raise ModelFault(f"{operator.shown} takes {given.dtype} to {output.dtype} inside the net")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from netspec.layers._explained_window import Window, explained_window
 from netspec.layers._types import ConvPadding, ExplicitPadding, per_axis
 from netspec.layers._weighted import Biased
 from netspec.layers._window import output_sizes, window_padding
@@ -49,6 +50,11 @@ class Convolution(Biased):
     def amounts(self, shape: Shape) -> ExplicitPadding:
         """Return the zeros before and after each spatial axis of an input of `shape`."""
         return window_padding(shape[:-1], self.kernel_size, self.strides, self.dilation_rate, self.padding)
+
+    def window(self, shape: Shape, output: Shape) -> Window:
+        """Return the window as `explain` speaks of it; the last axis of both shapes are the channels."""
+        dilation = self.dilation_rate
+        return explained_window("kernel", shape, self.kernel_size, self.strides, dilation, self.padding, output)
 
     def keras_window(self, class_name: str, config: dict[str, Any]) -> tuple[KerasCall, ...]:
         """Return the Keras layer with its window; explicit amounts are a zero padding layer before it."""

@@ -1,4 +1,4 @@
-"""A sliding window explained: output sizes, zeros at the edges, what is left unread. Convolutions and pools share it."""
+"""A sliding window explained: output sizes, zeros at the edges, what is left unread; for convolutions and pools."""
 
 from __future__ import annotations
 

@@ -19,8 +19,7 @@ Values = Mapping[str, int]
 class Equation:
     """`subject` = `template` = `result`; a `{name}` of the template stands for `values[name]`.
 
-    Templates are integer arithmetic: + - * / ( ), and the functions floor, ceil and max. A quotient stands only
-    directly inside floor or ceil.
+    Templates are arithmetic: + - * / ( ), and the functions floor, ceil and max.
     """
 
     subject: str
@@ -84,7 +83,7 @@ def sized(subject: str, name: str, size: int) -> Equation:
     return Equation(subject, f"{{{name}}}", {name: size}, size)
 
 
-def one(subject: str) -> Equation:
+def single(subject: str) -> Equation:
     """Return `subject = 1`."""
     return Equation(subject, "1", {}, 1)
 
@@ -99,6 +98,13 @@ def product(subject: str, factors: Values) -> Equation:
     """Return `subject` as the product of `factors`."""
     template = " * ".join(f"{{{name}}}" for name in factors) or "1"
     return Equation(subject, template, factors, prod(factors.values()))
+
+
+def with_bias(weights: Equation, outputs: Values) -> Equation:
+    """Return the parameters of so many outputs, each with `weights` and one bias."""
+    count = product("outputs", outputs)
+    values, total = {**outputs, **weights.values}, count.result * (weights.result + 1)
+    return Equation("parameters", f"{count.template} * ({weights.template} + 1)", values, total)
 
 
 def prefixed(prefix: str, shape: Shape) -> dict[str, int]:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from netspec.layers._explanation import Equation, PyTorch
-from netspec.ops import Shape
+from netspec.layers._types import ExplicitPadding
 
 _LETTERS = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
 
@@ -72,7 +72,7 @@ def convolution(
     axes: Sequence[TorchAxis],
     channels: int,
     filters: int,
-    padding: object,
+    padding: str | ExplicitPadding,
     *,
     groups: int = 1,
     bias: bool = True,
@@ -119,17 +119,24 @@ def pool(kind: str, axes: Sequence[TorchAxis]) -> PyTorch:
         note = "it has none: padding is one for both ends of an axis, and zeros padded before would count as values"
         return PyTorch((), (), (note,))
     pad = padded_apart(axes).replace("ZeroPad", "ConstantPad").removesuffix(")") + ", -inf)"
-    note = "its integer padding is one for both ends of an axis, so unequal ends are padded before, with the least value"
+    note = "its integer padding is one for both ends of an axis, so the least value is padded before"
     return PyTorch((pad, module), lengths(axes), (note,))
 
 
-def transposed_lengths(axes: Sequence[TorchAxis], padding: Shape, output_padding: Shape) -> tuple[Equation, ...]:
-    """Return PyTorch's formula for a transposed convolution along each axis."""
-    found = []
-    axes_of = zip(_LETTERS[len(axes)], axes, padding, output_padding, strict=True)
-    for letter, axis, cut, extra in axes_of:
+def transposed(axes: Sequence[TorchAxis], channels: int, filters: int, *, bias: bool) -> PyTorch:
+    """Return the transposed convolution that computes the same; `output` of the axes says how long Keras' is.
+
+    The windows cover (length - 1) * stride + span; Keras cuts the excess off half and half, the odd one at the end,
+    and adds what is missing at the end. PyTorch's `padding` cuts as much off either end.
+    """
+    equations, cuts, extras, notes = [], [], [], []
+    for letter, axis in zip(_LETTERS[len(axes)], axes, strict=True):
+        excess = (axis.length - 1) * axis.stride + axis.dilation * (axis.size - 1) + 1 - axis.output
+        odd = excess % 2 if excess > 0 else 0
+        cut, extra = (0, max(-excess, 0)) if odd else (max(excess, 0) // 2, max(-excess, 0))
+        source = f"{letter}_in"
         values = {
-            f"{letter}_in": axis.length,
+            source: axis.length,
             "stride": axis.stride,
             "padding": cut,
             "dilation": axis.dilation,
@@ -137,9 +144,25 @@ def transposed_lengths(axes: Sequence[TorchAxis], padding: Shape, output_padding
             "output_padding": extra,
         }
         template = (
-            f"({{{letter}_in}} - 1) * {{stride}} - 2 * {{padding}} + {{dilation}} * ({{kernel_size}} - 1) "
+            f"({{{source}}} - 1) * {{stride}} - 2 * {{padding}} + {{dilation}} * ({{kernel_size}} - 1) "
             "+ {output_padding} + 1"
         )
-        result = (axis.length - 1) * axis.stride - 2 * cut + axis.dilation * (axis.size - 1) + extra + 1
-        found.append(Equation(f"{letter}_out", template, values, result))
-    return tuple(found)
+        if odd:
+            template, values = f"{template} - {{cut off}}", values | {"cut off": excess}
+            notes.append(
+                f"an odd number is to be cut off {letter}, which its integer padding cannot: "
+                f"cut {excess // 2} from the start and {excess - excess // 2} from the end of its output"
+            )
+        equations.append(Equation(f"{letter}_out", template, values, axis.output))
+        cuts.append(cut)
+        extras.append(extra)
+    given = arguments(
+        (channels, filters),
+        kernel_size=([axis.size for axis in axes], 0),
+        stride=([axis.stride for axis in axes], 1),
+        padding=(cuts, 0),
+        output_padding=(extras, 0),
+        dilation=([axis.dilation for axis in axes], 1),
+    )
+    module = f"ConvTranspose{len(axes)}d({given}{'' if bias else ', bias=False'})"
+    return PyTorch((module,), tuple(equations), tuple(notes))

@@ -6,6 +6,7 @@ from typing import Any
 
 from pydantic import Field
 
+from netspec.layers._explanation import Equation, sized
 from netspec.layers._types import ActivationName, Constraint, Initializer, Regularizer, keras_config
 from netspec.layers.base import Layer, Weight
 from netspec.ops import Param
@@ -28,6 +29,10 @@ class Biased(Layer):
 
     def bias_weights(self, size: int) -> tuple[Weight, ...]:
         return (Weight("bias", (size,)),) if self.use_bias else ()
+
+    def bias_equations(self, name: str, size: int) -> tuple[Equation, ...]:
+        """Return what `bias_weights` are explained by: one for each of what `name` says."""
+        return (sized("bias", name, size),) if self.use_bias else ()
 
     def bias_param(self, name: str, size: int) -> Param | None:
         return Param(name, "bias", (size,)) if self.use_bias else None

@@ -8,13 +8,22 @@ from pydantic import Field
 
 from netspec.layers._activation import lower_activation, lower_softmax, no_kernel
 from netspec.layers._axes import axis_of
+from netspec.layers._explanation import Explanation, axis_names, unchanged
 from netspec.layers.base import DeviceUnsupported, KerasCall, Layer
 from netspec.ops import Op, Relu, Shape
 
 
 class _Elementwise(Layer):
+    formula: ClassVar[str]  # of an output y, in terms of its input x
+
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         return inputs[0]
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        return unchanged(inputs[0], f"y = {self._formula()}, value by value")
+
+    def _formula(self) -> str:
+        return self.formula
 
 
 class ReLU(_Elementwise):
@@ -24,6 +33,14 @@ class ReLU(_Elementwise):
     max_value: Annotated[float, Field(gt=0)] | None = Field(None, description="Upper bound; default: none.")
     negative_slope: Annotated[float, Field(ge=0)] = 0.0
     threshold: Annotated[float, Field(ge=0)] = 0.0
+
+    def _formula(self) -> str:
+        slope, start = f"{self.negative_slope:g}", f"{self.threshold:g}"
+        if not self.negative_slope and not self.threshold:
+            return "max(x, 0)" if self.max_value is None else f"min(max(x, 0), {self.max_value:g})"
+        below = f"{slope} * (x - {start})" if self.threshold and self.negative_slope else f"{slope} * x"
+        above = "x" if self.max_value is None else f"min(x, {self.max_value:g})"
+        return f"{above} from {start} on and {below if self.negative_slope else '0'} below"
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         config = {
@@ -58,42 +75,49 @@ class Sigmoid(_Named):
     """1 / (1 + exp(-x))."""
 
     type: ClassVar[str] = "sigmoid"
+    formula: ClassVar[str] = "1 / (1 + exp(-x)), between 0 and 1"
 
 
 class HardSigmoid(_Named):
     """x / 6 + 1/2, between 0 and 1."""
 
     type: ClassVar[str] = "hard_sigmoid"
+    formula: ClassVar[str] = "min(max(x / 6 + 1/2, 0), 1)"
 
 
 class Tanh(_Named):
     """Hyperbolic tangent."""
 
     type: ClassVar[str] = "tanh"
+    formula: ClassVar[str] = "(exp(x) - exp(-x)) / (exp(x) + exp(-x)), between -1 and 1"
 
 
 class SELU(_Named):
     """1.0507 * elu(x, alpha 1.6733): outputs of mean 0 and variance 1 keep both."""
 
     type: ClassVar[str] = "selu"
+    formula: ClassVar[str] = "1.0507 * x above zero and 1.7581 * (exp(x) - 1) below"
 
 
 class SiLU(_Named):
     """x * sigmoid(x), also known as swish."""
 
     type: ClassVar[str] = "silu"
+    formula: ClassVar[str] = "x / (1 + exp(-x))"
 
 
 class HardSwish(_Named):
     """x * hard_sigmoid(x)."""
 
     type: ClassVar[str] = "hard_swish"
+    formula: ClassVar[str] = "x * min(max(x / 6 + 1/2, 0), 1)"
 
 
 class Softplus(_Named):
     """log(1 + exp(x))."""
 
     type: ClassVar[str] = "softplus"
+    formula: ClassVar[str] = "log(1 + exp(x))"
 
 
 class LeakyReLU(_Elementwise):
@@ -101,6 +125,9 @@ class LeakyReLU(_Elementwise):
 
     type: ClassVar[str] = "leaky_relu"
     negative_slope: Annotated[float, Field(ge=0)] = 0.3
+
+    def _formula(self) -> str:
+        return f"x above zero and {self.negative_slope:g} * x below"
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("LeakyReLU", {"negative_slope": self.negative_slope}),)
@@ -117,6 +144,9 @@ class ELU(_Elementwise):
     type: ClassVar[str] = "elu"
     alpha: float = 1.0
 
+    def _formula(self) -> str:
+        return f"x above zero and {self.alpha:g} * (exp(x) - 1) below"
+
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("ELU", {"alpha": self.alpha}),)
 
@@ -129,6 +159,11 @@ class GELU(_Elementwise):
 
     type: ClassVar[str] = "gelu"
     approximate: bool = False
+
+    def _formula(self) -> str:
+        if self.approximate:
+            return "x / 2 * (1 + tanh(sqrt(2 / pi) * (x + 0.044715 * x^3)))"
+        return "x * Phi(x), Phi the normal distribution function"
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         operation = KerasCall("Gelu", {"approximate": True, "name": "gelu"}, "keras.src.ops.nn")
@@ -147,6 +182,11 @@ class Softmax(_Elementwise):
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         axis_of(self.axis, inputs[0])
         return inputs[0]
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        axis = axis_of(self.axis, inputs[0])
+        name, size = axis_names(inputs[0])[axis], inputs[0][axis]
+        return unchanged(inputs[0], f"y = exp(x) / sum(exp(x)): the {size:,} {name} become shares of 1")
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("Softmax", {"axis": self.axis}),)

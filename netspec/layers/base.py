@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from netspec.layers._explanation import Explanation
 from netspec.layers._types import Identifier
 from netspec.ops import Op, Shape
 
@@ -103,6 +104,10 @@ class Layer(BaseModel):
     def macs(self, inputs: tuple[Shape, ...]) -> int:
         """Return multiply-accumulates of one inference; additions, comparisons and tables count none."""
         return 0
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        """Return where the output's shape, the parameters and the cost come from; `inputs` fit the layer."""
+        raise NotImplementedError
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         """Return the Keras layers that compute this one, in order; the last carries the layer's name and weights."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from netspec.layers._axes import axis_of
+from netspec.layers._explanation import Equation, Explanation, PyTorch, axis_names, kept, listed, sized
 from netspec.layers._types import Constraint, Initializer, Regularizer, keras_config
 from netspec.layers._weighted import ONES, ZEROS
 from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, Weight
@@ -41,6 +42,40 @@ class BatchNormalization(Layer):
         gamma = (Weight("gamma", size),) if self.scale else ()
         beta = (Weight("beta", size),) if self.center else ()
         return (*gamma, *beta, Weight("moving_mean", size, False), Weight("moving_variance", size, False))
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        shape, arrays = inputs[0], self.weights(inputs)
+        axis = axis_of(self.axis, shape)
+        name = axis_names(shape)[axis]
+        size, trained = shape[axis], sum(weight.trainable for weight in arrays)
+        four = {1: "1d", 2: "1d", 3: "2d", 4: "3d"}
+        formula = f"(x - moving_mean) / sqrt(moving_variance + {self.epsilon:g})"
+        formula = f"gamma * {formula}" if self.scale else formula
+        return Explanation(
+            shape=kept(shape),
+            why_shape=(f"y = {formula}{' + beta' if self.center else ''}, for each index of the {name}",),
+            parameters=tuple(sized(weight.name, name, size) for weight in arrays),
+            total=Equation("parameters", f"{len(arrays)} * {{{name}}}", {name: size}, len(arrays) * size),
+            why_parameters=(
+                f"{len(arrays)} numbers for each of {size:,} {name}, of which {trained} are trained"
+                f"{self._switched_off()}",
+                "moving_mean and moving_variance are measured in training, by no gradient: they count as non-trainable",
+            ),
+            pytorch=PyTorch(
+                (f"BatchNorm{four[len(shape)]}({size}, eps={self.epsilon:g}, momentum={1 - self.momentum:.6g})",),
+                notes=("its momentum is 1 minus Keras'",),
+            )
+            if len(shape) in four and axis == len(shape) - 1 and self.scale and self.center
+            else None,
+        )
+
+    def _switched_off(self) -> str:
+        off = [
+            f"`{key}: false` leaves out {weight}"
+            for key, weight in (("scale", "gamma"), ("center", "beta"))
+            if not getattr(self, key)
+        ]
+        return f"; {listed(off)}" if off else ""
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         config: dict[str, Any] = {

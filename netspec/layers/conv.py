@@ -9,6 +9,9 @@ from pydantic import Field
 
 from netspec.layers._activation import lower_activation
 from netspec.layers._conv import Convolution, refuse_groups
+from netspec.layers._explained_window import Window
+from netspec.layers._explanation import Equation, Explanation, counted, product, sized, with_bias
+from netspec.layers._pytorch import convolution
 from netspec.layers._types import Size, Sizes1, Sizes2, Sizes3
 from netspec.layers._weighted import Kernelled
 from netspec.layers._window import as_image, image_padding, refuse_volume
@@ -45,6 +48,42 @@ class _Conv(Convolution, Kernelled):
     def macs(self, inputs: tuple[Shape, ...]) -> int:
         """Return positions x kernel volume: every output element sums one window over its group's channels."""
         return prod(self.output_shape(inputs)[:-1]) * prod(self._kernel_shape(inputs[0]))
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        shape, output = inputs[0], self.output_shape(inputs)
+        window, (*_, depth, filters) = self.window(shape, output), self._kernel_shape(shape)
+        every = counted(depth, "channel")
+        deep = window.factors() | {"input channels" if self.groups == 1 else "channels of a group": depth}
+        weights = product("weights", deep)
+        kernel = product("kernel", deep | {"filters": filters})
+        return Explanation(
+            shape=(*window.shape(), sized("channels", "filters", filters)),
+            why_shape=(
+                f"the window moves along {window.where}; it is {every} deep, and every filter makes one output channel",
+                *window.edges(),
+            ),
+            padding=window.zeros(),
+            parameters=(kernel, *self.bias_equations("filters", filters)),
+            total=with_bias(weights, {"filters": filters}) if self.use_bias else None,
+            why_parameters=(*self._why_parameters(every, weights), *self._why_position(window)),
+            macs=product("multiply-accumulates", window.positions() | {"weights of the kernel": kernel.result}),
+            pytorch=convolution(
+                window.torch_axes(), shape[-1], filters, self.padding, groups=self.groups, bias=self.use_bias
+            ),
+        )
+
+    def _why_parameters(self, every: str, weights: Equation) -> tuple[str, ...]:
+        bias = " and one bias" if self.use_bias else " and no bias"
+        if self.groups == 1:
+            depth = f"a filter is as deep as its input, here {every}"
+        else:
+            depth = f"a filter sees its own group of the {self.groups} alone, {every}"
+        return (f"{depth}: {weights.numbers} = {weights.result:,} weights in each of {self.filters}{bias}",)
+
+    def _why_position(self, window: Window) -> tuple[str, ...]:
+        if window.size == 1:
+            return ("a window of one position is a dense layer over the channels, which all positions share",)
+        return (f"the same filters serve every position, so the input's {window.where} add none",)
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         config = {"filters": self.filters, "groups": self.groups} | self.keras_common("kernel")

@@ -8,6 +8,8 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from netspec.layers._conv import Convolution
+from netspec.layers._explanation import Equation, Explanation, axis_names, counted, listed, product, sized, with_bias
+from netspec.layers._pytorch import TorchAxis, transposed
 from netspec.layers._types import Amounts1, Amounts2, Parsed, Size, Sizes1, Sizes2
 from netspec.layers._weighted import Kernelled
 from netspec.layers._window import effective_size, written
@@ -96,6 +98,70 @@ class _ConvTranspose(Convolution, Kernelled):
     def macs(self, inputs: tuple[Shape, ...]) -> int:
         """Return input positions x kernel volume; products that `same` cuts off at the border count."""
         return prod(inputs[0][:-1]) * prod(self._kernel_shape(inputs[0]))
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        shape, output = inputs[0], self.output_shape(inputs)
+        names = axis_names(shape)[:-1]
+        channels, filters = shape[-1], self.filters
+        sizes = {f"kernel {name}": size for name, size in zip(names, self.kernel_size, strict=True)}
+        weights = product("weights", sizes | {"input channels": channels})
+        kernel = product("kernel", sizes | {"filters": filters, "input channels": channels})
+        read = {f"input {name}": size for name, size in zip(names, shape[:-1], strict=True)}
+        axes = [
+            TorchAxis(length, size, stride, dilation, 0, 0, length_out)
+            for length, size, stride, dilation, length_out in zip(
+                shape[:-1], self.kernel_size, self.strides, self.dilation_rate, output[:-1], strict=True
+            )
+        ]
+        return Explanation(
+            shape=(*self._size_equations(names, shape, output), sized("channels", "filters", filters)),
+            why_shape=(
+                f"each position of {listed(names)} adds a window of {listed([str(size) for size in self.kernel_size])} "
+                f"to the output, and {'the strides are' if len(names) > 1 else 'the stride is'} how far windows stand "
+                "apart there",
+                "`same` cuts the ends off, so that the output is the input times the strides"
+                if self.padding == "same" and self.output_padding is None
+                else "`same` cuts half a window off each end, and output_padding adds to the last"
+                if self.padding == "same"
+                else "`valid` keeps all that the windows cover",
+            ),
+            parameters=(kernel, *self.bias_equations("filters", filters)),
+            total=with_bias(weights, {"filters": filters}) if self.use_bias else None,
+            why_parameters=(
+                f"a filter is as deep as its input, {counted(channels, 'channel')}: {weights.numbers} = "
+                f"{weights.result:,} weights in each of {filters}",
+                "in Keras' array the filters come before the channels",
+            ),
+            macs=product("multiply-accumulates", read | {"weights of the kernel": kernel.result}),
+            pytorch=transposed(axes, channels, filters, bias=self.use_bias),
+        )
+
+    def _size_equations(self, names: tuple[str, ...], shape: Shape, output: Shape) -> tuple[Equation, ...]:
+        """Return what `transposed_size` computes, axis by axis."""
+        found = []
+        for axis, name in enumerate(names):
+            source, size = f"input {name}", f"kernel {name}"
+            values = {
+                source: shape[axis],
+                "stride": self.strides[axis],
+                size: self.kernel_size[axis],
+                "dilation": self.dilation_rate[axis],
+            }
+            span = f"{{{size}}}" if values["dilation"] == 1 else f"({{dilation}} * ({{{size}}} - 1) + 1)"
+            extra = ""
+            if self.output_padding is not None:
+                extra = " + {output padding}"
+                values["output padding"] = self.output_padding[axis]
+            if self.padding == "same" and not extra:
+                template = f"{{{source}}} * {{stride}}"
+            elif self.padding == "same":
+                template = f"({{{source}}} - 1) * {{stride}} + {span} - 2 * floor({span} / 2){extra}"
+            elif extra:
+                template = f"({{{source}}} - 1) * {{stride}} + {span}{extra}"
+            else:
+                template = f"({{{source}}} - 1) * {{stride}} + max({span}, {{stride}})"
+            found.append(Equation(name, template, values, output[axis]))
+        return tuple(found)
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         amounts = None if self.output_padding is None else list(self.output_padding)

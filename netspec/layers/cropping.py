@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from netspec.layers._explanation import Explanation, kept
 from netspec.layers._types import Border1, Border2, Border3, ExplicitPadding
 from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, check_rank, describe
+from netspec.layers.zero_padding import bordered
 from netspec.ops import Op, Shape
 
 
@@ -27,6 +29,12 @@ class _Cropping(Layer):
                 rule="keras-restriction",
             )
         return (*left, inputs[0][-1])
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        return Explanation(
+            (*bordered(inputs[0], self.cropping, "-"), *kept(inputs[0][-1:], ("channels",))),
+            ("both ends of each axis are cut off, and what stood there is not used; the channels stay",),
+        )
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         pairs = [list(pair) for pair in self.cropping]

@@ -8,6 +8,16 @@ from typing import ClassVar
 from pydantic import Field
 
 from netspec.layers._activation import lower_activation
+from netspec.layers._explanation import (
+    Equation,
+    Explanation,
+    PyTorch,
+    axis_names,
+    kept,
+    prefixed,
+    product,
+    sized,
+)
 from netspec.layers._types import Size
 from netspec.layers._weighted import Kernelled
 from netspec.layers.base import KerasCall, LayerError, Weight
@@ -36,6 +46,31 @@ class Dense(Kernelled):
     def macs(self, inputs: tuple[Shape, ...]) -> int:
         """Return inputs x units: one row of the kernel an input element."""
         return prod(inputs[0]) * self.units
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        shape, units = inputs[0], self.units
+        *rows, last = axis_names(shape)
+        name = f"input {last}"
+        kernel = product("kernel", {name: shape[-1], "units": units})
+        total = Equation("parameters", f"{{units}} * ({{{name}}} + 1)", kernel.values, kernel.result + units)
+        bias = " and one bias" if self.use_bias else ""
+        why = [f"each of the {units:,} units has a weight for each of the {shape[-1]:,} inputs{bias}"]
+        if rows:
+            why.append(f"all {prod(shape[:-1]):,} rows share one kernel: the axes before the last add none")
+        return Explanation(
+            shape=(*kept(shape[:-1], rows), sized(last, "units", units)),
+            why_shape=("each row of the last axis gives `units` numbers, the axes before it stay",)
+            if rows
+            else ("one number for each unit",),
+            parameters=(kernel, *self.bias_equations("units", units)),
+            total=total if self.use_bias else None,
+            why_parameters=tuple(why),
+            macs=product("multiply-accumulates", prefixed("input", shape) | {"units": units}),
+            pytorch=PyTorch(
+                (f"Linear({shape[-1]}, {units}{'' if self.use_bias else ', bias=False'})",),
+                notes=("its weight is the transpose: (units, inputs)",),
+            ),
+        )
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("Dense", {"units": self.units} | self.keras_common("kernel")),)

@@ -9,6 +9,8 @@ from pydantic import Field
 
 from netspec.layers._activation import lower_activation
 from netspec.layers._conv import Convolution, refuse_unequal_strides
+from netspec.layers._explanation import Explanation, counted, product, with_bias
+from netspec.layers._pytorch import convolution
 from netspec.layers._types import Constraint, Initializer, Regularizer, Size, Sizes1, Sizes2
 from netspec.layers._weighted import GLOROT_UNIFORM
 from netspec.layers._window import as_image, image_padding
@@ -39,6 +41,34 @@ class _DepthwiseConv(Convolution):
     def macs(self, inputs: tuple[Shape, ...]) -> int:
         """Return output elements x window: each sums one channel only."""
         return prod(self.output_shape(inputs)) * prod(self.kernel_size)
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        shape, output = inputs[0], self.output_shape(inputs)
+        window, (*_, channels, multiplier) = self.window(shape, output), self._kernel_shape(shape)
+        filters = {"input channels": channels, "depth multiplier": multiplier}
+        weights, kernel = product("weights", window.factors()), product("kernel", window.factors() | filters)
+        biases = product("bias", filters)
+        own = counted(multiplier, "filter")
+        return Explanation(
+            shape=(*window.shape(), product("channels", filters)),
+            why_shape=(
+                f"the window moves along {window.where}, over each channel apart: {own} for every channel",
+                *window.edges(),
+            ),
+            padding=window.zeros(),
+            parameters=(kernel, *((biases,) if self.use_bias else ())),
+            total=with_bias(weights, filters) if self.use_bias else None,
+            why_parameters=(
+                f"a filter is one channel deep, {weights.numbers} = {weights.result:,} weights"
+                f"{' and a bias' if self.use_bias else ''}: it sums over no other channel",
+            ),
+            macs=product(
+                "multiply-accumulates", window.positions() | {"output channels": output[-1]} | window.factors()
+            ),
+            pytorch=convolution(
+                window.torch_axes(), channels, output[-1], self.padding, groups=channels, bias=self.use_bias
+            ),
+        )
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         config = {"depth_multiplier": self.depth_multiplier} | self.keras_common("depthwise")

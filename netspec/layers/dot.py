@@ -8,6 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from netspec.layers._axes import Axes, axis_of
+from netspec.layers._explanation import Explanation, axis_names, product, single, sized
 from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, describe
 from netspec.layers.merging import check_two
 from netspec.ops import Op, Shape
@@ -49,6 +50,26 @@ class Dot(Layer):
     def macs(self, inputs: tuple[Shape, ...]) -> int:
         """Return outputs x length of the axis that is summed over."""
         return prod(self.output_shape(inputs)) * inputs[0][self._axes(inputs)[0]]
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        gone, output = self._axes(inputs), self.output_shape(inputs)
+        rest = [
+            (f"input {number} {name}", size)
+            for number, (shape, axis) in enumerate(zip(inputs, gone, strict=True), start=1)
+            for index, (name, size) in enumerate(zip(axis_names(shape), shape, strict=True))
+            if index != axis
+        ]
+        length = inputs[0][gone[0]]
+        names = axis_names(output)
+        shape = tuple(sized(name, source, size) for name, (source, size) in zip(names, rest, strict=False))
+        sums = {**{f"output {name}": size for name, size in zip(names, output, strict=True)}, "length": length}
+        normalized = ", each scaled to length 1 before" if self.normalize else ""
+        return Explanation(
+            shape or (single(names[0]),),
+            (f"both inputs are multiplied and summed over an axis of {length:,}{normalized}; their other axes stay",),
+            why_parameters=("both factors are inputs: nothing is learned",),
+            macs=product("multiply-accumulates", sums),
+        )
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("Dot", {"axes": self.axes, "normalize": self.normalize}),)

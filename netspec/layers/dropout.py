@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
+from netspec.layers._explanation import Explanation, counted, unchanged
 from netspec.layers.base import KerasCall, Layer, check_rank
 from netspec.ops import Op, Shape
 
@@ -23,12 +24,23 @@ class _Noise(Layer):
         return ()
 
 
+def _dropped(rate: float, of: str) -> str:
+    return (
+        f"training sets {rate:.4g} of {of} to zero at random and multiplies the rest by {1 / (1 - rate):.4g}, "
+        "so that sums stay; inference gives the input as it is"
+    )
+
+
 class Dropout(_Noise):
     """Zero a random `rate` of the inputs in training and scale the rest by 1 / (1 - rate)."""
 
     type: ClassVar[str] = "dropout"
     rate: Rate
     noise_shape: list[int | None] | None = None
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        share = "the values" if self.noise_shape is None else f"the entries of a mask of shape {self.noise_shape}"
+        return unchanged(inputs[0], _dropped(self.rate, share))
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("Dropout", {"rate": self.rate, "seed": self.seed, "noise_shape": self.noise_shape}),)
@@ -37,6 +49,10 @@ class Dropout(_Noise):
 class _SpatialDropout(_Noise):
     rank: ClassVar[int]
     rate: Rate
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        whole = counted(inputs[0][-1], "channel")
+        return unchanged(inputs[0], _dropped(self.rate, f"the {whole}, each over all its positions,"))
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall(f"SpatialDropout{self.rank}D", {"rate": self.rate, "seed": self.seed}),)
@@ -63,6 +79,11 @@ class GaussianNoise(_Noise):
 
     type: ClassVar[str] = "gaussian_noise"
     stddev: Annotated[float, Field(ge=0, le=1, examples=[0.1])]
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        return unchanged(
+            inputs[0], f"training adds normal noise of deviation {self.stddev:g}; inference gives the input as it is"
+        )
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("GaussianNoise", {"stddev": self.stddev, "seed": self.seed}),)

@@ -7,6 +7,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from netspec.layers._explanation import Explanation, PyTorch, axis_names, kept, product, sized
 from netspec.layers._types import Constraint, Initializer, Regularizer, Size, keras_config
 from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, Weight
 from netspec.ops import Op, Shape
@@ -32,6 +33,20 @@ class Embedding(Layer):
 
     def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
         return (Weight("embeddings", (self.input_dim, self.output_dim)),)
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        *ids, last = axis_names(self.output_shape(inputs))
+        size = self.output_dim
+        return Explanation(
+            shape=(*kept(inputs[0], ids), sized(last, "output_dim", size)),
+            why_shape=(f"each id is replaced by its row of the table, {size:,} numbers on a new last axis",),
+            parameters=(product("embeddings", {"input_dim": self.input_dim, "output_dim": size}),),
+            why_parameters=(
+                f"a row of {size:,} for each of {self.input_dim:,} ids, 0 to {self.input_dim - 1:,}, "
+                "however many ids an input holds",
+            ),
+            pytorch=PyTorch((f"Embedding({self.input_dim}, {size})",)),
+        )
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         keys = ("input_dim", "output_dim", "mask_zero", "trainable")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from netspec.layers._explanation import Equation, Explanation, PyTorch, axis_names, listed, product, single, sized
 from netspec.layers._window import refuse_volume
 from netspec.layers.base import KerasCall, Layer, check_rank
 from netspec.ops import NO_PADDING, Mean, Op, Pool2D, Shape, hwc
@@ -18,6 +19,24 @@ class _GlobalPooling(Layer):
         check_rank(self, inputs[0])
         kept = (1,) * self.rank if self.keepdims else ()
         return (*kept, inputs[0][-1])
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        shape, names = inputs[0], axis_names(inputs[0])
+        positions = product("positions", dict(zip(names[:-1], shape[:-1], strict=True)))
+        channels = sized("channels" if self.keepdims else "features", "input channels", shape[-1])
+        gone: tuple[Equation, ...] = tuple(map(single, names[:-1])) if self.keepdims else ()
+        what = "mean" if "Average" in self.keras_class else "largest value"
+        form = "Avg" if what == "mean" else "Max"
+        flat = "" if self.keepdims else "Flatten()"
+        return Explanation(
+            shape=(*gone, channels),
+            why_shape=(
+                f"the {what} over {listed(names[:-1])}, {positions.numbers} = {positions.result:,} values, "
+                "leaves one number a channel",
+            ),
+            why_parameters=("a fixed rule: nothing is learned, and the input's size does not matter",),
+            pytorch=PyTorch(tuple(filter(None, (f"Adaptive{form}Pool{self.rank}d(1)", flat)))),
+        )
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall(f"{self.keras_class}{self.rank}D", {"keepdims": self.keepdims}),)

@@ -7,6 +7,7 @@ from typing import Annotated, ClassVar
 from pydantic import Field
 
 from netspec.layers._axes import Axes, axes_of, axis_of
+from netspec.layers._explanation import Explanation, axis_names, kept, listed, product
 from netspec.layers._types import Constraint, Initializer, Regularizer, keras_config
 from netspec.layers._weighted import ONES, ZEROS
 from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, Weight
@@ -47,6 +48,25 @@ class LayerNormalization(Layer):
         gamma = (Weight("gamma", size),) if self.scale else ()
         beta = (Weight("beta", size),) if self.center else ()
         return (*gamma, *beta)
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        shape, written = inputs[0], sorted(self.axis) if isinstance(self.axis, list) else [self.axis]
+        names = axis_names(shape)
+        axes = {names[axis_of(axis, shape)]: shape[axis_of(axis, shape)] for axis in written}
+        formula = f"(x - mean) / sqrt(variance + {self.epsilon:g})"
+        formula = f"gamma * {formula}" if self.scale else formula
+        arrays = tuple(product(weight.name, axes) for weight in self.weights(inputs))
+        return Explanation(
+            shape=kept(shape),
+            why_shape=(
+                f"y = {formula}{' + beta' if self.center else ''}; mean and variance are those of the sample itself, "
+                f"over {listed(list(axes))}",
+            ),
+            parameters=arrays,
+            why_parameters=("each sample brings its own mean and variance, so no moving averages are kept",)
+            if arrays
+            else ("without `scale` and `center` nothing in it is learned",),
+        )
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         keys = ("axis", "epsilon", "center", "scale", "trainable")

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from netspec.layers._explanation import Equation, Explanation, axis_names, kept, sized
 from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, describe
 from netspec.ops import Add as AddOp
 from netspec.ops import Concatenate as ConcatenateOp
@@ -36,6 +37,23 @@ class _Merge(Layer):
                 help=_merge_help(one, two),
             )
         return (*one[:head], *(other if mine == 1 else mine for mine, other in pairs))
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        output = self.output_shape(inputs)
+        if len(set(inputs)) == 1:
+            why = f"{self.type} works value by value on inputs of one shape"
+            return Explanation(kept(output), (why,), why_parameters=("a fixed rule: nothing is learned",))
+        shape = []
+        for axis, (name, size) in enumerate(zip(axis_names(output), output, strict=True)):
+            own = [each[axis - len(output)] for each in inputs if axis - len(output) >= -len(each)]
+            sizes = dict.fromkeys(own)
+            template = f"max({', '.join(map(str, sizes))})" if len(sizes) > 1 else f"{{input {name}}}"
+            shape.append(Equation(name, template, {} if len(sizes) > 1 else {f"input {name}": size}, size))
+        return Explanation(
+            tuple(shape),
+            (f"{self.type} works value by value; shapes are aligned at their last axis, where a size of 1 stretches",),
+            why_parameters=("a fixed rule: nothing is learned",),
+        )
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall(self.type.capitalize()),)
@@ -158,6 +176,18 @@ class Concatenate(Layer):
                     help=f"bring them together with {remedy}",
                 )
         return (*first[:axis], sum(shape[axis] for shape in inputs), *first[axis + 1 :])
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        output, joined = self.output_shape(inputs), self._axis(inputs)
+        parts = {f"input {number}": shape[joined] for number, shape in enumerate(inputs, start=1)}
+        shape = tuple(
+            Equation(name, " + ".join(f"{{{part}}}" for part in parts), parts, size)
+            if axis == joined
+            else sized(name, f"input {name}", size)
+            for axis, (name, size) in enumerate(zip(axis_names(output), output, strict=True))
+        )
+        why = f"the inputs stand one after another along the {axis_names(output)[joined]}; their other axes agree"
+        return Explanation(shape, (why,), why_parameters=("values are copied: nothing is learned",))
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("Concatenate", {"axis": self.axis}),)

@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from netspec.layers._axes import Axes, axes_of
+from netspec.layers._explanation import Explanation, axis_names, listed, unchanged
 from netspec.layers._types import Parsed
 from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, describe
 from netspec.ops import Op, Rescale, Shape
@@ -77,6 +78,14 @@ class Normalization(Layer):
                 else "give one number as mean and one as variance, or name their `axis`",
             )
         return inputs[0]
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        formula = "x * sqrt(variance) + mean" if self.invert else "(x - mean) / sqrt(variance)"
+        names = axis_names(inputs[0])
+        along = [] if self.axis is None else [names[axis] for axis in sorted(axes_of(self.axis, inputs[0]))]
+        reach = f"for each index of {listed(along)}" if along and isinstance(self.mean, list) else "one of each for all"
+        why = f"y = {formula}, {reach}; mean and variance are constants of the spec and count as no parameters"
+        return unchanged(inputs[0], why)
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         keys = ("mean", "variance", "axis", "invert")

@@ -6,6 +6,9 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field
 
+from netspec.layers._explained_window import explained_window
+from netspec.layers._explanation import Explanation, sized
+from netspec.layers._pytorch import pool
 from netspec.layers._types import Sizes1, Sizes2, Sizes3
 from netspec.layers._window import as_image, image_padding, output_sizes, refuse_volume, window_padding
 from netspec.layers.base import KerasCall, Layer, check_rank
@@ -37,6 +40,23 @@ class _Pooling(Layer):
             field="pool_size",
         )
         return (*spatial, inputs[0][-1])
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        shape, output = inputs[0], self.output_shape(inputs)
+        ones = (1,) * self.rank
+        window = explained_window("pool", shape, self.pool_size, self._steps(), ones, self.padding, output)
+        if self.kind == "max":
+            rule = "the largest value of each window"
+        else:
+            rule = "the mean of each window's values; padding is not counted"
+        steps = "" if self.strides else "; without `strides` the windows stand side by side"
+        return Explanation(
+            shape=(*window.shape(), sized("channels", "input channels", shape[-1])),
+            why_shape=(f"a window over each channel apart, so the channels stay{steps}", *window.edges()),
+            padding=window.zeros(),
+            why_parameters=(f"a fixed rule, {rule}: nothing is learned",),
+            pytorch=pool(self.kind, window.torch_axes()),
+        )
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         class_name = f"{self.kind.capitalize()}Pooling{self.rank}D"

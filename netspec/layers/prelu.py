@@ -8,6 +8,7 @@ from pydantic import Field
 
 from netspec.layers._activation import no_kernel
 from netspec.layers._axes import Axes
+from netspec.layers._explanation import Explanation, axis_names, kept, listed, product
 from netspec.layers._types import Constraint, Initializer, Regularizer, keras_config
 from netspec.layers._weighted import ZEROS
 from netspec.layers.base import KerasCall, Layer, LayerError, Weight, describe
@@ -49,6 +50,22 @@ class PReLU(Layer):
     def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
         shared = self._shared(inputs[0])
         return (Weight("alpha", tuple(1 if axis in shared else n for axis, n in enumerate(inputs[0], start=1))),)
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        shape, shared = inputs[0], self._shared(inputs[0])
+        names = axis_names(shape)
+        own = [axis for axis in range(len(shape)) if axis + 1 not in shared]
+        common = [name for axis, name in enumerate(names, 1) if axis in shared]
+        if common:
+            why = f"one alpha serves all of {listed(common)}"
+        else:
+            why = "every element has an alpha of its own; `shared_axes` would have one serve a whole axis"
+        return Explanation(
+            shape=kept(shape),
+            why_shape=("y = x above zero and alpha * x below, value by value",),
+            parameters=(product("alpha", {names[axis]: shape[axis] for axis in own}),),
+            why_parameters=(why,),
+        )
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         config: dict[str, Any] = {"shared_axes": self.shared_axes, "trainable": self.trainable}

@@ -6,6 +6,7 @@ from typing import Annotated, Any, ClassVar, Literal, NoReturn
 
 from pydantic import Field
 
+from netspec.layers._explanation import Equation, Explanation, PyTorch, counted, product, sized
 from netspec.layers._types import ActivationName, Constraint, Initializer, Parsed, Regularizer, Size
 from netspec.layers._weighted import Kernelled
 from netspec.layers.base import DeviceUnsupported, KerasCall, Weight, check_rank
@@ -32,6 +33,7 @@ class Recurrent(Kernelled):
 
     input_ranks: ClassVar[tuple[int, ...] | None] = (2,)
     gates: ClassVar[int]
+    gate_names: ClassVar[str]
     keras_class: ClassVar[str]
     own_keys: ClassVar[tuple[str, ...]] = ()
     units: Size = Field(description="Size of the state and of each output.", examples=[16])
@@ -71,6 +73,60 @@ class Recurrent(Kernelled):
         steps, features = inputs[0]
         return steps * self.gates * (features + self.units) * self.units
 
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        (steps, features), units = inputs[0], self.units
+        gates = {"gates": self.gates, "units": units}
+        kernel = product("kernel", {"input channels": features, **gates})
+        recurrent = Equation("recurrent_kernel", "{units} * {gates} * {units}", gates, self.gates * units**2)
+        biases = len(self.bias_shape())  # 2 rows where the recurrent kernel has its own
+        bias = product("bias", {**({"rows": biases} if biases > 1 else {}), **gates})
+        sums = "{gates} * {units} * ({input channels} + {units}"
+        total = Equation(
+            "parameters",
+            f"{sums}{f' + {biases}' if self.use_bias else ''})",
+            kernel.values,
+            kernel.result + recurrent.result + (bias.result if self.use_bias else 0),
+        )
+        values = {"steps": steps, **kernel.values}
+        channels = sized("channels" if self.return_sequences else "features", "units", units)
+        return Explanation(
+            shape=(sized("steps", "input steps", steps), channels) if self.return_sequences else (channels,),
+            why_shape=(
+                "`return_sequences` gives the state after every step"
+                if self.return_sequences
+                else f"the state after the last of {steps:,} steps; `return_sequences: true` would give all",
+            ),
+            parameters=(kernel, recurrent, *((bias,) if self.use_bias else ())),
+            total=total,
+            why_parameters=(
+                f"each unit of {self.gate_names} weighs {counted(features, 'input channel')} and "
+                f"{counted(units, 'unit')} of the state before{self._why_bias(biases)}",
+                f"every step runs the same cell: {steps:,} steps or one, the number is the same",
+            ),
+            macs=Equation("multiply-accumulates", f"{{steps}} * {sums})", values, self.macs(inputs)),
+            pytorch=self._pytorch(features),
+        )
+
+    def _why_bias(self, rows: int) -> str:
+        if not self.use_bias:
+            return ""
+        return (
+            ", and adds one bias" if rows == 1 else ", and adds two biases, one of them within the reset gate's reach"
+        )
+
+    def _pytorch(self, features: int) -> PyTorch | None:
+        """Return PyTorch's module of the same cell: it has Keras' default activations, and runs forward."""
+        same = self.activation == "tanh" and getattr(self, "recurrent_activation", "sigmoid") == "sigmoid"
+        if not same or self.go_backwards or not getattr(self, "reset_after", True):
+            return None
+        bias = "" if self.use_bias else ", bias=False"
+        module = f"{self.keras_class.removeprefix('Simple')}({features}, {self.units}{bias}, batch_first=True)"
+        notes = ["its gates stand in the order reset, update, candidate"] if self.keras_class == "GRU" else []
+        if self.use_bias and len(self.bias_shape()) == 1:
+            more = self.gates * self.units
+            notes.append(f"it adds two biases to every sum: {self.gates} * {self.units} = {more:,} parameters more")
+        return PyTorch((module,), notes=tuple(notes))
+
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         keys = ("units", "dropout", "recurrent_dropout", "seed", "return_sequences", "go_backwards", "unroll")
         config = {key: getattr(self, key) for key in (*keys, *self.own_keys)}
@@ -93,6 +149,7 @@ class LSTM(Recurrent):
 
     type: ClassVar[str] = "lstm"
     gates: ClassVar[int] = 4
+    gate_names: ClassVar[str] = "the 4 gates (input, forget, cell, output)"
     keras_class: ClassVar[str] = "LSTM"
     own_keys: ClassVar[tuple[str, ...]] = ("recurrent_activation", "unit_forget_bias")
     recurrent_activation: ActivationName | None = "sigmoid"
@@ -108,6 +165,7 @@ class GRU(Recurrent):
 
     type: ClassVar[str] = "gru"
     gates: ClassVar[int] = 3
+    gate_names: ClassVar[str] = "the 3 gates (update, reset, candidate)"
     keras_class: ClassVar[str] = "GRU"
     own_keys: ClassVar[tuple[str, ...]] = ("recurrent_activation", "reset_after")
     recurrent_activation: ActivationName | None = "sigmoid"
@@ -122,6 +180,7 @@ class SimpleRNN(Recurrent):
 
     type: ClassVar[str] = "simple_rnn"
     gates: ClassVar[int] = 1
+    gate_names: ClassVar[str] = "the cell"
     keras_class: ClassVar[str] = "SimpleRNN"
     # Not a key: Keras' class takes it and forgets it.
     activity_regularizer: ClassVar[None] = None  # type: ignore[misc]

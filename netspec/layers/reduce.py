@@ -7,6 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from netspec.layers._axes import Axes, axes_of
+from netspec.layers._explanation import Explanation, axis_names, listed, product, single, sized
 from netspec.layers.base import DeviceUnsupported, KerasCall, Layer
 from netspec.ops import NO_PADDING, Mean, Op, Pool2D, Shape, hwc
 
@@ -36,6 +37,31 @@ class Reduce(Layer):
         if self.keepdims:
             return tuple(1 if axis in gone else size for axis, size in enumerate(inputs[0]))
         return tuple(size for axis, size in enumerate(inputs[0]) if axis not in gone)
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        shape, gone, names = inputs[0], self._axes(inputs[0]), axis_names(inputs[0])
+        left = [(name, size) for axis, (name, size) in enumerate(zip(names, shape, strict=True)) if axis not in gone]
+        if self.keepdims:
+            equations = tuple(
+                single(name) if axis in gone else sized(name, f"input {name}", shape[axis])
+                for axis, name in enumerate(names)
+            )
+        else:
+            called = axis_names(tuple(size for _, size in left))
+            equations = tuple(
+                sized(name, f"input {source}", size) for name, (source, size) in zip(called, left, strict=True)
+            )
+        values = product("values", {names[axis]: shape[axis] for axis in gone})
+        word = {"sum": "sum", "mean": "mean", "max": "largest", "min": "least"}[self.op]
+        kept_ones = "; `keepdims` leaves axes of size 1" if self.keepdims else ""
+        return Explanation(
+            equations,
+            (
+                f"the {word} of {values.numbers} = {values.result:,} values, over "
+                f"{listed([names[axis] for axis in gone])}, stands in their place{kept_ones}",
+            ),
+            why_parameters=("a fixed rule: nothing is learned",),
+        )
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         axes = [axis + 1 for axis in self._axes(inputs[0])]

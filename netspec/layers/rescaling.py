@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from netspec.layers._explanation import Explanation, unchanged
 from netspec.layers.base import KerasCall, Layer
 from netspec.ops import Op, Rescale, Shape
 
@@ -19,6 +20,11 @@ class Rescaling(Layer):
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         return inputs[0]
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        offset = f" {'-' if self.offset < 0 else '+'} {abs(self.offset):g}" if self.offset else ""
+        formula = f"y = x * {self.scale:g}{offset}, value by value; both numbers come from the spec"
+        return unchanged(inputs[0], formula)
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("Rescaling", {"scale": self.scale, "offset": self.offset}),)

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from pydantic import Field
 
+from netspec.layers._explanation import Equation, Explanation, axis_names, product, sized
 from netspec.layers._types import Size
 from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, check_rank, describe
 from netspec.ops import Op, Shape, View
@@ -22,6 +23,13 @@ class Flatten(Layer):
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         return (prod(inputs[0]),)
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        names = axis_names(inputs[0])
+        return Explanation(
+            shape=(product("features", dict(zip(names, inputs[0], strict=True))),),
+            why_shape=(f"the values keep their order, row by row: {names[-1]} run fastest" if names else "one number",),
+        )
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("Flatten"),)
@@ -68,6 +76,18 @@ class Reshape(Layer):
             )
         return tuple(target)
 
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        output, elements = self.output_shape(inputs), prod(inputs[0])
+        known = " * ".join(str(size) for size in self.target_shape if size != -1) or "1"
+        shape = tuple(
+            Equation(name, f"{{elements}} / ({known})", {"elements": elements}, size)
+            if written == -1
+            else Equation(name, "{target_shape}", {"target_shape": size}, size)
+            for name, written, size in zip(axis_names(output), self.target_shape, output, strict=True)
+        )
+        every = f"{' * '.join(map(str, inputs[0])) or '1'} = {elements:,}"
+        return Explanation(shape, (f"the {every} values keep their order under another shape",))
+
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("Reshape", {"target_shape": list(self.output_shape(inputs))}),)
 
@@ -102,6 +122,17 @@ class Permute(Layer):
             )
         return tuple(shape[axis - 1] for axis in dims)
 
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        output, names = self.output_shape(inputs), axis_names(inputs[0])
+        shape = tuple(
+            sized(name, f"input {names[axis - 1]}", size)
+            for name, axis, size in zip(names, self.dims, output, strict=True)
+        )
+        letters = "ijklmnop"[: len(self.dims)]
+        source = [letters[self.dims.index(axis)] for axis in range(1, len(self.dims) + 1)]
+        moved = f"output[{']['.join(letters)}] = input[{']['.join(source)}]"
+        return Explanation(shape, (f"the axes change places, and the values with them: {moved}",))
+
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("Permute", {"dims": list(self.dims)}),)
 
@@ -126,6 +157,12 @@ class RepeatVector(Layer):
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         check_rank(self, inputs[0])
         return (self.n, *inputs[0])
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        return Explanation(
+            (sized("steps", "n", self.n), sized("channels", "input features", inputs[0][0])),
+            (f"the same {inputs[0][0]:,} numbers at each of {self.n:,} steps",),
+        )
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("RepeatVector", {"n": self.n}),)

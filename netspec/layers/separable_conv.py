@@ -9,6 +9,8 @@ from pydantic import Field
 
 from netspec.layers._activation import lower_activation
 from netspec.layers._conv import Convolution, refuse_unequal_strides
+from netspec.layers._explanation import Equation, Explanation, counted, product, sized
+from netspec.layers._pytorch import convolution
 from netspec.layers._types import Constraint, Initializer, Regularizer, Size, Sizes1, Sizes2
 from netspec.layers._weighted import GLOROT_UNIFORM
 from netspec.layers._window import as_image, image_padding
@@ -49,6 +51,46 @@ class _SeparableConv(Convolution):
         """Return positions x (depthwise kernel + pointwise kernel)."""
         positions = prod(self.output_shape(inputs)[:-1])
         return sum(positions * prod(kernel) for kernel in self._kernel_shapes(inputs[0]))
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        shape, output = inputs[0], self.output_shape(inputs)
+        window, channels = self.window(shape, output), shape[-1]
+        between = {"input channels": channels, "depth multiplier": self.depth_multiplier}
+        depthwise = product("depthwise_kernel", window.factors() | between)
+        pointwise = product("pointwise_kernel", between | {"filters": self.filters})
+        plain = prod(self.kernel_size) * channels * self.filters
+        both = depthwise.result + pointwise.result
+        steps = window.positions() | {"depthwise kernel": depthwise.result, "pointwise kernel": pointwise.result}
+        *positions, _, _ = (f"{{{name}}}" for name in steps)
+        sums = Equation(
+            "multiply-accumulates",
+            f"{' * '.join(positions)} * ({{depthwise kernel}} + {{pointwise kernel}})",
+            steps,
+            prod(output[:-1]) * both,
+        )
+        wide, bias = channels * self.depth_multiplier, "" if self.use_bias else ", bias=False"
+        return Explanation(
+            shape=(*window.shape(), sized("channels", "filters", self.filters)),
+            why_shape=(
+                f"a depthwise window moves along {window.where} over each channel apart, then {self.filters:,} filters "
+                f"of one position join {counted(wide, 'channel')}",
+                *window.edges(),
+            ),
+            padding=window.zeros(),
+            parameters=(depthwise, pointwise, *self.bias_equations("filters", self.filters)),
+            why_parameters=(
+                f"two small kernels in place of one: {both:,} weights, where the plain convolution has {plain:,}",
+            ),
+            macs=sums,
+            pytorch=convolution(
+                window.torch_axes(),
+                channels,
+                wide,
+                self.padding,
+                groups=channels,
+                after=(f"Conv{self.rank}d({wide}, {self.filters}, kernel_size=1{bias})",),
+            ),
+        )
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         config = {"filters": self.filters, "depth_multiplier": self.depth_multiplier}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from netspec.layers._explanation import Explanation, axis_names, kept, product
 from netspec.layers._types import Size, Sizes2, Sizes3
 from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, check_rank
 from netspec.ops import Op, Shape
@@ -23,6 +24,13 @@ class _UpSampling(Layer):
         check_rank(self, inputs[0])
         grown = [size * factor for size, factor in zip(inputs[0][:-1], self._factors(), strict=True)]
         return (*grown, inputs[0][-1])
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        axes = zip(axis_names(inputs[0])[:-1], inputs[0][:-1], self._factors(), strict=True)
+        grown = (product(name, {f"input {name}": size, "size": factor}) for name, size, factor in axes)
+        kind = getattr(self, "interpolation", "nearest")
+        how = "each value is repeated" if kind == "nearest" else f"values between are made by {kind} interpolation"
+        return Explanation((*grown, *kept(inputs[0][-1:], ("channels",))), (f"{how}; nothing is learned",))
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         config = {"size": self.size if self.rank == 1 else list(self.size)}

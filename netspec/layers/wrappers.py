@@ -11,6 +11,7 @@ from pydantic import Field, ValidationError, field_serializer
 
 from netspec.diagnostics import suggestion
 from netspec.layers import LAYERS
+from netspec.layers._explanation import Equation, Explanation, PyTorch, axis_names, sized
 from netspec.layers._types import Parsed
 from netspec.layers.base import KERAS_LAYERS, DeviceUnsupported, KerasCall, Layer, LayerError, Weight, describe
 from netspec.layers.recurrent import Recurrent, refuse_recurrent
@@ -109,6 +110,21 @@ def _frozen(call: KerasCall) -> KerasCall:
     return replace(call, config={**call.config, **held, **own})
 
 
+def _times(factor: int, equation: Equation, name: str | None = None) -> Equation:
+    """Return an equation of `factor` times as much; `name` is what the factor is called."""
+    while name in equation.values:
+        name = f"outer {name}"
+    values = {name: factor} if name else {}
+    first = f"{{{name}}}" if name else str(factor)
+    template = f"{first} * {equation.template}"
+    return Equation(equation.subject, template, {**values, **equation.values}, factor * equation.result)
+
+
+def _both_ways(torch: PyTorch) -> PyTorch:
+    modules = (f"{module.removesuffix(')')}, bidirectional=True)" for module in torch.modules)
+    return replace(torch, modules=tuple(modules))
+
+
 class Bidirectional(_Wrapper):
     """A recurrent layer run from both ends, each run with weights of its own."""
 
@@ -140,6 +156,30 @@ class Bidirectional(_Wrapper):
     def macs(self, inputs: tuple[Shape, ...]) -> int:
         """Return twice what the layer inside costs."""
         return 2 * self.layer.macs(inputs)
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        held = self.layer.explain(inputs)
+        *before, last = held.shape
+        units = last.result
+        if self.merge_mode == "concat":
+            last = Equation(last.subject, "2 * {units}", {"units": units}, 2 * units)
+            how = "stand side by side"
+        else:
+            how = f"become one by `merge_mode: {self.merge_mode}`"
+        both = [
+            replace(each, subject=f"{side}_{each.subject}")
+            for side in ("forward", "backward")
+            for each in held.parameters
+        ]
+        return Explanation(
+            shape=(*before, last),
+            why_shape=(f"a second {self.layer.type} runs from the end to the start; the outputs of both {how}",),
+            parameters=tuple(both),
+            total=held.total and _times(2, held.total),
+            why_parameters=("each direction has weights of its own: twice as many as one", *held.why_parameters),
+            macs=held.macs and _times(2, held.macs),
+            pytorch=held.pytorch and _both_ways(held.pytorch),
+        )
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         (held,) = self._held_calls(inputs)
@@ -185,6 +225,20 @@ class TimeDistributed(_Wrapper):
     def macs(self, inputs: tuple[Shape, ...]) -> int:
         """Return steps x what the layer inside costs."""
         return inputs[0][0] * self.layer.macs(self._step(inputs))
+
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        steps, held = inputs[0][0], self.layer.explain(self._step(inputs))
+        names = axis_names(self.output_shape(inputs))
+        inner = (replace(each, subject=name) for name, each in zip(names[1:], held.shape, strict=True))
+        macs = held.macs and _times(steps, held.macs, "steps")
+        return replace(
+            held,
+            shape=(sized(names[0], f"input {names[0]}", steps), *inner),
+            why_shape=(f"{self.layer.type} at each of {steps:,} steps, on {describe(inputs[0][1:])}", *held.why_shape),
+            why_parameters=(f"all steps share one {self.layer.type}", *held.why_parameters),
+            macs=macs,
+            pytorch=None,
+        )
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return tuple(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from netspec.layers._explanation import Equation, Explanation, axis_names, kept
 from netspec.layers._types import Border1, Border2, Border3, ExplicitPadding
 from netspec.layers._window import image_padding, refuse_volume
 from netspec.layers.base import KerasCall, Layer, check_rank
@@ -19,6 +20,12 @@ class _ZeroPadding(Layer):
         grown = [size + sum(pair) for size, pair in zip(inputs[0][:-1], self.padding, strict=True)]
         return (*grown, inputs[0][-1])
 
+    def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
+        return Explanation(
+            (*bordered(inputs[0], self.padding, "+"), *kept(inputs[0][-1:], ("channels",))),
+            ("zeros on both ends of each axis; the channels stay",),
+        )
+
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         pairs = [list(pair) for pair in self.padding]
         return (KerasCall(f"ZeroPadding{self.rank}D", {"padding": pairs if self.rank > 1 else pairs[0]}),)
@@ -26,6 +33,20 @@ class _ZeroPadding(Layer):
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         refuse_volume(self.rank)
         return (Pad(hwc(inputs[0]), self.output_shape(inputs), image_padding(self.padding)),)
+
+
+def bordered(shape: Shape, border: ExplicitPadding, sign: str) -> tuple[Equation, ...]:
+    """Return the equations of spatial axes that a border is added to, or with the sign `-` cut off from."""
+    factor = 1 if sign == "+" else -1
+    return tuple(
+        Equation(
+            name,
+            f"{{input {name}}} {sign} {{before}} {sign} {{after}}",
+            {f"input {name}": size, "before": before, "after": after},
+            size + factor * (before + after),
+        )
+        for name, size, (before, after) in zip(axis_names(shape)[:-1], shape[:-1], border, strict=True)
+    )
 
 
 class ZeroPadding1D(_ZeroPadding):

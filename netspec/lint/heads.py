@@ -128,7 +128,11 @@ def loss_activation(net: Net) -> Iterator[Finding]:
 
 
 def loss_width(net: Net) -> Iterator[Finding]:
-    """As many outputs as the loss cannot use: one class of a categorical loss, two classes of a binary one."""
+    """As many outputs as the loss cannot use: one for a categorical loss, two with softmax for a binary one.
+
+    A categorical loss compares the outputs with one another, and one alone is always right. A binary loss takes two
+    outputs for two questions, while softmax makes them one.
+    """
     for head in _heads(net):
         if head.loss in _CLASSES and head.width == 1 and head.activation != "softmax":
             message = f"{head.loss} needs an output for each class, {head.output} has 1"

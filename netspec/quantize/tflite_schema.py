@@ -132,6 +132,7 @@ OPERATORS: dict[str, Kind] = {
             "dilation_h": Field(6, "int32", 1),
         },
     ),
+    "DEQUANTIZE": Kind(6, _version(2), 38, {}),
     "FULLY_CONNECTED": Kind(
         9, _dense_version, 8, {"activation": _ACTIVATION, "keep_num_dims": Field(2, "bool", False)}
     ),

@@ -10,15 +10,13 @@ import numpy as np
 
 from netspec.data.faults import Faults
 from netspec.data.rules import (
-    LARGEST_INT32,
     SPARSE,
     called,
     check_headers,
+    check_integers,
     check_label_range,
     is_sparse,
     output_losses,
-    refuse_beyond_int32,
-    refuse_fractions,
     sample_shape,
 )
 from netspec.data.sources import SPLITS
@@ -117,16 +115,16 @@ def _checked(faults: Faults, item: str, split: str, array: Samples, graph: Graph
     """Return an array of the right shape in the dtype that it is for; its values looked through."""
     what, shape = called(item, split), sample_shape(graph, item, losses)
     if item.startswith("x/") and graph.spec.inputs[item.removeprefix("x/")].dtype == "int32":
-        _check_integers(faults, what, array)
-        return fitted(array, shape, "<i4")
+        return fitted(array, shape, "<i4") if check_integers(faults, what, *_ends(array)) else array
     if not is_sparse(item, losses):
         values = fitted(array, shape, "<f4")
         _check_finite(faults, what, values)
         return values
-    ends = _check_integers(faults, what, array)
-    if ends is not None:
-        output = item.removeprefix("y/")
-        check_label_range(faults, what, *ends, graph.shape(output)[-1], output)
+    ends = _ends(array)
+    if not check_integers(faults, what, *ends):
+        return array
+    output = item.removeprefix("y/")
+    check_label_range(faults, what, *ends[:2], graph.shape(output)[-1], output)
     return fitted(array, shape, "<i4")
 
 
@@ -143,23 +141,22 @@ def _check_finite(faults: Faults, what: str, values: Samples) -> None:
         )
 
 
-def _check_integers(faults: Faults, what: str, array: Samples) -> tuple[float, float] | None:
-    """Return the least and greatest value; None, a fault noted, where not all are whole and of 32 bits."""
+def _ends(array: Samples) -> tuple[float, float, bool]:
+    """Return the least and greatest value, and whether all are whole; reading ends at the first that is not."""
     low, high = float("inf"), float("-inf")
     for chunk in chunks(array):
         if not _whole(chunk):
-            refuse_fractions(faults, what)
-            return None
+            return low, high, False
         if chunk.size:
             low, high = min(low, float(chunk.min())), max(high, float(chunk.max()))
-    if low < -LARGEST_INT32 - 1 or high > LARGEST_INT32:
-        refuse_beyond_int32(faults, what)
-        return None
-    return low, high
+    return low, high, True
 
 
 def _whole(chunk: Array) -> bool:
-    return chunk.dtype.kind in "iub" or np.array_equal(chunk, np.trunc(chunk.astype(np.float64)))
+    if chunk.dtype.kind in "iub":
+        return True
+    values = chunk.astype(np.float64)
+    return bool(np.isfinite(values).all()) and np.array_equal(values, np.trunc(values))
 
 
 def _hold_back(spec: Spec, train: Split, share: float) -> tuple[Split, Split]:

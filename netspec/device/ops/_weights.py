@@ -8,7 +8,6 @@ from netspec.device.ops.base import Integers, Quant, StoredWeights, Weights
 from netspec.ops import Affine, Param, Rescale
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 # A weight scale so small that the accumulator barely moves the output wastes bits and, below 2**-31, loses the

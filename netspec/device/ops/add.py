@@ -7,7 +7,7 @@ from dataclasses import asdict
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.cmsis_nn import Extension
+from netspec.device.cmsis_nn import Extension, KernelChoice
 from netspec.device.ops.base import (
     Integers,
     Kernel,
@@ -31,6 +31,11 @@ if TYPE_CHECKING:
 class AddKernel(Kernel[Add]):
     name = "add"
     functions = ("arm_elementwise_add_s8",)
+
+    def kernel_choice(self, op: Add, extension: Extension) -> KernelChoice:
+        return KernelChoice(
+            ("arm_elementwise_add_s8",), "both inputs are brought to one scale, added, and brought to the output's"
+        )
 
     def numbers(self, op: Add, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         from netspec.device.fixed_point import add_parameters

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
-from netspec.device.cmsis_nn import Extension
+from netspec.device.cmsis_nn import Extension, KernelChoice
 from netspec.ops import ActivationKind, Param, Shape
 
 if TYPE_CHECKING:
@@ -34,6 +34,22 @@ class Constant:
     @property
     def bytes(self) -> int:
         return self.count * C_TYPE_BYTES[self.c_type]
+
+
+@dataclass(frozen=True, slots=True)
+class Layout:
+    """How a weight of Keras becomes the constant `role`: its shape there and here, and which index is which.
+
+    `index` is written `device[...] = keras[...]`, over the letters of Keras' axes. `weight` is None where Keras has
+    no such array, and `keras_shape` is then empty. `scales` says how many scales the constant has.
+    """
+
+    role: str
+    weight: str | None
+    keras_shape: Shape
+    device_shape: Shape
+    index: str
+    scales: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +132,14 @@ class Kernel(ABC, Generic[OpT]):
     def constants(self, op: OpT, extension: Extension) -> tuple[Constant, ...]:
         """Return the arrays in flash."""
         return ()
+
+    def layout(self, op: OpT) -> tuple[Layout, ...]:
+        """Return where the weights of Keras lie in the constants that training fills."""
+        return ()
+
+    @abstractmethod
+    def kernel_choice(self, op: OpT, extension: Extension) -> KernelChoice:
+        """Return the functions that run the op on a core, and why these."""
 
     def scratch_bytes(self, op: OpT, extension: Extension) -> int:
         """Return the bytes that the kernel needs beside its input and output."""

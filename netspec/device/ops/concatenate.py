@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.cmsis_nn import Extension
+from netspec.device.cmsis_nn import Extension, KernelChoice
 from netspec.device.ops.base import Integers, Kernel, Quant, Quantized, Sink, Weights, batched
 from netspec.ops import Concatenate
 
@@ -22,6 +22,9 @@ _LARGEST_SIZE = 65535
 class ConcatenateKernel(Kernel[Concatenate]):
     name = "concatenate"
     functions = ("arm_concatenation_s8_x",)
+
+    def kernel_choice(self, op: Concatenate, extension: Extension) -> KernelChoice:
+        return KernelChoice(("arm_concatenation_s8_x",), "a copy for each input, all of one scale")
 
     def numbers(self, op: Concatenate, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         assert all(given == output for given in inputs), "a concatenation's inputs share its scale"

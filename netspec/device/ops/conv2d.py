@@ -6,9 +6,16 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.cmsis_nn import HOST_EXTENSION, Extension, convolve_scratch_bytes, row_convolution_is_exact
+from netspec.device.cmsis_nn import (
+    HOST_EXTENSION,
+    Extension,
+    KernelChoice,
+    convolve_choice,
+    convolve_scratch_bytes,
+    row_convolution_is_exact,
+)
 from netspec.device.ops._convolution import ConvolutionKernel, common_call
-from netspec.device.ops.base import Quantized, StoredWeights, Weights, batched, dims, float_bounds
+from netspec.device.ops.base import Layout, Quantized, StoredWeights, Weights, batched, dims, float_bounds
 from netspec.ops import Conv2D, Shape, hwc
 
 if TYPE_CHECKING:
@@ -84,6 +91,30 @@ class Conv2DKernel(ConvolutionKernel[Conv2D]):
 
     def kernel_shape(self, op: Conv2D) -> Shape:
         return (*op.kernel_size, *op.kernel.shape[-2:])
+
+    def layout(self, op: Conv2D) -> tuple[Layout, ...]:
+        shape = op.kernel.shape
+        height, width, channels, filters = self.kernel_shape(op)
+        index = f"device[o][{'y' if len(shape) > 3 else 0}][x][c] = keras{'[y]' if len(shape) > 3 else ''}[x][c][o]"
+        there = (filters, height, width, channels)
+        return (Layout("kernel", op.kernel.weight, shape, there, index, "one scale for each filter"),)
+
+    def kernel_choice(self, op: Conv2D, extension: Extension) -> KernelChoice:
+        window = _window(op, extension)
+        choice = convolve_choice(
+            extension,
+            input_hwc=window.input_hwc,
+            kernel_hw=window.kernel_hw,
+            output_hwc=window.output_hwc,
+            strides=window.strides,
+            dilation=window.dilation,
+            padding=window.padding,
+            groups=op.groups,
+        )
+        if window.input_hwc == hwc(op.input_shape):
+            return choice
+        why = "Helium's kernel for a row would miscount these edges, so the row is given as a column"
+        return KernelChoice(choice.calls, f"{choice.reason}; {why}")
 
     def kernel_array(self, op: Conv2D, weights: Weights | StoredWeights) -> NDArray[Any]:
         return weights(op.kernel).reshape(self.kernel_shape(op))

@@ -6,13 +6,19 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.cmsis_nn import Extension, fully_connected_kernel_sum_bytes, fully_connected_scratch_bytes
+from netspec.device.cmsis_nn import (
+    Extension,
+    KernelChoice,
+    fully_connected_kernel_sum_bytes,
+    fully_connected_scratch_bytes,
+)
 from netspec.device.ops._convolution import has_bias, tflite_bias
 from netspec.device.ops.base import (
     C_TYPE_BYTES,
     Constant,
     Integers,
     Kernel,
+    Layout,
     Quant,
     Quantized,
     Sink,
@@ -34,6 +40,19 @@ if TYPE_CHECKING:
 class DenseKernel(Kernel[Dense]):
     name = "dense"
     functions = ("arm_fully_connected_s8", "arm_fully_connected_s8_get_buffer_size")
+
+    def layout(self, op: Dense) -> tuple[Layout, ...]:
+        inputs, units = op.kernel.shape
+        index = "device[o][i] = keras[i][o]"
+        return (Layout("kernel", op.kernel.weight, op.kernel.shape, (units, inputs), index, "one scale in all"),)
+
+    def kernel_choice(self, op: Dense, extension: Extension) -> KernelChoice:
+        rows = prod(op.input_shape[:-1])
+        times = "one row of the kernel" if rows == 1 else f"for each of {rows:,} rows a row of the kernel"
+        reason = f"{times} times the input for each unit"
+        if extension == "mve":
+            reason += "; Helium's reads each unit's sum of weights from a table"
+        return KernelChoice(("arm_fully_connected_s8",), reason)
 
     def constants(self, op: Dense, extension: Extension) -> tuple[Constant, ...]:
         units = op.output_shape[-1]

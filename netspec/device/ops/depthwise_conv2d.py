@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.cmsis_nn import Extension, depthwise_scratch_bytes
+from netspec.device.cmsis_nn import Extension, KernelChoice, depthwise_choice, depthwise_scratch_bytes
 from netspec.device.ops._convolution import ConvolutionKernel, common_call
-from netspec.device.ops.base import Quantized, StoredWeights, Weights, batched, dims, float_bounds
+from netspec.device.ops.base import Layout, Quantized, StoredWeights, Weights, batched, dims, float_bounds
 from netspec.ops import DepthwiseConv2D, Shape, hwc
 
 if TYPE_CHECKING:
@@ -23,6 +23,26 @@ class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
 
     def kernel_shape(self, op: DepthwiseConv2D) -> Shape:
         return (1, *op.kernel_size, op.output_shape[-1])
+
+    def layout(self, op: DepthwiseConv2D) -> tuple[Layout, ...]:
+        shape, scales = self.kernel_shape(op), "one scale for each filter"
+        if op.kernel is None:
+            return (Layout("kernel", None, (), shape, "device[0][0][0][c] = 1", scales),)
+        height = len(op.kernel.shape) > 3
+        target = "c" if op.depth_multiplier == 1 else f"c * {op.depth_multiplier} + i"
+        index = f"device[0][{'y' if height else 0}][x][{target}] = keras{'[y]' if height else ''}[x][c][i]"
+        return (Layout("kernel", op.kernel.weight, op.kernel.shape, shape, index, scales),)
+
+    def kernel_choice(self, op: DepthwiseConv2D, extension: Extension) -> KernelChoice:
+        return depthwise_choice(
+            extension,
+            input_hwc=hwc(op.input_shape),
+            kernel_hw=op.kernel_size,
+            output_hwc=hwc(op.output_shape),
+            strides=op.strides,
+            dilation=op.dilation,
+            padding=(op.padding.top, op.padding.left),
+        )
 
     def kernel_array(self, op: DepthwiseConv2D, weights: Weights | StoredWeights) -> NDArray[Any]:
         import numpy as np

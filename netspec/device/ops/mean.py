@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.cmsis_nn import Extension
+from netspec.device.cmsis_nn import Extension, KernelChoice
 from netspec.device.ops.base import Integers, Kernel, Quant, Quantized, Sink, Weights, batched, dims
 from netspec.ops import Mean, hwc
 
@@ -17,6 +17,12 @@ if TYPE_CHECKING:
 class MeanKernel(Kernel[Mean]):
     name = "mean"
     functions = ("netspec_mean_s8",)
+
+    def kernel_choice(self, op: Mean, extension: Extension) -> KernelChoice:
+        return KernelChoice(
+            ("netspec_mean_s8",),
+            "CMSIS-NN has no mean over an image that changes the scale, as TensorFlow Lite's MEAN does",
+        )
 
     def numbers(self, op: Mean, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         from netspec.device.fixed_point import mean_parameters

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.cmsis_nn import Extension
+from netspec.device.cmsis_nn import Extension, KernelChoice
 from netspec.device.ops.base import Integers, Kernel, Quant, Quantized, Sink, Weights, batched, dims
 from netspec.ops import Pad, hwc
 
@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 class PadKernel(Kernel[Pad]):
     name = "pad"
     functions = ("arm_pad_s8",)
+
+    def kernel_choice(self, op: Pad, extension: Extension) -> KernelChoice:
+        return KernelChoice(("arm_pad_s8",), "rows are copied, and the zero point, which stands for 0, around them")
 
     def numbers(self, op: Pad, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         assert inputs[0] == output, "padding keeps its input's scale"

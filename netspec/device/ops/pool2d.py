@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.cmsis_nn import Extension, average_pool_scratch_bytes
+from netspec.device.cmsis_nn import Extension, KernelChoice, average_pool_scratch_bytes
 from netspec.device.ops.base import (
     Integers,
     Kernel,
@@ -31,6 +31,12 @@ if TYPE_CHECKING:
 class Pool2DKernel(Kernel[Pool2D]):
     name = "pool2d"
     functions = ("arm_max_pool_s8", "arm_avgpool_s8", "arm_avgpool_s8_get_buffer_size")
+
+    def kernel_choice(self, op: Pool2D, extension: Extension) -> KernelChoice:
+        if op.kind == "max":
+            return KernelChoice(("arm_max_pool_s8",), "the largest integer is the largest value: the scale stays")
+        how = ", which are kept as int32 in scratch" if extension == "dsp" else ""
+        return KernelChoice(("arm_avgpool_s8",), f"sums of integers{how}, divided by their number: the scale stays")
 
     def scratch_bytes(self, op: Pool2D, extension: Extension) -> int:
         return average_pool_scratch_bytes(extension, channels=hwc(op.input_shape)[2]) if op.kind == "average" else 0

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.cmsis_nn import Extension
+from netspec.device.cmsis_nn import Extension, KernelChoice
 from netspec.device.ops.base import Integers, Kernel, Quant, Quantized, Sink, Weights, batched
 from netspec.ops import Softmax
 
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 class SoftmaxKernel(Kernel[Softmax]):
     name = "softmax"
     functions = ("arm_softmax_s8",)
+
+    def kernel_choice(self, op: Softmax, extension: Extension) -> KernelChoice:
+        return KernelChoice(("arm_softmax_s8",), "a row at a time; its output's scale is always 1/256")
 
     def numbers(self, op: Softmax, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         from netspec.device.fixed_point import softmax_parameters

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.cmsis_nn import Extension
+from netspec.device.cmsis_nn import Extension, KernelChoice
 from netspec.device.ops.base import Constant, Integers, Kernel, Quant, Quantized, Sink, Weights, batched
 from netspec.ops import Unary
 
@@ -17,9 +17,20 @@ if TYPE_CHECKING:
 _TFLITE_KINDS = {"sigmoid": "LOGISTIC", "tanh": "TANH", "relu": "RELU", "requantize": "QUANTIZE"}
 
 
+def _is_relu6(op: Unary, source: Quant, output: Quant) -> bool:
+    """Say whether the interpreter has an operator for the bound, RELU6, which knows one scale only.
+
+    With another scale for its output, the bound is the end of the output's range.
+    """
+    return op.max_value == 6.0 and source == output
+
+
 class UnaryKernel(Kernel[Unary]):
     name = "table"
     functions = ("netspec_table_s8",)
+
+    def kernel_choice(self, op: Unary, extension: Extension) -> KernelChoice:
+        return KernelChoice(("netspec_table_s8",), "a function of one int8 is a table of 256 bytes, made at build time")
 
     def constants(self, op: Unary, extension: Extension) -> tuple[Constant, ...]:
         return (Constant("table", "int8_t", 256, table=True),)
@@ -27,7 +38,7 @@ class UnaryKernel(Kernel[Unary]):
     def numbers(self, op: Unary, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         import numpy as np
 
-        from netspec.device.fixed_point import logistic_table, relu_table, requantize_table, tanh_table
+        from netspec.device.fixed_point import logistic_table, relu6_table, relu_table, requantize_table, tanh_table
 
         source = inputs[0]
         match op.kind:
@@ -35,6 +46,10 @@ class UnaryKernel(Kernel[Unary]):
                 table = logistic_table(source.scale, source.zero_point)
             case "tanh":
                 table = tanh_table(source.scale, source.zero_point)
+            case "relu" if _is_relu6(op, source, output):
+                return Quantized(
+                    {"table": np.array(relu6_table(source.scale, source.zero_point), np.int8)}, {"relu6": 1}
+                )
             case "relu":
                 table = relu_table(source.scale, source.zero_point, output.scale, output.zero_point)
             case "requantize":
@@ -66,7 +81,8 @@ class UnaryKernel(Kernel[Unary]):
 
     def tflite(self, op: Unary, q: Quantized, sink: Sink) -> None:
         shape = (1, *op.shape)
-        sink.operator(_TFLITE_KINDS[op.kind], [sink.read(0, shape)], [sink.write(shape)])
+        kind = "RELU6" if "relu6" in q.numbers else _TFLITE_KINDS[op.kind]
+        sink.operator(kind, [sink.read(0, shape)], [sink.write(shape)])
 
     def call(self, op: Unary, q: Quantized, extension: Extension) -> Mapping[str, Any]:
         return {"kind": op.kind, "size": prod(op.shape)}
