@@ -359,7 +359,7 @@ def _shown(path: Path) -> str:
 def _versions() -> dict[str, str]:
     """Return the versions that training and arithmetic depend on."""
     found = {"netspec": __version__, "python": platform.python_version()}
-    for package in ("numpy", "keras", "tensorflow", "tensorflow-cpu", "tflite-micro", "flatbuffers"):
+    for package in ("numpy", "keras", "tensorflow", "tensorflow-cpu", "tflite-micro", "flatbuffers", "pillow"):
         try:
             found[package] = metadata.version(package)
         except metadata.PackageNotFoundError:

@@ -78,6 +78,36 @@ def show(spec: SpecArgument, format: FormatOption = Format.text, core: CoreOptio
 
 
 @app.command()
+def explain(
+    spec: SpecArgument,
+    layer: Annotated[
+        str | None, typer.Argument(metavar="LAYER", help="A layer's full name; default: a paragraph for each.")
+    ] = None,
+    format: FormatOption = Format.text,
+    core: CoreOption = None,
+) -> None:
+    """Print formulas and numbers of shape, parameters and MACs, the weight layouts, and the kernel that will run."""
+    from netspec.diagnostics import SpecError, suggestion
+    from netspec.explain import UnknownLayerError, explain_json, explain_text
+    from netspec.explain import explain as explain_document
+
+    _require_core(core)
+    sources: dict[str, str] = {}
+    try:
+        document = load(spec)
+        sources[document.path] = document.text
+        explained = explain_document(document, layer, core)
+    except SpecError as error:
+        print_findings(error.diagnostics, sources | error.sources, sys.stderr)
+        raise typer.Exit(FINDINGS) from None
+    except UnknownLayerError as error:
+        what = "an input, no layer" if error.is_input else "no layer of this spec"
+        hint = suggestion(error.name, error.names[-40:], "the last are" if len(error.names) > 40 else "the layers are")
+        raise typer.BadParameter(f"'{error.name}' is {what}; {hint}", param_hint="LAYER") from None
+    typer.echo(explain_json(explained) if format is Format.json else explain_text(explained))
+
+
+@app.command()
 def build(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec to build.")],
     out: Annotated[
@@ -205,11 +235,10 @@ def _holds_spec(path: Path) -> bool:
 
 def _require_core(core: str | None) -> None:
     from netspec.device.cmsis_nn import CORE_EXTENSIONS
-    from netspec.diagnostics import nearest
+    from netspec.diagnostics import suggestion
 
     if core is not None and core not in CORE_EXTENSIONS:
-        near = nearest(core, CORE_EXTENSIONS)
-        hint = f"did you mean {near}?" if near else f"the cores are {', '.join(CORE_EXTENSIONS)}"
+        hint = suggestion(core, CORE_EXTENSIONS, "the cores are").replace("`", "")
         raise typer.BadParameter(f"'{core}' is no core that netspec knows; {hint}", param_hint="--core")
 
 

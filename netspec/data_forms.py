@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
 
-from netspec.diagnostics import suggestion
+from netspec.diagnostics import wrong_name
 from netspec.layers._types import Parsed, Size
 
 FORMS = {
@@ -126,7 +126,7 @@ def _one_loader(value: Any) -> Any:
         raise ValueError("must be a mapping with one key, the loader; write `data: {npz: FILE}`")
     kind, source = next(iter(value.items()))
     if kind not in FORMS:
-        raise ValueError(f"has no loader '{kind}'; {suggestion(kind, FORMS, 'the loaders are')}")
+        raise wrong_name(f"has no loader '{kind}'", kind, FORMS, "the loaders are")
     if not isinstance(source, str if kind in _NAMED else dict):
         what = "one name" if kind in _NAMED else "a mapping of keys"
         raise ValueError(f"must give {kind} {what}; write `data: {FORMS[kind]}`")

@@ -38,8 +38,20 @@ class Note:
 
 
 @dataclass(frozen=True, slots=True)
+class Fix:
+    """What puts a finding right for certain: `replacement` in place of `original`, which must stand at `span`."""
+
+    span: Span
+    original: str
+    replacement: str
+
+
+@dataclass(frozen=True, slots=True)
 class Diagnostic:
-    """One finding. `path` is the dotted place in the spec, such as `layers[3].conv2d.filters`, or empty."""
+    """One finding. `path` is the dotted place in the spec, such as `layers[3].conv2d.filters`, or empty.
+
+    It has a `fix` only where nobody could mean anything else; the text of `help` is for people and guesses more.
+    """
 
     rule: str
     message: str
@@ -48,6 +60,7 @@ class Diagnostic:
     help: str | None = None
     notes: tuple[Note, ...] = ()
     path: str = ""
+    fix: Fix | None = None
 
 
 class SpecError(Exception):
@@ -86,33 +99,69 @@ class ToolError(Exception):
 
 
 _LONGEST_NAME = 100  # characters; comparing costs their square
+_MOST_NEAR = 8  # names; of more that are equally near none is a hint
+
+
+class WrongName(ValueError):
+    """A name that is none of those that stand to choice. `meant` is the one it can only stand for, if there is one."""
+
+    def __init__(self, message: str, word: str, meant: str | None = None) -> None:
+        super().__init__(message)
+        self.word = word
+        self.meant = meant
+
+
+def wrong_name(message: str, word: str, candidates: Iterable[str], known: str) -> WrongName:
+    """Return the error of a name that is no candidate: the message, a semicolon and the suggestion."""
+    names = list(candidates)
+    return WrongName(f"{message}; {suggestion(word, names, known)}", word, same_letters(word, names))
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
-    """Return the candidate that `word` was probably meant to be, or None if none is clearly close.
+    """Return the candidate that `word` was probably meant to be, or None if none is clearly the closest."""
+    found = all_nearest(word, candidates)
+    return found[0] if len(found) == 1 else None
+
+
+def all_nearest(word: str, candidates: Iterable[str]) -> list[str]:
+    """Return the candidates that `word` was probably meant to be: those that are equally near, if they are few.
 
     Spelling that differs only in case, `_`, `-` or blanks always counts. Otherwise one edit (insertion,
     deletion, substitution, swap of neighbours) for each three letters is forgiven; then a word of four
-    letters or more that begins exactly one candidate. Of equally near candidates the first is taken.
+    letters or more that begins exactly one candidate.
     """
     if len(word) > _LONGEST_NAME:
-        return None
+        return []
     plain_word = _letters(word)
     names = list(dict.fromkeys(candidates))
-    best: str | None = None
-    best_distance = len(plain_word) // 3 + 1
+    best: list[str] = []
+    best_distance = len(plain_word) // 3
     for name in names:
         plain_name = _letters(name)
         if plain_name == plain_word:
-            return name
-        if abs(len(plain_name) - len(plain_word)) < best_distance:
+            return [name]
+        if abs(len(plain_name) - len(plain_word)) <= best_distance:
             distance = _edits(plain_word, plain_name)
             if distance < best_distance:
-                best, best_distance = name, distance
-    if best is None and len(plain_word) >= 4:
+                best, best_distance = [], distance
+            if distance == best_distance > 0:
+                best.append(name)
+    if not best and len(plain_word) >= 4:
         longer = [name for name in names if _letters(name).startswith(plain_word)]
-        best = longer[0] if len(longer) == 1 else None
-    return best
+        return longer if len(longer) == 1 else []
+    return best if len(best) <= _MOST_NEAR else []
+
+
+def same_letters(word: str, candidates: Iterable[str]) -> str | None:
+    """Return the candidate that is spelt like `word` but for case, `_`, `-` and blanks."""
+    plain_word = _letters(word)
+    return next((name for name in candidates if _letters(name) == plain_word), None)
+
+
+def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
+    """Return the question for a wrong name; None where nothing is near."""
+    found = [f"`{name}`" for name in all_nearest(word, candidates)]
+    return f"did you mean {_listed(found)}?" if found else None
 
 
 def suggestion(word: str, candidates: Iterable[str], known: str) -> str:
@@ -121,14 +170,18 @@ def suggestion(word: str, candidates: Iterable[str], known: str) -> str:
     A word that stands in some candidates lists those, so that `crossentropy` finds `binary_crossentropy`.
     """
     names = list(dict.fromkeys(candidates))
-    near = nearest(word, names)
-    if near is not None:
-        return f"did you mean `{near}`?"
+    question = did_you_mean(word, names)
+    if question is not None:
+        return question
     plain_word = _letters(word)
-    within = [name for name in names if len(plain_word) >= 4 and plain_word in _letters(name)]
+    within = [f"`{name}`" for name in names if len(plain_word) >= 4 and plain_word in _letters(name)]
     if within:
-        return f"did you mean {' or '.join(f'`{name}`' for name in within)}?"
+        return f"did you mean {_listed(within)}?"
     return f"{known} {', '.join(names)}" if names else f"{known} none"
+
+
+def _listed(names: list[str]) -> str:
+    return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
 
 
 def _letters(word: str) -> str:
@@ -162,10 +215,10 @@ def render_text(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *
     paint = _paint if color else _leave
     lines_of: dict[str, list[str]] = {}
     blocks = []
-    for diagnostic in _in_order(diagnostics):
+    for diagnostic in in_order(diagnostics):
         span = diagnostic.span
         if span.path not in lines_of:
-            lines_of[span.path] = _lines(sources[span.path]) if span.path in sources else []
+            lines_of[span.path] = split_lines(sources[span.path]) if span.path in sources else []
         blocks.append(_block(diagnostic, lines_of[span.path], paint))
     return "\n".join(blocks)
 
@@ -189,13 +242,24 @@ def render_json(diagnostics: Iterable[Diagnostic]) -> str:
             "column": diagnostic.span.column,
             "end_line": diagnostic.span.end_line,
             "end_column": diagnostic.span.end_column,
+            **({"fix": _fix_row(diagnostic.fix)} if diagnostic.fix else {}),
         }
-        for diagnostic in _in_order(diagnostics)
+        for diagnostic in in_order(diagnostics)
     ]
     return json.dumps({"schema_version": 1, "diagnostics": rows}, indent=2) + "\n"
 
 
-def _in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
+def _fix_row(fix: Fix) -> dict[str, str | int]:
+    return {
+        "line": fix.span.line,
+        "column": fix.span.column,
+        "end_line": fix.span.end_line,
+        "end_column": fix.span.end_column,
+        "replacement": fix.replacement,
+    }
+
+
+def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     """Sort by position and keep one of those that say the same of the same place."""
     unique = {(d.span, d.severity, d.rule, d.message): d for d in reversed(list(diagnostics))}
     return [unique[key] for key in sorted(unique)]
@@ -299,7 +363,7 @@ def _cells(line: str) -> list[tuple[str, int]]:
     return cells
 
 
-def _lines(text: str) -> list[str]:
+def split_lines(text: str) -> list[str]:
     """Split as editors do; `str.splitlines` would also split at form feeds and Unicode separators."""
     return re.split(r"\r\n|\r|\n", text.removeprefix("\ufeff"))
 

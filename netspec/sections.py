@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from netspec import keras_names
 from netspec.data_forms import DataForm
-from netspec.diagnostics import suggestion
+from netspec.diagnostics import wrong_name
 from netspec.language.forms import Block
 from netspec.layers._types import Parsed, Size
 
@@ -45,8 +45,7 @@ def _known(kind: str, names: Iterable[str]) -> Callable[[Any], str]:
         if not isinstance(value, str):
             raise ValueError(f"must be {article} {kind} by Keras' name; write `{kind}: {next(iter(names))}`")
         if value not in names:
-            hint = suggestion(value, names, f"the {_PLURALS[kind]} are")
-            raise ValueError(f"'{value}' is no {kind} of Keras; {hint}")
+            raise wrong_name(f"'{value}' is no {kind} of Keras", value, names, f"the {_PLURALS[kind]} are")
         return value
 
     return parse
@@ -80,7 +79,7 @@ def _optimizer(value: Any) -> tuple[str, dict[str, Any]]:
     known = (*keras_names.OPTIMIZER_ARGUMENTS, *keras_names.OPTIMIZERS[name])
     for key, argument in arguments.items():
         if key not in known:
-            raise ValueError(f"'{name}' has no argument '{key}'; {suggestion(key, known, 'its arguments are')}")
+            raise wrong_name(f"'{name}' has no argument '{key}'", key, known, "its arguments are")
         if argument is not None and not isinstance(argument, bool | int | float):
             raise ValueError(f"'{name}' takes a number for '{key}'; write `{{{name}: {{{key}: 0.001}}}}`")
     rate = arguments.get("learning_rate", 1)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
-from netspec.diagnostics import Diagnostic, Span, SpecError, suggestion
+from netspec.diagnostics import Diagnostic, Fix, Span, SpecError, nearest, suggestion
 from netspec.held import held_item
 from netspec.language import REPEAT, Item, expand
 from netspec.layers import LAYERS
@@ -146,9 +146,13 @@ def _empty_sections(root: Mapping) -> list[Diagnostic]:
 def _layer(item: Item, types: tuple[str, ...]) -> LayerSpec:
     layer_class = LAYERS.get(item.type)
     if layer_class is None:
+        from netspec.other_names import meant_type
+
         message = f"unknown layer type '{item.type}'"
-        hint = suggestion(item.type, types, "the types are")
-        raise SpecError(Diagnostic("unknown-layer", message, item.type_span, help=hint, path=item.place))
+        meant = meant_type(item.type, types) or nearest(item.type, types)
+        hint = f"did you mean `{meant}`?" if meant else suggestion(item.type, types, "the types are")
+        fix = Fix(item.type_span, item.type, meant) if meant else None
+        raise SpecError(Diagnostic("unknown-layer", message, item.type_span, help=hint, path=item.place, fix=fix))
     held = held_item(item) if layer_class.wraps else None
     found: list[Diagnostic] = []
     if held is not None:

@@ -115,7 +115,7 @@ def depthwise_choice(
     dilation: Pair = (1, 1),
     padding: Pair = (0, 0),
 ) -> KernelChoice:
-    """Return what `arm_depthwise_conv_wrapper_s8` comes to, by the conditions of 7.0 and main; `padding` is (top, left).
+    """Return what `arm_depthwise_conv_wrapper_s8` comes to, by the conditions of 7.0 and main; `padding` as above.
 
     Before 7.0, and with armclang for up to 8 filters, Helium's kernel for one input channel is the general one.
     """

@@ -18,6 +18,8 @@ from netspec.sections import C_KEYWORDS
 Source = int | str
 """What a layer reads: another by its position in the draft, or an input by its name."""
 
+MOST_LAYERS = 4000
+"""Of one model; a device runs no such net, and a file may describe many in few bytes."""
 _LONGEST_NAME = 60
 
 
@@ -74,16 +76,22 @@ class Draft:
             raise ModelFault(f"{what} cannot be written as {layer_type}: {_first(error)}") from error
         except LayerError as error:
             raise ModelFault(f"{what}: {error.message.replace('{layer}', layer_type)}", error.help) from error
-        taken = {each.name for each in self.layers} | set(self.inputs)
-        if name is not None and name in taken:
-            count = 2
-            while f"{name}_{count}" in taken:
-                count += 1
-            name = f"{name}_{count}"
+        if len(self.layers) >= MOST_LAYERS:
+            raise ModelFault(f"the model has more than {MOST_LAYERS:,} layers")
+        name = None if name is None else self._free(name)
         kept = _without_defaults(layer, given, shapes)
         made = DraftLayer(layer_type, sources, layer, kept, shapes, output, name, comment, numbered)
         self.layers.append(made)
         return len(self.layers) - 1
+
+    def _free(self, name: str) -> str:
+        """Return `name`, with a number where another layer or an input has it."""
+        taken = {each.name for each in self.layers} | set(self.inputs)
+        candidate, count = name, 1
+        while candidate in taken:
+            count += 1
+            candidate = f"{name}_{count}"
+        return candidate
 
 
 def _first(error: ValidationError) -> str:

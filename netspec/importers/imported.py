@@ -13,7 +13,7 @@ from netspec.diagnostics import SpecError, ToolError
 from netspec.graph import Graph, build_graph
 from netspec.importers.faults import ModelFault
 from netspec.importers.tflite import Step, Translated, translate
-from netspec.importers.tflite_reader import FileModel, read_file
+from netspec.importers.tflite_reader import FileModel, read_file, read_model
 from netspec.importers.writer import WrittenSpec, write_spec
 from netspec.ops import Pad, Pool2D, Unary
 from netspec.quantize.stored import Stored, npz_bytes, quantize_stored, write_stored
@@ -60,6 +60,11 @@ def import_model(path: Path, stem: str | None = None) -> Imported:
         "the file is neither a Keras nor a TensorFlow Lite model",
         help="netspec imports .keras, .h5 and .tflite files",
     ).at(path)
+
+
+def spec_of_tflite(data: bytes, file_name: str) -> Imported:
+    """Return the bytes of a .tflite file as a spec. Raises `ModelFault`."""
+    return _from_tflite(read_model(data), file_name, None)
 
 
 def weights_name(name: str) -> str:

@@ -11,7 +11,7 @@ from typing import Any
 from netspec.importers.draft import Draft, Source, identifier, spec_name
 from netspec.importers.faults import MalformedModel, ModelFault
 from netspec.importers.imported import Imported, graph_of, weights_name
-from netspec.importers.keras_file import KerasFile
+from netspec.importers.keras_file import KerasFile, read_config
 from netspec.importers.keras_graph import KerasGraph, KerasLayer, flatten
 from netspec.importers.keras_layers import OPERATIONS, activation_layer, layer_keys, operation_keys, refuse_code
 from netspec.importers.tflite_layer_names import is_automatic
@@ -24,8 +24,7 @@ _DTYPES = ("float32", "int32")
 def import_keras(path: Path, stem: str | None = None) -> Imported:
     """Return a Keras model as a spec. Raises `ModelFault`, and `ToolError` where h5py is not installed."""
     with KerasFile(path) as file:
-        found = flatten(file.config)
-        draft, layer_of = _draft(found, path)
+        draft, layer_of = _draft(flatten(file.config), path.name)
         beside = weights_name(stem or draft.name)
         written = write_spec(draft, beside)
         graph = graph_of(written.text)
@@ -44,11 +43,19 @@ def import_keras(path: Path, stem: str | None = None) -> Imported:
     return Imported(draft.name, written.text, beside, npz_bytes(arrays), tuple(draft.notes))
 
 
-def _draft(found: KerasGraph, path: Path) -> tuple[Draft, dict[int, KerasLayer]]:
+def spec_of_config(text: bytes, file_name: str) -> str:
+    """Return the spec of a model's config alone. Raises `ModelFault`."""
+    draft, _ = _draft(flatten(read_config(text)), file_name)
+    written = write_spec(draft, None)
+    graph_of(written.text)
+    return written.text
+
+
+def _draft(found: KerasGraph, file_name: str) -> tuple[Draft, dict[int, KerasLayer]]:
     """Return the draft of a spec, and the Keras layer behind each of its layers."""
     automatic = re.fullmatch(r"(model|functional|sequential)(_\d+)?", found.name)
-    name = path.name.partition(".")[0] if automatic else found.name
-    draft = Draft(spec_name(name), [f"Imported from {path.name}, with its weights."])
+    name = file_name.partition(".")[0] if automatic else found.name
+    draft = Draft(spec_name(name), [f"Imported from {file_name}, with its weights."])
     readers = Counter(key for layer in found.layers for key in layer.reads)
     readers.update(found.outputs)
     source_of: dict[str, Source] = {}

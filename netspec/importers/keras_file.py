@@ -69,7 +69,7 @@ class KerasFile:
                     most = min(LARGEST_WEIGHTS, 4 * path.stat().st_size + 64 * 1024**2)
                     weights = _member(archive, "model.weights.h5", most)
                 self._arrays = self._h5py.File(io.BytesIO(weights), "r")
-            self.config = _config(text)
+            self.config = read_config(text)
         except (zipfile.BadZipFile, KeyError, NotImplementedError, EOFError) as error:
             raise MalformedModel(f"the zip archive cannot be read: {_said(error)}") from error
         except (OSError, RuntimeError, ValueError) as error:
@@ -191,7 +191,8 @@ def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
     return content
 
 
-def _config(text: str | bytes) -> dict[str, Any]:
+def read_config(text: str | bytes) -> dict[str, Any]:
+    """Return a model's config from its JSON. Raises `ModelFault` where it is none, or too large."""
     if len(text) > LARGEST_CONFIG:
         raise ModelFault(f"the config is larger than {LARGEST_CONFIG:,} bytes")
     try:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from netspec.importers.draft import MOST_LAYERS
 from netspec.importers.faults import MalformedModel, ModelFault
 from netspec.importers.keras_file import Place
 from netspec.importers.keras_names import snake_case
@@ -96,6 +97,8 @@ class _Container:
         prefix: str,
         depth: int,
     ) -> None:
+        if len(layers) > MOST_LAYERS:
+            raise ModelFault(f"the model has more than {MOST_LAYERS:,} layers")
         self.layers, self.config, self.given = layers, config, given
         self.path, self.graph, self.prefix, self.depth = path, graph, prefix, depth
         counts: dict[str, int] = {}
@@ -187,19 +190,18 @@ class _Functional(_Container):
         waiting = [index for index in range(len(names)) if names[index] not in self.tensors]
         reads = {index: self._reads(index) for index in waiting}
         while waiting:
-            ready = [index for index in waiting if all(name in self.tensors for name, _ in reads[index])]
-            if not ready:
-                raise MalformedModel(
-                    f"the layers {', '.join(names[i] for i in waiting[:5])} read each other or nothing"
-                )
-            index = ready[0]
-            waiting.remove(index)
-            if not reads[index]:
-                if self.layers[index].get("class_name") != "InputLayer":
+            late = []
+            for index in waiting:
+                is_input = self.layers[index].get("class_name") == "InputLayer"
+                if not reads[index] and not is_input:
                     continue  # never called: no part of the net
-                self.tensors[names[index]] = self.append(index, ())
-            else:
-                self.tensors[names[index]] = self.append(index, tuple(map(self._tensor, reads[index])))
+                if all(name in self.tensors for name, _ in reads[index]):
+                    self.tensors[names[index]] = self.append(index, tuple(map(self._tensor, reads[index])))
+                else:
+                    late.append(index)
+            if len(late) == len(waiting):
+                raise MalformedModel(f"the layers {', '.join(names[i] for i in late[:5])} read each other or nothing")
+            waiting = late
         return [self._tensor(each) for each in _references(self.config.get("output_layers"))]
 
     def _declare(self, inputs: list[str]) -> None:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.importers.draft import Draft, Source, identifier, spec_name
 from netspec.importers.faults import MalformedModel, ModelFault
-from netspec.importers.tflite_layer_names import given_name
+from netspec.importers.tflite_layer_names import common_suffix, given_name
 from netspec.importers.tflite_reader import FileModel, FileOperator, FileTensor
 from netspec.ops import Shape
 
@@ -23,6 +23,10 @@ if TYPE_CHECKING:
 
 _FIXED_OUTPUTS = {"SOFTMAX": (1 / 256, -128), "LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0)}
 _ACTIVATIONS = {"RELU": "relu", "RELU6": "relu6"}
+_BY_CHANNEL = (
+    "Changed: a dense layer whose weights have a scale for each output is a 1x1 convolution here. The device's dense "
+    "layer has one scale in all; the convolution has one for each and computes the same integers."
+)
 _SHAPE_ARITHMETIC = ("SHAPE", "STRIDED_SLICE", "PACK", "CAST")
 
 
@@ -65,6 +69,7 @@ class _Translator:
     def __init__(self, model: FileModel, file_name: str) -> None:
         self.model = model
         self.constants: dict[int, NDArray[Any]] = {}
+        self.suffix = common_suffix(model)
         integer = _is_integer(model)
         self.draft = Draft(spec_name(file_name.rpartition(".")[0] or file_name))
         self.result = Translated(self.draft, integer)
@@ -214,7 +219,7 @@ class _Translator:
         comment: str | None = None,
     ) -> int:
         """Append the layer of an operator."""
-        name = given_name(operator, self.model, layer_type)
+        name = given_name(operator, self.model, self.suffix)
         reads = sources if sources is not None else (self.source(operator),)
         return self.draft.add(layer_type, reads, keys, what=operator.shown.rstrip(","), name=name, comment=comment)
 
@@ -345,10 +350,9 @@ def _dense_by_channel(
     inputs, units = weights.kernel.shape
     image = self.reshaped(source, (1, prod(wanted[:-1]), inputs))
     keys = {"filters": units, "kernel_size": 1, **self.activation_key(operator), "use_bias": weights.bias is not None}
-    comment = (
-        "A dense layer in the file, with a weight scale for each output. The device's dense layer has one in all; a "
-        "1x1 convolution has one for each and computes the same integers."
-    )
+    if _BY_CHANNEL not in self.draft.notes:
+        self.draft.notes.append(_BY_CHANNEL)
+    comment = "FULLY_CONNECTED in the file, with a weight scale for each output."
     layer = self.add(operator, "conv2d", keys, (image,), comment)
     kernel = weights.kernel.reshape((1, 1, inputs, units))
     self.result.weights[layer] = LayerWeights(kernel, weights.bias, weights.scales)

@@ -45,8 +45,21 @@ def is_automatic(name: str) -> bool:
     return stem in LAYERS or stem in _OF_NOBODY or stem.removesuffix("_view") in LAYERS
 
 
-def given_name(operator: FileOperator, model: FileModel, layer_type: str) -> str | None:
-    """Return the name that somebody gave to the layer that an operator was; None if it has none."""
+def common_suffix(model: FileModel) -> str:
+    """Return what stands behind every layer's name: Keras 3 exports `stem_1` for `stem`, the model's own name alike."""
+    scopes = {
+        part
+        for tensor in model.tensors
+        for path in tensor.name.split(";")
+        for part in path.split("/")[:-1][:2]
+        if "/" in path
+    }
+    suffixes = {found[0] if (found := re.search(r"_\d+$", scope)) else "" for scope in scopes}
+    return suffixes.pop() if len(suffixes) == 1 and len(scopes) > 2 else ""
+
+
+def given_name(operator: FileOperator, model: FileModel, suffix: str) -> str | None:
+    """Return the name that somebody gave to the layer that an operator was, without `suffix`; None if it has none."""
     words = _LAST_PARTS.get(operator.kind, ())
     output = model.tensors[operator.outputs[0]].name
     texts = [model.tensors[index].name for index in operator.inputs[1:2] if index >= 0 and len(operator.inputs) > 2]
@@ -54,7 +67,7 @@ def given_name(operator: FileOperator, model: FileModel, layer_type: str) -> str
         for path in text.split(";"):
             parts = path.split("/")
             if len(parts) > 1 and parts[-1].lower().startswith(words):
-                name = identifier(parts[-2])
+                name = identifier(parts[-2].removesuffix(suffix))
                 return None if is_automatic(name) else name
     if re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", output) and not is_automatic(output):
         return output

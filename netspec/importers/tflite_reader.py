@@ -13,6 +13,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
+from netspec.importers.draft import MOST_LAYERS
 from netspec.importers.faults import MalformedModel, ModelFault
 from netspec.importers.flatbuffer import Flatbuffer, Table
 from netspec.importers.tflite_names import BUILTIN_OPERATORS
@@ -118,6 +119,8 @@ def read_model(data: bytes) -> FileModel:
     counter = iter(range(2**31))
     operators = tuple(graph.tables(3, lambda table: _operator(table, next(counter), codes)))
     inputs, outputs = graph.integers(1, "int32") or (), graph.integers(2, "int32") or ()
+    if len(operators) > MOST_LAYERS:
+        raise ModelFault(f"the model has {len(operators):,} operators, netspec imports up to {MOST_LAYERS:,}")
     _check_indices(tensors, operators, inputs, outputs)
     names = [signature for signature in root.tables(7, _signature) if signature[0] == 0]
     input_names, output_names = (names[0][1], names[0][2]) if len(names) == 1 else ({}, {})

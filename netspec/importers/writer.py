@@ -8,7 +8,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+from netspec.diagnostics import SpecError
 from netspec.importers.draft import Draft, DraftLayer, Source
+from netspec.importers.faults import ModelFault
 from netspec.importers.repeats import Run, find_runs
 from netspec.language import layer_items
 from netspec.source import parse
@@ -27,7 +29,7 @@ class WrittenSpec:
 
 
 def write_spec(draft: Draft, weights: str | None) -> WrittenSpec:
-    """Return the spec; `weights` is the file beside it that holds the weights.
+    """Return the spec; `weights` is the file beside it that holds the weights. Raises `ModelFault` for odd numbers.
 
     Names in a spec follow from all of it (see `language.naming`), and what a layer reads is said by name. So the
     layers are first written without what they read, the names are looked up, and then all is written. A layer that
@@ -46,7 +48,11 @@ def write_spec(draft: Draft, weights: str | None) -> WrittenSpec:
 
 
 def _names(draft: Draft, runs: Sequence[Run]) -> tuple[str, ...]:
-    items, faults = layer_items(parse(_text(draft, runs, None, None), "imported.yaml"))
+    try:
+        items, faults = layer_items(parse(_text(draft, runs, None, None), "imported.yaml"))
+    except SpecError as error:
+        first = error.diagnostics[0]
+        raise ModelFault(f"a spec cannot say what the model does: {first.message}", first.help) from error
     assert not faults, faults
     assert [item.type for item in items] == [layer.type for layer in draft.layers], "the layers are not those written"
     return tuple(item.name for item in items)

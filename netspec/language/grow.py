@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netspec.diagnostics import Note, Span, SpecError, nearest
+from netspec.diagnostics import Diagnostic, Fix, Note, Span, SpecError, nearest, suggestion
 from netspec.language.definitions import REPEAT, Definition, evaluated
 from netspec.language.faults import Faults, with_notes
 from netspec.language.forms import Repeat, Use
@@ -265,12 +265,16 @@ class Grower:
                 given[key] = entry.value
             elif key not in ("name", "from"):
                 sound = False
-                near = nearest(key, [*names, "name", "from"])
+                known = [*names, "name", "from"]
+                near = nearest(key, known)
                 meant.add(near)
-                help = f"did you mean `{near}`?" if near else f"it takes {', '.join([*names, 'name', 'from'])}"
+                help = suggestion(key, known, "it takes")
+                fix = Fix(entry.key.span, key, near) if near and written.keys.entry(near) is None else None
                 message = f"unknown parameter '{key}' of {block.name}"
                 path = f"{written.place}.{key}"
-                self.faults.tell("unknown-key", message, entry.key.span, help=help, notes=(defined,), path=path)
+                self.faults.add(
+                    Diagnostic("unknown-key", message, entry.key.span, help=help, notes=(defined,), path=path, fix=fix)
+                )
         environment = self._parameters(block, given, written, place)
         for parameter in block.params:
             key = str(parameter.key.value)

@@ -11,7 +11,7 @@ import re
 from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field
 
-from netspec.diagnostics import Note, Span, nearest
+from netspec.diagnostics import Note, Span, did_you_mean
 from netspec.language.arithmetic import ExpressionError, evaluate
 from netspec.language.faults import Faults
 from netspec.language.items import shown
@@ -215,8 +215,7 @@ class Substitution:
             if not environment.is_complete():
                 raise _NoValue
             known = environment.names()
-            near = nearest(name, known)
-            help = f"did you mean `{near}`?" if near else _known_names(known)
+            help = did_you_mean(name, known) or _known_names(known)
             raise ExpressionError(f"there is no variable or parameter '{name}'", help=help, rule="unknown-name")
         if name not in owner.values:
             message = f"the {owner.kind} '{name}' gets its value further down"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from netspec.diagnostics import Note, Span, nearest, suggestion
+from netspec.diagnostics import Note, Span, did_you_mean, suggestion
 from netspec.language.faults import Faults, used_here
 from netspec.language.items import Item
 from netspec.language.substitution import INPUT
@@ -189,9 +189,9 @@ class Unroller:
             help = suggestion(reference.text, self._nearby(leaf, frame), "the names here are")
         else:
             message = f"'{reference.text}' is no layer of the block {frame.body.block}"
-            near = nearest(reference.text, self._nearby(leaf, frame))
+            question = did_you_mean(reference.text, self._nearby(leaf, frame))
             help = f"`from` inside a block takes its own layers, `{INPUT}`, or a name that a parameter hands in"
-            help = f"did you mean `{near}`?" if near else help
+            help = question or help
         notes = tuple(note for place, note in leaf.origins if place == reference.span)
         self.wiring.tell(
             "bad-from",

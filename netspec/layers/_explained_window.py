@@ -59,9 +59,12 @@ class Window:
         """Return the output's size along each axis."""
         return tuple(self._size(axis) for axis in self.axes)
 
+    def _size_name(self, axis: Axis) -> str:
+        return f"{self.word} {axis.name if len(self.axes) > 1 else 'size'}"
+
     def _span(self, axis: Axis) -> tuple[str, dict[str, int]]:
         """Return how many inputs the window spans, as part of a template, and its values."""
-        size = f"{self.word} {axis.name}"
+        size = self._size_name(axis)
         if axis.dilation == 1:
             return f"{{{size}}}", {size: axis.window}
         return f"({{dilation}} * ({{{size}}} - 1) + 1)", {"dilation": axis.dilation, size: axis.window}
@@ -76,8 +79,8 @@ class Window:
         values |= sizes if not zeros else {"before": axis.before, "after": axis.after, **sizes}
         return Equation(axis.name, f"floor(({{{source}}}{zeros} - {span}) / {{stride}}) + 1", values, axis.output)
 
-    def zeros(self) -> tuple[Equation, ...]:
-        """Return how many zeros `same` adds along each axis."""
+    def added(self) -> tuple[Equation, ...]:
+        """Return how much `same` pads along each axis."""
         if self.padding != "same":
             return ()
         found = []
@@ -86,22 +89,26 @@ class Window:
             output, source = f"output {axis.name}", f"input {axis.name}"
             template = f"max(({{{output}}} - 1) * {{stride}} + {span} - {{{source}}}, 0)"
             values = {output: axis.output, "stride": axis.stride, **sizes, source: axis.length}
-            found.append(Equation(f"zeros along {axis.name}", template, values, axis.before + axis.after))
+            found.append(Equation(f"padding along {axis.name}", template, values, axis.before + axis.after))
         return tuple(found)
 
     def edges(self) -> Iterator[str]:
-        """Yield what becomes of the input's edges: zeros that are added, values that no window reads."""
+        """Yield what becomes of the input's edges: what is padded, values that no window reads."""
         if self.padding == "valid":
-            yield f"`valid` adds no zeros: a {self.word} stands only where all of it fits"
+            yield "`valid` pads nothing: a window stands only where all of it fits"
         elif self.padding == "causal":
             before = self.axes[0].counted(self.axes[0].before)
             yield f"`causal` puts {before} of zeros before and none after: no output sees a later step"
         elif self.padding == "same":
-            yield "`same` adds as many zeros as make the output ceil(input / stride) long, half of them at each end"
+            outside = "takes no part" if self.word == "pool" else "is zero"
+            yield (
+                "`same` lets windows reach beyond the edges, half at each end, until there are ceil(input / stride); "
+                f"what lies outside {outside}"
+            )
         for axis in self.axes:
             if self.padding == "same" and axis.before != axis.after:
                 first, last = axis.sides
-                yield f"the odd zero goes last, as in TensorFlow: {axis.before} {first}, {axis.after} {last}"
+                yield f"the odd one goes last, as in TensorFlow: {axis.before} {first}, {axis.after} {last}"
             if axis.stride > axis.span and axis.output > 1:
                 yield (
                     f"the stride of {axis.stride} leaves {axis.counted(axis.stride - axis.span)} unread "
@@ -123,7 +130,7 @@ class Window:
 
     def factors(self) -> dict[str, int]:
         """Return the window's sizes by name, as factors of a product."""
-        return {f"{self.word} {axis.name}": axis.window for axis in self.axes}
+        return {self._size_name(axis): axis.window for axis in self.axes}
 
     def positions(self) -> dict[str, int]:
         """Return the output's spatial sizes by name, as factors of a product."""

@@ -51,7 +51,7 @@ class PyTorch:
 class Explanation:
     """`shape` holds an equation for each axis of the output, `parameters` one for each weight array, in their orders.
 
-    `padding` are the sums that `shape` leaves out: how many zeros `same` adds along an axis. `total` is a shorter
+    `padding` are the sums that `shape` leaves out: how much `same` pads along an axis. `total` is a shorter
     form of the parameters' sum. `macs` is None where nothing is multiplied and added up.
     """
 
@@ -98,6 +98,12 @@ def product(subject: str, factors: Values) -> Equation:
     """Return `subject` as the product of `factors`."""
     template = " * ".join(f"{{{name}}}" for name in factors) or "1"
     return Equation(subject, template, factors, prod(factors.values()))
+
+
+def worked(equation: Equation) -> str:
+    """Return `3 * 3 = 9`, or `9` where nothing is computed."""
+    numbers, result = equation.numbers, f"{equation.result:,}"
+    return result if numbers == str(equation.result) else f"{numbers} = {result}"
 
 
 def with_bias(weights: Equation, outputs: Values) -> Equation:

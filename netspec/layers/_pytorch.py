@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from netspec.layers._explanation import Equation, PyTorch
+from netspec.layers._explanation import Equation, PyTorch, listed
 from netspec.layers._types import ExplicitPadding
 
 _LETTERS = {1: ("L",), 2: ("H", "W"), 3: ("D", "H", "W")}
@@ -129,7 +129,8 @@ def transposed(axes: Sequence[TorchAxis], channels: int, filters: int, *, bias: 
     The windows cover (length - 1) * stride + span; Keras cuts the excess off half and half, the odd one at the end,
     and adds what is missing at the end. PyTorch's `padding` cuts as much off either end.
     """
-    equations, cuts, extras, notes = [], [], [], []
+    equations, cuts, extras = [], [], []
+    odd_ones: dict[int, list[str]] = {}
     for letter, axis in zip(_LETTERS[len(axes)], axes, strict=True):
         excess = (axis.length - 1) * axis.stride + axis.dilation * (axis.size - 1) + 1 - axis.output
         odd = excess % 2 if excess > 0 else 0
@@ -149,10 +150,7 @@ def transposed(axes: Sequence[TorchAxis], channels: int, filters: int, *, bias: 
         )
         if odd:
             template, values = f"{template} - {{cut off}}", values | {"cut off": excess}
-            notes.append(
-                f"an odd number is to be cut off {letter}, which its integer padding cannot: "
-                f"cut {excess // 2} from the start and {excess - excess // 2} from the end of its output"
-            )
+            odd_ones.setdefault(excess, []).append(letter)
         equations.append(Equation(f"{letter}_out", template, values, axis.output))
         cuts.append(cut)
         extras.append(extra)
@@ -165,4 +163,9 @@ def transposed(axes: Sequence[TorchAxis], channels: int, filters: int, *, bias: 
         dilation=([axis.dilation for axis in axes], 1),
     )
     module = f"ConvTranspose{len(axes)}d({given}{'' if bias else ', bias=False'})"
+    notes = (
+        f"its integer padding cannot cut an odd number: cut {excess // 2} from the start and {excess - excess // 2} "
+        f"from the end of {listed(letters)} of its output"
+        for excess, letters in odd_ones.items()
+    )
     return PyTorch((module,), tuple(equations), tuple(notes))

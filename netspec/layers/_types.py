@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 from pydantic import Field
 from pydantic_core import CoreSchema, core_schema
 
-from netspec.diagnostics import nearest, suggestion
+from netspec.diagnostics import WrongName, did_you_mean, same_letters, wrong_name
 
 
 class Parsed:
@@ -98,11 +98,11 @@ def _parse_conv_padding(value: Any) -> str | ExplicitPadding:
     explicit = _explicit(value)
     if explicit is not None:
         return explicit
-    near = nearest(value, ("valid", "same", "causal")) if isinstance(value, str) else None
-    raise ValueError(
-        "must be valid, same or amounts of at least 0; "
-        + (f"did you mean `{near}`?" if near else "write amounts as 1, [1, 2] or [[0, 1], [1, 1]]")
-    )
+    wanted = "must be valid, same or amounts of at least 0"
+    names = ("valid", "same", "causal")
+    if isinstance(value, str) and (question := did_you_mean(value, names)):
+        raise WrongName(f"{wanted}; {question}", value, same_letters(value, names))
+    raise ValueError(f"{wanted}; write amounts as 1, [1, 2] or [[0, 1], [1, 1]]")
 
 
 ConvPadding = Annotated[
@@ -188,7 +188,7 @@ def _parse_named(value: Any, names: dict[str, tuple[str, ...]], kind: str) -> Na
     if not isinstance(name, str):
         raise ValueError(f"must be {article} {kind} by Keras' name; write `KEY: {next(iter(names))}`")
     if name not in names:
-        raise ValueError(f"'{name}' is no {kind} of Keras; {suggestion(name, names, f'the {kind}s are')}")
+        raise wrong_name(f"'{name}' is no {kind} of Keras", name, names, f"the {kind}s are")
     known = names[name][1:]
     arguments: dict[str, Any] = {}
     if isinstance(given, dict):
@@ -203,7 +203,7 @@ def _parse_named(value: Any, names: dict[str, tuple[str, ...]], kind: str) -> Na
         arguments = {"value": 0.0} | arguments  # Keras has this default when it constructs, not when it deserializes
     for key, argument in arguments.items():
         if key not in known:
-            raise ValueError(f"'{name}' has no argument '{key}'; {suggestion(key, known, 'its arguments are')}")
+            raise wrong_name(f"'{name}' has no argument '{key}'", key, known, "its arguments are")
         if isinstance(argument, dict) or (isinstance(argument, list) and key != "axis"):
             raise ValueError(f"'{name}' takes a plain value for '{key}'; write `KEY: {{{name}: {{{key}: 1}}}}`")
     return (name, tuple(sorted(arguments.items())))

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import Field
 
 from netspec.layers._axes import axis_of
-from netspec.layers._explanation import Equation, Explanation, PyTorch, axis_names, kept, listed, sized
+from netspec.layers._explanation import Equation, Explanation, PyTorch, axis_names, counted, kept, listed, sized
 from netspec.layers._types import Constraint, Initializer, Regularizer, keras_config
 from netspec.layers._weighted import ONES, ZEROS
 from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, Weight
@@ -47,7 +47,11 @@ class BatchNormalization(Layer):
         shape, arrays = inputs[0], self.weights(inputs)
         axis = axis_of(self.axis, shape)
         name = axis_names(shape)[axis]
-        size, trained = shape[axis], sum(weight.trainable for weight in arrays)
+        own = listed([weight.name for weight in arrays if weight.trainable])
+        frozen = "would be learned by gradients, but `trainable: false` freezes the layer"
+        learned = f"{own} {'are learned by gradients' if self.trainable else frozen}" if own else "none is learned"
+        learned = learned if " and " in own else learned.replace("are learned", "is learned")
+        size = shape[axis]
         four = {1: "1d", 2: "1d", 3: "2d", 4: "3d"}
         formula = f"(x - moving_mean) / sqrt(moving_variance + {self.epsilon:g})"
         formula = f"gamma * {formula}" if self.scale else formula
@@ -57,9 +61,8 @@ class BatchNormalization(Layer):
             parameters=tuple(sized(weight.name, name, size) for weight in arrays),
             total=Equation("parameters", f"{len(arrays)} * {{{name}}}", {name: size}, len(arrays) * size),
             why_parameters=(
-                f"{len(arrays)} numbers for each of {size:,} {name}, of which {trained} are trained"
-                f"{self._switched_off()}",
-                "moving_mean and moving_variance are measured in training, by no gradient: they count as non-trainable",
+                f"{counted(len(arrays), 'number')} for each of {size:,} {name}: {learned}{self._switched_off()}",
+                "moving_mean and moving_variance are measured in training, so they count as non-trainable",
             ),
             pytorch=PyTorch(
                 (f"BatchNorm{four[len(shape)]}({size}, eps={self.epsilon:g}, momentum={1 - self.momentum:.6g})",),

@@ -10,7 +10,7 @@ from pydantic import Field
 from netspec.layers._activation import lower_activation
 from netspec.layers._conv import Convolution, refuse_groups
 from netspec.layers._explained_window import Window
-from netspec.layers._explanation import Equation, Explanation, counted, product, sized, with_bias
+from netspec.layers._explanation import Equation, Explanation, counted, product, sized, with_bias, worked
 from netspec.layers._pytorch import convolution
 from netspec.layers._types import Size, Sizes1, Sizes2, Sizes3
 from netspec.layers._weighted import Kernelled
@@ -59,10 +59,11 @@ class _Conv(Convolution, Kernelled):
         return Explanation(
             shape=(*window.shape(), sized("channels", "filters", filters)),
             why_shape=(
-                f"the window moves along {window.where}; it is {every} deep, and every filter makes one output channel",
+                f"the window moves along the {window.where} and spans {'all' if self.groups == 1 else 'a group of'} "
+                f"{every}; every filter gives one output channel",
                 *window.edges(),
             ),
-            padding=window.zeros(),
+            padding=window.added(),
             parameters=(kernel, *self.bias_equations("filters", filters)),
             total=with_bias(weights, {"filters": filters}) if self.use_bias else None,
             why_parameters=(*self._why_parameters(every, weights), *self._why_position(window)),
@@ -78,7 +79,7 @@ class _Conv(Convolution, Kernelled):
             depth = f"a filter is as deep as its input, here {every}"
         else:
             depth = f"a filter sees its own group of the {self.groups} alone, {every}"
-        return (f"{depth}: {weights.numbers} = {weights.result:,} weights in each of {self.filters}{bias}",)
+        return (f"{depth}: {worked(weights)} weights in each of {self.filters}{bias}",)
 
     def _why_position(self, window: Window) -> tuple[str, ...]:
         if window.size == 1:

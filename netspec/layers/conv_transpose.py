@@ -8,7 +8,17 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field
 
 from netspec.layers._conv import Convolution
-from netspec.layers._explanation import Equation, Explanation, axis_names, counted, listed, product, sized, with_bias
+from netspec.layers._explanation import (
+    Equation,
+    Explanation,
+    axis_names,
+    counted,
+    listed,
+    product,
+    sized,
+    with_bias,
+    worked,
+)
 from netspec.layers._pytorch import TorchAxis, transposed
 from netspec.layers._types import Amounts1, Amounts2, Parsed, Size, Sizes1, Sizes2
 from netspec.layers._weighted import Kernelled
@@ -116,9 +126,8 @@ class _ConvTranspose(Convolution, Kernelled):
         return Explanation(
             shape=(*self._size_equations(names, shape, output), sized("channels", "filters", filters)),
             why_shape=(
-                f"each position of {listed(names)} adds a window of {listed([str(size) for size in self.kernel_size])} "
-                f"to the output, and {'the strides are' if len(names) > 1 else 'the stride is'} how far windows stand "
-                "apart there",
+                f"each position of {listed(names)} adds a window of {'x'.join(map(str, self.kernel_size))} to the output, "
+                "where windows stand as far apart as the strides say",
                 "`same` cuts the ends off, so that the output is the input times the strides"
                 if self.padding == "same" and self.output_padding is None
                 else "`same` cuts half a window off each end, and output_padding adds to the last"
@@ -128,8 +137,8 @@ class _ConvTranspose(Convolution, Kernelled):
             parameters=(kernel, *self.bias_equations("filters", filters)),
             total=with_bias(weights, {"filters": filters}) if self.use_bias else None,
             why_parameters=(
-                f"a filter is as deep as its input, {counted(channels, 'channel')}: {weights.numbers} = "
-                f"{weights.result:,} weights in each of {filters}",
+                f"a filter is as deep as its input, {counted(channels, 'channel')}: "
+                f"{worked(weights)} weights in each of {filters}",
                 "in Keras' array the filters come before the channels",
             ),
             macs=product("multiply-accumulates", read | {"weights of the kernel": kernel.result}),

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from netspec.layers._activation import lower_activation
 from netspec.layers._conv import Convolution, refuse_unequal_strides
-from netspec.layers._explanation import Explanation, counted, product, with_bias
+from netspec.layers._explanation import Explanation, counted, product, with_bias, worked
 from netspec.layers._pytorch import convolution
 from netspec.layers._types import Constraint, Initializer, Regularizer, Size, Sizes1, Sizes2
 from netspec.layers._weighted import GLOROT_UNIFORM
@@ -52,14 +52,14 @@ class _DepthwiseConv(Convolution):
         return Explanation(
             shape=(*window.shape(), product("channels", filters)),
             why_shape=(
-                f"the window moves along {window.where}, over each channel apart: {own} for every channel",
+                f"the window moves along the {window.where}, over each channel apart: {own} for every channel",
                 *window.edges(),
             ),
-            padding=window.zeros(),
+            padding=window.added(),
             parameters=(kernel, *((biases,) if self.use_bias else ())),
             total=with_bias(weights, filters) if self.use_bias else None,
             why_parameters=(
-                f"a filter is one channel deep, {weights.numbers} = {weights.result:,} weights"
+                f"a filter is one channel deep, {worked(weights)} weights"
                 f"{' and a bias' if self.use_bias else ''}: it sums over no other channel",
             ),
             macs=product(

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from netspec.layers._explanation import Equation, Explanation, PyTorch, axis_names, listed, product, single, sized
+from netspec.layers._explanation import (
+    Equation,
+    Explanation,
+    PyTorch,
+    axis_names,
+    listed,
+    product,
+    single,
+    sized,
+    worked,
+)
 from netspec.layers._window import refuse_volume
 from netspec.layers.base import KerasCall, Layer, check_rank
 from netspec.ops import NO_PADDING, Mean, Op, Pool2D, Shape, hwc
@@ -31,8 +41,7 @@ class _GlobalPooling(Layer):
         return Explanation(
             shape=(*gone, channels),
             why_shape=(
-                f"the {what} over {listed(names[:-1])}, {positions.numbers} = {positions.result:,} values, "
-                "leaves one number a channel",
+                f"the {what} over {listed(names[:-1])}, {worked(positions)} values, leaves one number a channel",
             ),
             why_parameters=("a fixed rule: nothing is learned, and the input's size does not matter",),
             pytorch=PyTorch(tuple(filter(None, (f"Adaptive{form}Pool{self.rank}d(1)", flat)))),

@@ -53,7 +53,7 @@ class _Pooling(Layer):
         return Explanation(
             shape=(*window.shape(), sized("channels", "input channels", shape[-1])),
             why_shape=(f"a window over each channel apart, so the channels stay{steps}", *window.edges()),
-            padding=window.zeros(),
+            padding=window.added(),
             why_parameters=(f"a fixed rule, {rule}: nothing is learned",),
             pytorch=pool(self.kind, window.torch_axes()),
         )

@@ -7,7 +7,7 @@ from typing import ClassVar, Literal
 from pydantic import Field
 
 from netspec.layers._axes import Axes, axes_of
-from netspec.layers._explanation import Explanation, axis_names, listed, product, single, sized
+from netspec.layers._explanation import Explanation, axis_names, listed, product, single, sized, worked
 from netspec.layers.base import DeviceUnsupported, KerasCall, Layer
 from netspec.ops import NO_PADDING, Mean, Op, Pool2D, Shape, hwc
 
@@ -57,8 +57,8 @@ class Reduce(Layer):
         return Explanation(
             equations,
             (
-                f"the {word} of {values.numbers} = {values.result:,} values, over "
-                f"{listed([names[axis] for axis in gone])}, stands in their place{kept_ones}",
+                f"the {word} of {worked(values)} values over "
+                f"{listed([names[axis] for axis in gone])} stands in their place{kept_ones}",
             ),
             why_parameters=("a fixed rule: nothing is learned",),
         )

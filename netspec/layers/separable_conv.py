@@ -72,11 +72,11 @@ class _SeparableConv(Convolution):
         return Explanation(
             shape=(*window.shape(), sized("channels", "filters", self.filters)),
             why_shape=(
-                f"a depthwise window moves along {window.where} over each channel apart, then {self.filters:,} filters "
-                f"of one position join {counted(wide, 'channel')}",
+                f"a depthwise window moves along the {window.where}, over each channel apart; then "
+                f"{counted(self.filters, 'filter')} of one position join {counted(wide, 'channel')}",
                 *window.edges(),
             ),
-            padding=window.zeros(),
+            padding=window.added(),
             parameters=(depthwise, pointwise, *self.bias_equations("filters", self.filters)),
             why_parameters=(
                 f"two small kernels in place of one: {both:,} weights, where the plain convolution has {plain:,}",

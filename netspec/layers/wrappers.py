@@ -11,7 +11,7 @@ from pydantic import Field, ValidationError, field_serializer
 
 from netspec.diagnostics import suggestion
 from netspec.layers import LAYERS
-from netspec.layers._explanation import Equation, Explanation, PyTorch, axis_names, sized
+from netspec.layers._explanation import Equation, Explanation, PyTorch, sized
 from netspec.layers._types import Parsed
 from netspec.layers.base import KERAS_LAYERS, DeviceUnsupported, KerasCall, Layer, LayerError, Weight, describe
 from netspec.layers.recurrent import Recurrent, refuse_recurrent
@@ -122,7 +122,7 @@ def _times(factor: int, equation: Equation, name: str | None = None) -> Equation
 
 def _both_ways(torch: PyTorch) -> PyTorch:
     modules = (f"{module.removesuffix(')')}, bidirectional=True)" for module in torch.modules)
-    return replace(torch, modules=tuple(modules))
+    return replace(torch, modules=tuple(modules), notes=tuple(f"in each direction, {note}" for note in torch.notes))
 
 
 class Bidirectional(_Wrapper):
@@ -178,7 +178,7 @@ class Bidirectional(_Wrapper):
             total=held.total and _times(2, held.total),
             why_parameters=("each direction has weights of its own: twice as many as one", *held.why_parameters),
             macs=held.macs and _times(2, held.macs),
-            pytorch=held.pytorch and _both_ways(held.pytorch),
+            pytorch=held.pytorch and _both_ways(held.pytorch) if self.merge_mode == "concat" else None,
         )
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
@@ -228,12 +228,11 @@ class TimeDistributed(_Wrapper):
 
     def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
         steps, held = inputs[0][0], self.layer.explain(self._step(inputs))
-        names = axis_names(self.output_shape(inputs))
-        inner = (replace(each, subject=name) for name, each in zip(names[1:], held.shape, strict=True))
+        name = "outer steps" if any(each.subject == "steps" for each in held.shape) else "steps"
         macs = held.macs and _times(steps, held.macs, "steps")
         return replace(
             held,
-            shape=(sized(names[0], f"input {names[0]}", steps), *inner),
+            shape=(sized(name, f"input {name}", steps), *held.shape),
             why_shape=(f"{self.layer.type} at each of {steps:,} steps, on {describe(inputs[0][1:])}", *held.why_shape),
             why_parameters=(f"all steps share one {self.layer.type}", *held.why_parameters),
             macs=macs,

@@ -10,7 +10,7 @@ import tempfile
 import zipfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
@@ -36,22 +36,30 @@ def read_weights(path: Path, graph: Graph) -> Weights:
     """Return the graph's weights from a `.npz` (keys `layer/weight`), `.keras` or `.weights.h5` file, without Keras.
 
     Arrays of the Keras files belong to layers by the layer's name and stand in Keras' order within it. Raises
-    `ToolError` for a file that cannot be read, and `SpecError` with every missing, superfluous, non-finite or
-    misshapen array.
+    `ToolError` for a file that cannot be opened, and `SpecError` for one whose content is malformed, or with every
+    missing, superfluous, non-finite or misshapen array.
     """
     try:
         if path.name.endswith(".npz"):
-            return _matched(graph, path, *_from_npz(path))
+            return _matched(graph, path, *_from_npz(path, graph))
         if path.name.endswith(".keras"):
             return _matched(graph, path, *_from_keras(path, graph))
         if path.name.endswith(".h5"):
             return _matched(graph, path, *_from_h5(path.read_bytes(), path, graph, {}))
     except FileNotFoundError:
         raise ToolError(f"there is no weights file {path}", help="check the path") from None
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
+    except (PermissionError, IsADirectoryError) as error:
+        raise ToolError(f"the weights file {path} cannot be opened: {error.strerror}") from error
+    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ToolError(
-            f"the weights file {path} cannot be read: {reason}", help="save it again, with Keras 3 or write_npz"
+        raise SpecError(
+            Diagnostic(
+                "weights-mismatch",
+                f"the weights file {path} cannot be read: {reason}",
+                graph.spec.span("weights"),
+                help="save it again, with Keras 3 or write_npz",
+                path="weights",
+            )
         ) from error
     raise ToolError(f"weights file {path} is of no known kind", help="use .npz, .keras or .weights.h5")
 
@@ -134,17 +142,35 @@ def _npy(array: npt.NDArray[np.generic]) -> bytes:
 _Found = dict[tuple[str, str], npt.NDArray[np.generic]]
 
 
-def _from_npz(path: Path) -> tuple[_Found, list[str]]:
+def _from_npz(path: Path, graph: Graph) -> tuple[_Found, list[str]]:
+    """Return the arrays of an npz file. Only those of the expected shape are unpacked; of the others, shape and type."""
+    wanted = {f"{layer.name}/{weight.name}": weight.shape for layer in graph.layers for weight in layer.weights}
     found: _Found = {}
     odd = []
-    with np.load(path, allow_pickle=False) as archive:
-        for key in archive.files:
+    with zipfile.ZipFile(path) as archive:
+        for info in archive.infolist():
+            key = info.filename.removesuffix(".npy")
             layer, _, weight = key.partition("/")
-            if weight:
-                found[layer, weight] = archive[key]
-            else:
+            with archive.open(info) as member:
+                shape, dtype = _npy_header(member)
+            if not weight:
                 odd.append(key)
+            elif wanted.get(key) == shape:
+                with archive.open(info) as member:
+                    found[layer, weight] = np.lib.format.read_array(member, allow_pickle=False)
+            else:
+                found[layer, weight] = np.broadcast_to(np.zeros((), dtype), shape)
     return found, odd
+
+
+def _npy_header(member: IO[bytes]) -> tuple[tuple[int, ...], np.dtype[Any]]:
+    """Return shape and type of an array in numpy's format. Raises ValueError for anything else, and for objects."""
+    version = np.lib.format.read_magic(member)
+    read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
+    shape, _, dtype = read(member)
+    if dtype.hasobject:
+        raise ValueError("an array of Python objects is a pickle, which is not loaded")
+    return shape, dtype
 
 
 def _from_keras(path: Path, graph: Graph) -> tuple[_Found, list[str]]:

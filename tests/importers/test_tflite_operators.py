@@ -165,7 +165,10 @@ def test_dense_with_a_scale_for_each_output(tmp_path: Path, scales: list[float])
     bias = file.constant("b", np.arange(4, dtype=np.int32) * 50, [0.05 * scale for scale in scales])
     file.operator("FULLY_CONNECTED", (x, kernel, bias), y, activation="RELU6")
     graph = assert_equal_to_interpreter(file, [x], [y], tmp_path)
-    assert "with a weight scale for each output" in " ".join(graph.spec.document.text.replace("#", "").split())
+    assert [layer.type for layer in graph.layers] == ["reshape", "conv2d", "flatten"]
+    assert "a dense layer whose weights have a scale for each output is a 1x1 convolution here" in " ".join(
+        graph.spec.document.text.replace("#", "").split()
+    )
 
 
 # ----------------------------------------------------------------------------------------------- the other operators

@@ -407,17 +407,44 @@ def test_archives_that_lie(tmp_path: Path) -> None:
     encrypted[whole.index(b"PK\x01\x02") + 8] |= 1
     methods = bytearray(whole)
     methods[whole.index(b"PK\x01\x02") + 10] = 99
-    for content, rules in (
-        (whole[: len(whole) // 2], ["data-unreadable"]),  # no directory at its end
-        (whole[200:], ["data-unreadable"]),  # a directory that points elsewhere
-        (b"PK\x05\x06" + bytes(18), ["data-missing-array"]),  # an empty archive
-        (bytes(encrypted), ["data-unreadable"]),
-        (bytes(methods), ["data-unreadable"]),
-        (whole[: offset + 4] + b"\xff" * 26 + whole[offset + 30 :], ["data-unreadable"]),
-        (squeezed.getvalue()[:90] + b"\xff" * 60 + squeezed.getvalue()[150:], ["data-unreadable"]),
+    for content, rule in (
+        (whole[: len(whole) // 2], "data-unreadable"),  # no directory at its end
+        (whole[200:], "data-unreadable"),  # a directory that points elsewhere
+        (b"PK\x05\x06" + bytes(18), "data-missing-array"),  # an empty archive
+        (bytes(encrypted), "data-unreadable"),
+        (bytes(methods), "data-unreadable"),
+        (whole[: offset + 4] + b"\xff" * 26 + whole[offset + 30 :], "data-unreadable"),
+        (squeezed.getvalue()[:90] + b"\xff" * 60 + squeezed.getvalue()[150:], "data-unreadable"),
     ):
         (tmp_path / "data.npz").write_bytes(content)
-        assert [each.rule for each in findings(tmp_path, {"npz": "data.npz"})] == rules
+        assert {each.rule for each in findings(tmp_path, {"npz": "data.npz"})} == {rule}
+
+
+def test_archives_with_damaged_bytes(tmp_path: Path) -> None:
+    """Whatever a byte is changed to, check and build agree and nothing but findings comes of it."""
+    streams = []
+    for method in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED, zipfile.ZIP_BZIP2, zipfile.ZIP_LZMA):
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", method) as archive:
+            archive.writestr("x_train.npy", npy_bytes(X))
+            archive.writestr("y_train.npy", npy_bytes(Y))
+        streams.append(stream.getvalue())
+    layers = ["flatten", {"dense": {"units": 3}}]
+    train = {"data": {"npz": "data.npz"}, "loss": SPARSE}
+    graph = make_graph(layers, [4, 4, 1], path=tmp_path / "spec.yaml", train=train)
+    rng = np.random.default_rng(0)
+    refused = 0
+    for round in range(400):
+        content = bytearray(streams[round % len(streams)])
+        for place in rng.integers(0, len(content), 1 + round % 3):
+            content[place] = rng.choice([0, 255, rng.integers(256)])
+        (tmp_path / "data.npz").write_bytes(content)
+        found = data_findings(graph)
+        refused += bool(found)
+        if found:
+            with pytest.raises(SpecError):
+                load_data(graph.spec)
+    assert refused > 100
 
 
 def test_a_zip_bomb_is_not_unpacked(tmp_path: Path) -> None:
@@ -484,3 +511,10 @@ def test_the_command_says_it_and_imports_no_numpy(tmp_path: Path) -> None:
     assert said.endswith("exit 1\nset()\n")
     assert "holds labels 1 to 3, the output has 3 classes [data-label-range]" in said
     assert "  = help: labels count from 0" in said
+
+
+def test_the_page_lists_every_rule(repository: Path) -> None:
+    files = [*(repository / "netspec" / "data").glob("*.py"), *(repository / "netspec" / "train").glob("*.py")]
+    rules = {rule for file in files for rule in re.findall(r'"(data-[a-z-]+)"', file.read_text(encoding="utf-8"))}
+    listed = re.findall(r"`(data-[a-z-]+)`", (repository / "docs" / "data.md").read_text(encoding="utf-8"))
+    assert sorted(listed) == sorted(rules)

@@ -122,9 +122,7 @@ def unread_said(layer: GraphLayer) -> int:
     return int(found[1]) if found else 0
 
 
-@given(
-    st.integers(1, 12), st.integers(1, 6), st.integers(1, 5), st.sampled_from(["valid", "same"]), st.integers(0, 4)
-)
+@given(st.integers(1, 12), st.integers(1, 6), st.integers(1, 5), st.sampled_from(["valid", "same"]), st.integers(0, 4))
 def test_the_numbers_of_any_transposed_convolution(
     length: int, window: int, stride: int, padding: str, output_padding: int
 ) -> None:

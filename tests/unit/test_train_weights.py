@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 import time
@@ -209,10 +210,36 @@ def test_weights_of_another_keras_model(tmp_path: Path) -> None:
 def test_unreadable_files(tmp_path: Path, name: str, content: bytes | None) -> None:
     if content is not None:
         (tmp_path / name).write_bytes(content)
-    with pytest.raises(ToolError) as caught:
+    if content is None:
+        with pytest.raises(ToolError, match=f"no weights file .*{name}"):
+            read_weights(tmp_path / name, SMALL)
+        return
+    with pytest.raises(SpecError) as caught:
         read_weights(tmp_path / name, SMALL)
-    assert name in caught.value.message
-    assert caught.value.help
+    [diagnostic] = caught.value.diagnostics
+    assert name in diagnostic.message
+    assert diagnostic.help
+
+
+def test_a_pickle_in_an_npz_is_never_loaded(tmp_path: Path) -> None:
+    np.savez(tmp_path / "w.npz", **{"a/kernel": np.array([Trap()], object)})
+    with pytest.raises(SpecError, match="is a pickle, which is not loaded"):
+        read_weights(tmp_path / "w.npz", SMALL)
+
+
+class Trap:
+    def __reduce__(self) -> tuple[object, ...]:
+        return (pytest.fail, ("the pickle was loaded",))
+
+
+def test_a_declared_terabyte_is_not_allocated(tmp_path: Path) -> None:
+    """The header of an array says its size; what does not fit the spec is not unpacked."""
+    header = io.BytesIO()
+    np.lib.format.write_array_header_1_0(header, {"descr": "<f4", "fortran_order": False, "shape": (1 << 40,)})
+    with zipfile.ZipFile(tmp_path / "w.npz", "w") as archive:
+        archive.writestr("a/kernel.npy", header.getvalue())
+    with pytest.raises(SpecError, match=r"'kernel' of layer 'a' is \(3, 2\) in the spec and \(1099511627776,\)"):
+        read_weights(tmp_path / "w.npz", SMALL)
 
 
 def test_unknown_kinds(tmp_path: Path) -> None:
@@ -228,5 +255,5 @@ def test_h5_links_are_not_followed(tmp_path: Path) -> None:
         variables = file["layers/dense/vars"]
         del variables["0"]
         variables["0"] = h5py.ExternalLink(str(tmp_path / "secret.h5"), "/kernel")
-    with pytest.raises(ToolError, match="is no plain array"):
+    with pytest.raises(SpecError, match="is no plain array"):
         read_weights(tmp_path / "w.weights.h5", SMALL)

@@ -29,8 +29,8 @@ class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
         if op.kernel is None:
             return (Layout("kernel", None, (), shape, "device[0][0][0][c] = 1", scales),)
         height = len(op.kernel.shape) > 3
-        target = "c" if op.depth_multiplier == 1 else f"c * {op.depth_multiplier} + i"
-        index = f"device[0][{'y' if height else 0}][x][{target}] = keras{'[y]' if height else ''}[x][c][i]"
+        target, filter = ("c", 0) if op.depth_multiplier == 1 else (f"c * {op.depth_multiplier} + i", "i")
+        index = f"device[0][{'y' if height else 0}][x][{target}] = keras{'[y]' if height else ''}[x][c][{filter}]"
         return (Layout("kernel", op.kernel.weight, op.kernel.shape, shape, index, scales),)
 
     def kernel_choice(self, op: DepthwiseConv2D, extension: Extension) -> KernelChoice:

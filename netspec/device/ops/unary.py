@@ -30,7 +30,10 @@ class UnaryKernel(Kernel[Unary]):
     functions = ("netspec_table_s8",)
 
     def kernel_choice(self, op: Unary, extension: Extension) -> KernelChoice:
-        return KernelChoice(("netspec_table_s8",), "a function of one int8 is a table of 256 bytes, made at build time")
+        what = "a function of one int8"
+        if op.kind == "requantize":
+            what = "a change of scale, so that all inputs of a concatenation share one,"
+        return KernelChoice(("netspec_table_s8",), f"{what} is a table of 256 bytes, made at build time")
 
     def constants(self, op: Unary, extension: Extension) -> tuple[Constant, ...]:
         return (Constant("table", "int8_t", 256, table=True),)

@@ -1,0 +1,287 @@
+"""Pydantic's complaints about plain data, in our words: what is wrong, at which key or value, and what to write instead."""
+
+from __future__ import annotations
+
+import re
+from math import ceil, floor
+from typing import Any
+
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import ErrorDetails
+
+from netspec.diagnostics import (
+    Diagnostic,
+    Fix,
+    Span,
+    WrongName,
+    did_you_mean,
+    nearest,
+    same_letters,
+    suggestion,
+)
+from netspec.other_names import VALUES, meant_key
+from netspec.source import Entry, Mapping, Node, Scalar, Sequence, plain
+from netspec.validate import span_of
+
+_Loc = tuple[int | str, ...]
+_KINDS = {
+    "int_type": "an integer",
+    "int_parsing": "an integer",
+    "int_from_float": "an integer",
+    "float_type": "a number",
+    "finite_number": "a finite number",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "a mapping",
+    "model_type": "a mapping",
+    "model_attributes_type": "a mapping",
+}
+_BOUNDS = {
+    "greater_than_equal": ("ge", "at least"),
+    "greater_than": ("gt", "more than"),
+    "less_than_equal": ("le", "at most"),
+    "less_than": ("lt", "less than"),
+}
+_TRUTH = {"yes": "true", "on": "true", "no": "false", "off": "false"}
+
+
+class ValueFault:
+    """One of pydantic's complaints, and where in the file it belongs."""
+
+    def __init__(
+        self, details: ErrorDetails, model: type[BaseModel], node: Mapping, subject: str, place: str, where: Span
+    ) -> None:
+        self.kind = details["type"]
+        self.details = details
+        self.context: dict[str, Any] = details.get("ctx") or {}
+        self.model, self.subject, self.place = model, subject, place
+        self.names, self.node, entry, in_list, self.parent = _walk(node, details["loc"])
+        self.span = where if entry is None else self.node.span if in_list else span_of(entry)
+        self.key_span = where if entry is None else entry.key.span
+        self.key = self.names[-1] if self.names else subject
+        self.wanted = _KINDS.get(self.kind)
+
+    @property
+    def path(self) -> str:
+        return ".".join([*([self.place] if self.place else []), *self.names])
+
+    def owner(self, names: list[str]) -> str:
+        """Return what messages call the mapping at `names`: `target.budget`, `conv2d`, `layer of bidirectional`."""
+        dotted = ".".join(names)
+        if not names:
+            return self.subject
+        return f"{dotted} of {self.subject}" if self.place else dotted
+
+    def diagnose(self, wanted: list[str]) -> Diagnostic:
+        """Return the fault in our words; `wanted` are the types that would have been right."""
+        if self.kind == "missing":
+            return self._missing(str(self.details["loc"][-1]))
+        if self.kind == "extra_forbidden":
+            message = f"unknown key '{self.key}' of {self.owner(self.names[:-1])}"
+            hint, fix = self._meant_key(_fields(_model_at(self.model, self.names[:-1])))
+            return Diagnostic("unknown-key", message, self.key_span, help=hint, path=self.path, fix=fix)
+        if self.kind == "string_pattern_mismatch":
+            hint = "use letters, digits and `_`, and no digit first"
+            message = f"{self.key} {_shown(self.node)} is not an identifier"
+            return Diagnostic("invalid-name", message, self.span, help=hint, path=self.path)
+        if self.wanted is not None:
+            hint, fix = self._meant_type()
+            return self._say("wrong-type", f"must be {' or '.join(wanted)}", hint, fix)
+        predicate, _, hint = self._predicate().partition("; ")
+        return self._say("invalid-value", predicate, hint.replace("KEY", self.key) or None, self._meant_value())
+
+    def _say(self, rule: str, predicate: str, hint: str | None, fix: Fix | None) -> Diagnostic:
+        message = f"{self.key} {predicate}"
+        if predicate.startswith("must "):
+            message += f", not {_shown(self.node)}"
+        error = self.context.get("error")
+        span = self.span
+        if isinstance(error, WrongName) and self.node is not (place := _holding(self.node, error.word)) and place:
+            span = place.span
+        return Diagnostic(rule, message, span, help=hint, path=self.path, fix=fix)
+
+    def _meant_key(self, known: dict[str, FieldInfo]) -> tuple[str, Fix | None]:
+        """Return what an unknown key probably stands for, and what to put in its place if that is certain."""
+        from netspec.other_names import meant_key
+
+        meant = meant_key(self.key, plain(self.node), known) or nearest(self.key, known)
+        if meant is None:
+            return suggestion(self.key, known, "the keys are"), None
+        free = self.parent is not None and self.parent.entry(meant) is None
+        return f"did you mean `{meant}`?", Fix(self.key_span, self.key, meant) if free else None
+
+    def _meant_value(self) -> Fix | None:
+        """Return what to put in place of a value that can only stand for one of those that stand to choice."""
+        from netspec.other_names import VALUES
+
+        error, value = self.context.get("error"), plain(self.node)
+        if isinstance(error, WrongName) and error.meant:
+            place = _holding(self.node, error.word)
+            return Fix(place.span, error.word, error.meant) if place else None
+        if self.kind != "literal_error" or not isinstance(value, str):
+            return None
+        choices = _choices(self.model, self.names)
+        meant = same_letters(value, choices) or VALUES.get(value.lower())
+        return Fix(self.node.span, value, meant) if meant in choices else None
+
+    def _missing(self, key: str) -> Diagnostic:
+        owner = _model_at(self.model, self.names)
+        message = f"{self.owner(self.names)} needs the key '{key}'"
+        hint = f"add `{_example(key, _fields(owner)[key])}`" if owner else None
+        path = f"{self.path}.{key}" if self.path else key
+        return Diagnostic("missing-key", message, self.key_span, help=hint, path=path)
+
+    def _predicate(self) -> str:
+        """Return what follows the key's name."""
+        match self.kind:
+            case "value_error":
+                return str(self.context["error"])
+            case "literal_error":
+                choices = _choices(self.model, self.names)
+                listed = f"{', '.join(choices[:-1])} or {choices[-1]}" if len(choices) > 1 else choices[0]
+                return f"must be {listed}; {self._meant_choice(choices) or ''}"
+            case "too_short":
+                least = self.context["min_length"]
+                return f"must have at least {least} item{'s' if least > 1 else ''}"
+            case kind if kind in _BOUNDS:
+                bound, words = _BOUNDS[kind]
+                return f"must be {words} {self.context[bound]:g}"
+        return f"is refused: {self.details['msg'].lower()}"
+
+    def _meant_choice(self, choices: list[str]) -> str | None:
+        from netspec.other_names import VALUES
+
+        value = plain(self.node)
+        if not isinstance(value, str):
+            return None
+        meant = VALUES.get(value.lower())
+        return f"did you mean `{meant}`?" if meant in choices else did_you_mean(value, choices)
+
+    def _meant_type(self) -> tuple[str | None, Fix | None]:
+        """Return what to write instead of a value of the wrong type, and the same as a fix if it is certain."""
+        value, span = plain(self.node), self.node.span
+        if isinstance(value, str):
+            meant = value.lower() if value.lower() in ("true", "false") else _TRUTH.get(value.lower())
+            if self.wanted == "true or false" and meant:
+                return f"write `{self.key}: {meant}`", Fix(span, value, meant)
+            if self.wanted in ("an integer", "a number") and _is_number(value):
+                if self.wanted == "a number" or re.fullmatch("-?(0|[1-9][0-9]*)", value):
+                    return f"write it without quotes: `{value}`", Fix(span, value, value)
+                return self._type_help(float(value)), None
+        return self._type_help(value), None
+
+    def _type_help(self, value: Any) -> str | None:
+        if self.wanted == "an integer" and isinstance(value, float):
+            below, above = floor(value), ceil(value)
+            return f"write {below}" if below == above else f"write {below} or {above}"
+        if self.wanted == "a list" and isinstance(value, str | int | float):
+            return f"write `{self.key}: [{value}]`"
+        if self.wanted == "a list" and isinstance(value, dict):
+            return "put `- ` before each item"
+        if self.wanted == "a mapping":
+            own = _fields(_model_at(self.model, self.names[:-1])).get(self.key) if self.names else None
+            if own is not None and own.examples:
+                return f"write `{_example(self.key, own)}`"
+            fields = _fields(_model_at(self.model, self.names))
+            required = [_example(key, field) for key, field in fields.items() if field.is_required()]
+            if required:
+                return f"write `{self.key}: {{{', '.join(required)}}}`"
+            return f"indent its keys below it: {', '.join(fields)}" if fields else None
+        return None
+
+
+def _holding(node: Node, word: str) -> Scalar | None:
+    """Return the one scalar at or inside a value, keys included, that is a word; None if there are several."""
+    found: list[Scalar] = []
+    pending: list[Node] = [node]
+    while pending:
+        item = pending.pop()
+        if isinstance(item, Mapping):
+            pending += [each for entry in item.entries for each in (entry.key, entry.value)]
+        elif isinstance(item, Sequence):
+            pending += item.items
+        elif item.value == word:
+            found.append(item)
+    return found[0] if len(found) == 1 else None
+
+
+def _walk(node: Node, loc: _Loc) -> tuple[list[str], Node, Entry | None, bool, Mapping | None]:
+    """Follow `loc` as far as the document goes; parts that name a branch of a union are passed over.
+
+    Return the keys on the way, the node, the entry that it is in, whether it is an item of a list there, and the
+    mapping of that entry.
+    """
+    names: list[str] = []
+    last: Entry | None = None
+    parent: Mapping | None = None
+    in_list = False
+    for part in loc:
+        if isinstance(node, Mapping) and isinstance(part, str):
+            entry = node.entry(part)
+            if entry is not None:
+                names.append(part)
+                parent = node
+                node, last, in_list = entry.value, entry, False
+        elif isinstance(node, Sequence) and isinstance(part, int) and part < len(node.items):
+            node, in_list = node.items[part], True
+    return names, node, last, in_list, parent
+
+
+def _shown(node: Node) -> str:
+    if isinstance(node, Mapping):
+        return "a mapping"
+    if isinstance(node, Sequence):
+        shown = str(plain(node))
+        return shown if len(shown) <= 40 else "a list"
+    if not node.text:
+        return "nothing"
+    return node.text if node.text[0] in "'\"" else f"'{node.text}'"
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
+
+
+def _example(key: str, field: FieldInfo) -> str:
+    """Return a key with a value that it could have, as it is typed."""
+    examples = field.examples or ["..."]
+    return f"{key}: {examples[0]}"
+
+
+def _model_at(model: type[BaseModel], names: list[str]) -> type[BaseModel] | None:
+    """Return the class of the mapping at `names`, if it is one; in a mapping of names to classes a name is any key."""
+    current: type[BaseModel] | None = model
+    pending = list(names)
+    while pending and current is not None:
+        field = _fields(current).get(pending.pop(0))
+        annotation = field.annotation if field else None
+        if getattr(annotation, "__origin__", None) is dict and pending:
+            pending.pop(0)
+        arguments = (annotation, *getattr(annotation, "__args__", ()))
+        current = next((each for each in arguments if isinstance(each, type) and issubclass(each, BaseModel)), None)
+    return current
+
+
+def _fields(model: type[BaseModel] | None) -> dict[str, FieldInfo]:
+    """Return a class's fields by the keys that a spec writes."""
+    return {field.alias or name: field for name, field in model.model_fields.items()} if model else {}
+
+
+def _choices(model: type[BaseModel], names: list[str]) -> list[str]:
+    """Return the texts that a key's Literal allows, in order."""
+    field = _fields(_model_at(model, names[:-1])).get(names[-1])
+    found: list[str] = []
+    pending: list[object] = [field.annotation] if field else []
+    while pending:
+        item = pending.pop(0)
+        if isinstance(item, str):
+            found.append(item)
+        pending = [*getattr(item, "__args__", ()), *pending]
+    return found

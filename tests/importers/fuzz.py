@@ -1,0 +1,39 @@
+"""Fuzzing of the importers with atheris, by hand: what is found goes into the corpus that `test_malformed.py` runs.
+
+    pip install atheris
+    python tests/importers/fuzz.py tflite CORPUS_FOLDER -max_total_time=3600 -max_len=8192
+    python tests/importers/fuzz.py keras CORPUS_FOLDER -max_total_time=3600 -max_len=8192
+
+A model may be refused (`ModelFault`, `SpecError`); any other exception is a finding.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import atheris
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+with atheris.instrument_imports(include=["netspec"]):
+    from netspec.importers.faults import ModelFault
+    from netspec.importers.imported import spec_of_tflite
+    from netspec.importers.keras import spec_of_config
+
+
+def tflite(data: bytes) -> None:
+    with suppress(ModelFault):
+        spec_of_tflite(data, "fuzz.tflite")
+
+
+def keras(data: bytes) -> None:
+    with suppress(ModelFault):
+        spec_of_config(data, "fuzz.keras")
+
+
+if __name__ == "__main__":
+    target = {"tflite": tflite, "keras": keras}[sys.argv.pop(1)]
+    atheris.Setup(sys.argv, target)
+    atheris.Fuzz()
