@@ -30,6 +30,16 @@ class Format(StrEnum):
     json = "json"
 
 
+class CheckFormat(StrEnum):
+    """How findings are printed."""
+
+    text = "text"
+    json = "json"
+    github = "github"
+    sarif = "sarif"
+    junit = "junit"
+
+
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
 SpecArgument = Annotated[str, typer.Argument(metavar="SPEC", help="A spec, or - for standard input.")]
 CoreOption = Annotated[
@@ -46,16 +56,42 @@ def check(
     specs: Annotated[
         list[str], typer.Argument(metavar="SPEC...", help="Specs, - for standard input, or folders of specs.")
     ],
-    format: FormatOption = Format.text,
+    format: Annotated[
+        CheckFormat,
+        typer.Option(
+            "--format",
+            help="How to print findings: for people, programs, GitHub's annotations, code scanning, or CI's test view.",
+        ),
+    ] = CheckFormat.text,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are findings too.")] = False,
     data: Annotated[
         bool, typer.Option("--data", help="Hold the headers of the files in train.data against the spec too.")
     ] = False,
+    fix: Annotated[
+        bool,
+        typer.Option(
+            "--fix",
+            help="First put right what is certain, such as a misspelt key; of standard input, to standard output.",
+        ),
+    ] = False,
 ) -> None:
     """Validate specs: language, wiring, shapes, parameters, device support, budgets. Silent when clean."""
-    code = check_files(_spec_paths(specs), json=format is Format.json, strict=strict, data=data)
+    code = check_files(_spec_paths(specs), format=format, strict=strict, data=data, fix=fix)
     if code:
         raise typer.Exit(code)
+
+
+@app.command("explain-rule")
+def explain_rule(rule: Annotated[str, typer.Argument(metavar="NAME", help="A rule, as findings name it.")]) -> None:
+    """Print what a rule finds, why that is wrong, an example, and the remedy; docs/checks.md has them all."""
+    from netspec.diagnostics import suggestion
+    from netspec.rules import REGISTRY
+    from netspec.rules.page import explained
+
+    if rule not in REGISTRY:
+        hint = suggestion(rule, REGISTRY, "the rules are").replace("`", "")
+        raise typer.BadParameter(f"'{rule}' is no rule; {hint}", param_hint="NAME")
+    typer.echo(explained(REGISTRY[rule]), nl=False)
 
 
 @app.command()
@@ -88,8 +124,9 @@ def explain(
 ) -> None:
     """Print formulas and numbers of shape, parameters and MACs, the weight layouts, and the kernel that will run."""
     from netspec.diagnostics import SpecError, suggestion
-    from netspec.explain import UnknownLayerError, explain_json, explain_text
+    from netspec.explain import UnknownLayerError, explain_json
     from netspec.explain import explain as explain_document
+    from netspec.explain_text import explain_text
 
     _require_core(core)
     sources: dict[str, str] = {}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Container
 from typing import Any
 
 LAYER_TYPES: dict[str, str] = {
@@ -61,13 +61,13 @@ _KEYS: dict[str, tuple[str, Callable[[Any], bool]]] = {
 """The key that is meant, and whether a value is one that it takes."""
 
 
-def meant_key(key: str, value: Any, known: Iterable[str]) -> str | None:
+def meant_key(key: str, value: Any, known: Container[str]) -> str | None:
     """Return the key that another library's `key` is called here, if it is one of `known` and the value suits it."""
     meant, suits = _KEYS.get(key.lower(), ("", _is_name))
     return meant if meant in known and suits(value) else None
 
 
-def meant_type(name: str, known: Iterable[str]) -> str | None:
+def meant_type(name: str, known: Container[str]) -> str | None:
     """Return the layer type that another library's `name` is called here, if it is one of `known`."""
-    meant = LAYER_TYPES.get(name.lower().replace("_", ""))
+    meant = LAYER_TYPES.get(name.lower().replace("_", ""), "")
     return meant if meant in known else None

@@ -72,32 +72,110 @@ def _text_of(path: str) -> str | None:
         return None
 
 
-def check_files(paths: Iterable[str], *, json: bool = False, strict: bool = False, data: bool = False) -> int:
-    """Check specs, with `data` also the files that they train on; print what was found, and return the exit code."""
-    from netspec.check import check
-    from netspec.diagnostics import SpecError, render_json
+def check_files(
+    paths: Iterable[str], *, format: str = "text", strict: bool = False, data: bool = False, fix: bool = False
+) -> int:
+    """Check specs, with `data` also the files that they train on; print what was found, and return the exit code.
+
+    With `fix` what is certain is put right first, and told on standard error. What stands on standard input goes, put
+    right, to standard output, and the findings to standard error.
+    """
+    from netspec.diagnostics import SpecError
 
     found: list[Diagnostic] = []
     sources: dict[str, str] = {}
+    names: list[str] = []
+    stream = sys.stdout
     for path in paths:
         try:
-            document = load(path)
+            if not fix:
+                document = load(path)
+            elif path == "-":
+                stream = sys.stderr
+                document = _mended_input(data)
+            else:
+                document = _mended_file(path, data)
+            names.append(document.path)
             sources[document.path] = document.text
-            checked = check(document)
-            found += checked.warnings
-            if data:
-                from netspec.data.check import data_findings
-                from netspec.lint import unsilenced
-
-                found += unsilenced(document, data_findings(checked.graph))
+            found += _findings(document, data)
         except SpecError as error:
+            names += [each for each in dict.fromkeys(d.span.path for d in error.diagnostics) if each not in names]
             sources |= error.sources
             found += error.diagnostics
-    if json:
-        sys.stdout.write(render_json(found))
-    elif found:
-        print_findings(found, sources, sys.stdout)
+    if any(each.fix for each in found):
+        from netspec.fixes import settle  # a clean run need not wait for it
+
+        found = settle(found, sources)
+    _print(found, sources, names, format, strict, stream)
     return FINDINGS if any(strict or diagnostic.severity == "error" for diagnostic in found) else OK
+
+
+def _findings(document: Document, data: bool) -> list[Diagnostic]:
+    """Return the warnings about a spec. Raises `SpecError` with all that is wrong if anything is."""
+    from netspec.check import check
+
+    checked = check(document)
+    if not data:
+        return list(checked.warnings)
+    from netspec.data.check import data_findings
+    from netspec.lint import unsilenced
+
+    return [*checked.warnings, *unsilenced(document, data_findings(checked.graph))]
+
+
+def _mended_file(path: str, data: bool) -> Document:
+    """Return a spec after what is certain in its file was put right."""
+    from netspec import fixes, source
+
+    before = source.read(path)
+    after = _mended(before, path, data)
+    if after != before:
+        fixes.write(path, after)
+    return source.parse(after, path)
+
+
+def _mended_input(data: bool) -> Document:
+    from netspec import source
+
+    mended = _mended(sys.stdin.buffer.read(), "<stdin>", data)
+    sys.stdout.buffer.write(mended)
+    sys.stdout.buffer.flush()
+    return source.parse(mended, "<stdin>")
+
+
+def _mended(before: bytes, path: str, data: bool) -> bytes:
+    from netspec import fixes, source
+    from netspec.diagnostics import SpecError
+
+    def check(content: bytes) -> Iterable[Diagnostic]:
+        try:
+            return _findings(source.parse(content, path), data)
+        except SpecError as error:
+            return error.diagnostics
+
+    mended = fixes.mend(before, path, check)
+    for fix in mended.fixes:
+        print_progress(fixes.described(fix))
+    if count := len(mended.fixes):
+        print_progress(f"{path}: fixed {count} problem{'s' if count > 1 else ''}")
+    return mended.data
+
+
+def _print(
+    found: list[Diagnostic], sources: dict[str, str], paths: list[str], format: str, strict: bool, stream: TextIO
+) -> None:
+    if format == "text":
+        if found:
+            print_findings(found, sources, stream)
+    elif format == "json":
+        from netspec.diagnostics import render_json
+
+        stream.write(render_json(found))
+    else:
+        from netspec.diagnostics import in_order
+        from netspec.formats import Report, render
+
+        stream.write(render(format, Report(tuple(in_order(found)), sources, tuple(paths), strict)))
 
 
 def load(path: str) -> Document:

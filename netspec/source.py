@@ -37,6 +37,7 @@ __all__ = [
     "load",
     "parse",
     "plain",
+    "read",
 ]
 
 MAX_BYTES = 16 * 2**20
@@ -60,20 +61,26 @@ class Document:
 def load(path: str | os.PathLike[str]) -> Document:
     """Read and parse a file; raise SpecError if it cannot be read (rule `unreadable-file`) or parsed."""
     name = os.fspath(path)
+    return parse(read(name), name)
+
+
+def read(name: str) -> bytes:
+    """Return a file's bytes, as many as `parse` takes and one more; raise SpecError if it cannot be read."""
     try:
         with open(name, "rb") as file:
-            data = file.read(MAX_BYTES + 1)
+            return file.read(MAX_BYTES + 1)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         message, help = _why_unreadable(name, error)
         raise SpecError(Diagnostic("unreadable-file", message, Span(name, 1, 1, 1, 1), help=help)) from None
-    return parse(data, name)
 
 
 def parse(data: bytes | str, path: str) -> Document:
     """Parse the text of the file that spans will call `path`; raise SpecError with every fault found."""
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
     if len(raw) > MAX_BYTES:
-        _refuse("file-too-large", f"the file is larger than {MAX_BYTES // 2**20} MiB", path)
+        _refuse(
+            "file-too-large", f"the file is larger than {MAX_BYTES // 2**20} MiB", path, help="check that it is a spec"
+        )
     text = data if isinstance(data, str) else _decode(data, path)
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     _refuse_unprintable(text, path)
@@ -98,10 +105,10 @@ def _why_unreadable(name: str, error: OSError | ValueError) -> tuple[str, str | 
         try:
             close = nearest(base, os.listdir(folder or "."))
         except (OSError, ValueError):
-            return f"there is no file {name}, nor its folder", None
-        return f"there is no file {name}", f"did you mean {os.path.join(folder, close)}?" if close else None
+            return f"there is no file {name}, nor its folder", "check the path"
+        return f"there is no file {name}", f"did you mean {os.path.join(folder, close)}?" if close else "check the path"
     reason = error.strerror if isinstance(error, OSError) and error.strerror else str(error)
-    return f"{name} cannot be read: {reason.lower()}", None
+    return f"{name} cannot be read: {reason.lower()}", "check the path and its permissions"
 
 
 def _decode(data: bytes, path: str) -> str:
@@ -127,6 +134,9 @@ def _refuse(rule: str, message: str, path: str, at: tuple[int, int] = (1, 1), he
     raise SpecError(Diagnostic(rule, message, Span(path, *at, *at), help=help))
 
 
+_NO_TEXT = "check that it is a spec, and saved as UTF-8"
+
+
 def _refuse_unprintable(text: str, path: str) -> None:
     faults = []
     line, line_start = 1, 0
@@ -137,7 +147,9 @@ def _refuse_unprintable(text: str, path: str) -> None:
         column = offset - line_start + 1
         span = Span(path, line, column, line, column + 1)
         if match[0] == "\0":
-            faults.append(Diagnostic("binary-file", "the file holds a zero byte, so it is no text", span))
+            faults.append(
+                Diagnostic("binary-file", "the file holds a zero byte, so it is no text", span, help=_NO_TEXT)
+            )
             break
         message = f"the file contains the unprintable character U+{ord(match[0]):04X}"
         faults.append(Diagnostic("unprintable", message, span, help="remove it"))

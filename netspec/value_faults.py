@@ -1,8 +1,11 @@
-"""Pydantic's complaints about plain data, in our words: what is wrong, at which key or value, and what to write instead."""
+"""Pydantic's complaints about plain data, in our words: what is wrong, where, and what to write instead."""
 
 from __future__ import annotations
 
 import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import replace
 from math import ceil, floor
 from typing import Any
 
@@ -45,10 +48,58 @@ _BOUNDS = {
     "less_than_equal": ("le", "at most"),
     "less_than": ("lt", "less than"),
 }
+_EXAMPLES: dict[str, tuple[tuple[type, ...], Any]] = {
+    "an integer": ((int,), 1),
+    "a number": ((int, float), 0.5),
+    "true or false": ((), "true"),
+    "text": ((), "some text"),
+    "a list": ((list,), "[...]"),
+}
+"""What an example of a type is, and one where a key has none."""
 _TRUTH = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 
-class ValueFault:
+_QUOTED = re.compile("`([^`]+)`")
+
+
+def tell(
+    complaints: Iterable[ErrorDetails], model: type[BaseModel], node: Mapping, subject: str, place: str, where: Span
+) -> list[Diagnostic]:
+    """Return a diagnostic for each of the complaints that does not follow from another; see `validate.validate`."""
+    faults = [_Fault(details, model, node, subject, place, where) for details in complaints]
+    # The branches of a union complain one by one: a number where a name or a list of names should be has two faults.
+    wanted: dict[tuple[str, ...], list[str]] = {}
+    for fault in faults:
+        kinds = wanted.setdefault(tuple(fault.names), [])
+        if fault.wanted and fault.wanted not in kinds:
+            kinds.append(fault.wanted)
+    found: dict[tuple[Span, str], Diagnostic] = {}
+    for fault in faults:
+        if fault.kind != "none_required":
+            diagnostic = fault.diagnose(wanted[tuple(fault.names)])
+            topic = diagnostic.message if diagnostic.rule == "missing-key" else diagnostic.rule
+            found.setdefault((diagnostic.span, topic), diagnostic)
+    meant = Counter(path for each in found.values() for path in _meant_paths(each))
+    told = []
+    for diagnostic in found.values():
+        if diagnostic.rule == "missing-key" and diagnostic.path in meant:
+            continue  # a misspelt key is not also missing
+        if diagnostic.fix and any(meant[path] > 1 for path in _meant_paths(diagnostic)):
+            diagnostic = replace(diagnostic, fix=None)  # of two keys that both stand for a third, neither is certain to
+        told.append(diagnostic)
+    return told
+
+
+def _meant_paths(diagnostic: Diagnostic) -> list[str]:
+    """Return the paths of the keys that an unknown one may stand for."""
+    hint = diagnostic.help or ""
+    if diagnostic.rule != "unknown-key" or not hint.startswith("did you mean "):
+        return []
+    owner = diagnostic.path.rpartition(".")[0]
+    return [f"{owner}.{name}" if owner else name for name in _QUOTED.findall(hint)]
+
+
+class _Fault:
     """One of pydantic's complaints, and where in the file it belongs."""
 
     def __init__(
@@ -58,8 +109,8 @@ class ValueFault:
         self.details = details
         self.context: dict[str, Any] = details.get("ctx") or {}
         self.model, self.subject, self.place = model, subject, place
-        self.names, self.node, entry, in_list, self.parent = _walk(node, details["loc"])
-        self.span = where if entry is None else self.node.span if in_list else span_of(entry)
+        self.names, self.node, entry, self.in_list, self.parent = _walk(node, details["loc"])
+        self.span = where if entry is None else self.node.span if self.in_list else span_of(entry)
         self.key_span = where if entry is None else entry.key.span
         self.key = self.names[-1] if self.names else subject
         self.wanted = _KINDS.get(self.kind)
@@ -105,8 +156,6 @@ class ValueFault:
 
     def _meant_key(self, known: dict[str, FieldInfo]) -> tuple[str, Fix | None]:
         """Return what an unknown key probably stands for, and what to put in its place if that is certain."""
-        from netspec.other_names import meant_key
-
         meant = meant_key(self.key, plain(self.node), known) or nearest(self.key, known)
         if meant is None:
             return suggestion(self.key, known, "the keys are"), None
@@ -115,8 +164,6 @@ class ValueFault:
 
     def _meant_value(self) -> Fix | None:
         """Return what to put in place of a value that can only stand for one of those that stand to choice."""
-        from netspec.other_names import VALUES
-
         error, value = self.context.get("error"), plain(self.node)
         if isinstance(error, WrongName) and error.meant:
             place = _holding(self.node, error.word)
@@ -142,55 +189,107 @@ class ValueFault:
             case "literal_error":
                 choices = _choices(self.model, self.names)
                 listed = f"{', '.join(choices[:-1])} or {choices[-1]}" if len(choices) > 1 else choices[0]
-                return f"must be {listed}; {self._meant_choice(choices) or ''}"
+                return f"must be {listed}; {self._choice_help(choices)}"
             case "too_short":
                 least = self.context["min_length"]
-                return f"must have at least {least} item{'s' if least > 1 else ''}"
+                example = self.field.examples[0] if self.field and self.field.examples else "[...]"
+                return f"must have at least {least} item{'s' if least > 1 else ''}; write `KEY: {example}`"
             case kind if kind in _BOUNDS:
                 bound, words = _BOUNDS[kind]
-                return f"must be {words} {self.context[bound]:g}"
+                return f"must be {words} {self.context[bound]:g}; {self._range_help()}"
         return f"is refused: {self.details['msg'].lower()}"
 
-    def _meant_choice(self, choices: list[str]) -> str | None:
-        from netspec.other_names import VALUES
-
+    def _choice_help(self, choices: list[str]) -> str:
         value = plain(self.node)
-        if not isinstance(value, str):
-            return None
-        meant = VALUES.get(value.lower())
-        return f"did you mean `{meant}`?" if meant in choices else did_you_mean(value, choices)
+        if isinstance(value, str):
+            meant = VALUES.get(value.lower())
+            question = f"did you mean `{meant}`?" if meant in choices else did_you_mean(value, choices)
+            if question:
+                return question
+        default = self.field.default if self.field else None
+        return f"write `{self.key}: {default if default in choices else choices[0]}`"
 
-    def _meant_type(self) -> tuple[str | None, Fix | None]:
+    def _meant_type(self) -> tuple[str, Fix | None]:
         """Return what to write instead of a value of the wrong type, and the same as a fix if it is certain."""
         value, span = plain(self.node), self.node.span
-        if isinstance(value, str):
+        if isinstance(value, str) and isinstance(self.node, Scalar):
+            written = self.node.text
             meant = value.lower() if value.lower() in ("true", "false") else _TRUTH.get(value.lower())
             if self.wanted == "true or false" and meant:
-                return f"write `{self.key}: {meant}`", Fix(span, value, meant)
+                return f"write `{self.key}: {meant}`", Fix(span, written, meant)
             if self.wanted in ("an integer", "a number") and _is_number(value):
                 if self.wanted == "a number" or re.fullmatch("-?(0|[1-9][0-9]*)", value):
-                    return f"write it without quotes: `{value}`", Fix(span, value, value)
+                    return f"write it without quotes: `{value}`", Fix(span, written, value)
                 return self._type_help(float(value)), None
         return self._type_help(value), None
 
-    def _type_help(self, value: Any) -> str | None:
-        if self.wanted == "an integer" and isinstance(value, float):
-            below, above = floor(value), ceil(value)
-            return f"write {below}" if below == above else f"write {below} or {above}"
-        if self.wanted == "a list" and isinstance(value, str | int | float):
-            return f"write `{self.key}: [{value}]`"
-        if self.wanted == "a list" and isinstance(value, dict):
-            return "put `- ` before each item"
-        if self.wanted == "a mapping":
-            own = _fields(_model_at(self.model, self.names[:-1])).get(self.key) if self.names else None
-            if own is not None and own.examples:
-                return f"write `{_example(self.key, own)}`"
-            fields = _fields(_model_at(self.model, self.names))
-            required = [_example(key, field) for key, field in fields.items() if field.is_required()]
-            if required:
-                return f"write `{self.key}: {{{', '.join(required)}}}`"
-            return f"indent its keys below it: {', '.join(fields)}" if fields else None
-        return None
+    def _type_help(self, value: Any) -> str:
+        """Return what to write instead of a value of the wrong type."""
+        if self.key == "from":
+            return "write the name of a layer or an input, or a list of names"
+        match self.wanted:
+            case "an integer" if isinstance(value, float):
+                near = [number for number in (floor(value), ceil(value)) if number or not value]
+                return f"write {' or '.join(map(str, dict.fromkeys(near)))}"
+            case "a list" if isinstance(value, str | int | float):
+                return f"write `{self.key}: [{value}]`"
+            case "a list" if isinstance(value, dict):
+                return "put `- ` before each item"
+            case "a mapping":
+                return self._mapping_help()
+            case "text" if isinstance(value, int | float):
+                return f"write it in quotes if it is text: '{self.node.text if isinstance(self.node, Scalar) else ''}'"
+        own = self.field
+        example = own.examples[0] if own and own.examples else own.default if own else None
+        kinds, other = _EXAMPLES.get(self.wanted or "", ((), "..."))
+        if not self.in_list and (not isinstance(example, kinds) or isinstance(example, bool)):
+            example = other
+        return f"write it as in `{self.key}: {example}`"
+
+    def _mapping_help(self) -> str:
+        if self.field is not None and self.field.examples:
+            return f"write `{_example(self.key, self.field)}`"
+        fields = _fields(_model_at(self.model, self.names))
+        required = [_example(key, field) for key, field in fields.items() if field.is_required()]
+        if required:
+            return f"write `{self.key}: {{{', '.join(required)}}}`"
+        if fields:
+            return f"indent its keys below it: {', '.join(fields)}"
+        return f"write `{self.key}: {{name: value}}`"
+
+    def _range_help(self) -> str:
+        """Return the values that are within a key's bounds."""
+        bounds = _bounds(self.field)
+        if list(bounds) == ["ge"]:
+            return f"write {bounds['ge']:g} or more"
+        if list(bounds) == ["le"]:
+            return f"write {bounds['le']:g} or less"
+        words = {"ge": "of at least", "gt": "above", "le": "at most", "lt": "below"}
+        return f"write a number {' and '.join(f'{words[bound]} {limit:g}' for bound, limit in bounds.items())}"
+
+    @property
+    def field(self) -> FieldInfo | None:
+        """The field of the key, if it is one of ours."""
+        return _fields(_model_at(self.model, self.names[:-1])).get(self.key) if self.names else None
+
+
+def _bounds(item: Any) -> dict[str, float]:
+    """Return the bounds that an annotation sets, those of its items included, the lower one first."""
+    found: dict[str, float] = {}
+    pending: list[Any] = [item]
+    while pending:
+        item = pending.pop(0)
+        for bound in ("ge", "gt", "le", "lt"):
+            if isinstance(limit := getattr(item, bound, None), int | float):
+                found.setdefault(bound, limit)
+        if isinstance(item, FieldInfo):
+            pending.append(item.annotation)
+        pending += [*getattr(item, "__args__", ()), *getattr(item, "__metadata__", ()), *_metadata(item)]
+    return dict(sorted(found.items()))
+
+
+def _metadata(item: Any) -> list[Any]:
+    return item.metadata if isinstance(item, FieldInfo) else []
 
 
 def _holding(node: Node, word: str) -> Scalar | None:

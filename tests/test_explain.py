@@ -13,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import time
 from dataclasses import replace
 from itertools import product
 from pathlib import Path
@@ -31,7 +32,8 @@ from netspec.device.explain import explain_device
 from netspec.device.ops import kernel_of
 from netspec.device.ops.base import Layout
 from netspec.device.plan import plan_device
-from netspec.explain import Explained, explain, explain_data, explain_text
+from netspec.explain import Explained, explain, explain_data
+from netspec.explain_text import explain_text
 from netspec.graph import Graph, build_graph
 from netspec.layers import LAYERS
 from netspec.ops import Conv2D, Dense, DepthwiseConv2D
@@ -100,6 +102,7 @@ def test_all_of_a_net_that_the_device_runs(text: str, core: str) -> None:
         assert step.constants == plan.constants(node)
         assert step.scratch_bytes == plan.memory.scratch_bytes.get(node.name, 0)
         assert step.arena is not None
+        assert step.arena.live == plan.live_tensors(node)
         assert sum(step.arena.live.values()) == live <= step.arena.total == plan.arena_bytes
         assert set(kernel_of(node.op).functions) & set(step.choice.calls)
 
@@ -233,6 +236,17 @@ def test_command_on_a_faulty_spec(spec: str) -> None:
     done = CliRunner().invoke(app, ["explain", spec])
     assert done.exit_code == 1
     assert "window-too-large" in done.output
+
+
+def test_time_grows_with_the_net_and_not_with_its_square() -> None:
+    """Looking through the net for every layer would take minutes here."""
+    layers = [{"conv2d": {"filters": 4, "kernel_size": 3}}, "batch_normalization", "relu", "flatten"]
+    layers += [{"dropout": {"rate": 0.5}}, {"dense": {"units": 4}}, {"reshape": {"target_shape": [4]}}, "relu"] * 1000
+    graph = make_graph(layers, (8, 8, 4))
+    start = time.process_time()
+    text = explain_text(Explained(graph, graph.layers, explain_device(graph), one=False))
+    assert text.count("\n\n") == len(layers) - 1
+    assert time.process_time() - start < 10
 
 
 def test_a_target_does_not_hide_what_it_cannot_run() -> None:

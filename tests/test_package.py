@@ -240,7 +240,7 @@ def _write_samples(folder: Path) -> None:
 # The checkout.
 
 
-@pytest.mark.parametrize("command", [("check",), ("show",), ("show", "--format", "json")], ids=" ".join)
+@pytest.mark.parametrize("command", [("check",), ("show",), ("show", "--format", "json"), ("explain",)], ids=" ".join)
 def test_static_commands_import_nothing_heavy(command: tuple[str, ...], spec: Path) -> None:
     """In our own environment, where all of it could be imported."""
     done = run(sys.executable, "-c", IMPORTED, *command, spec, cwd=spec.parent)

@@ -231,7 +231,13 @@ class _Builder:
             self.fault("unknown-alias", f"no anchor `&{short(name)}` stands before this alias", span, help)
         else:
             note = Note(f"`&{name}` starts here", self.span(target.start, target.start))
-            self.fault("recursive-alias", f"`*{name}` stands inside the value that it repeats", span, notes=(note,))
+            self.fault(
+                "recursive-alias",
+                f"`*{name}` stands inside the value that it repeats",
+                span,
+                "write out what is meant",
+                (note,),
+            )
         self.attach(Scalar("", span, f"*{name}"), 1, 0, end, None)  # so that reading can go on
 
     # -------------------------------------------------------------------------------------- building the tree
@@ -334,7 +340,7 @@ class _Builder:
 
     def too_deep(self, place: tuple[int, int]) -> NoReturn:
         message = f"lists and mappings are nested more than {MAX_DEPTH} deep"
-        self.give_up("too-deep", message, self.span(place, (place[0], place[1] + 1)), None)
+        self.give_up("too-deep", message, self.span(place, (place[0], place[1] + 1)), "nest less")
 
     def fault(self, rule: str, message: str, span: Span, help: str | None = None, notes: tuple[Note, ...] = ()) -> None:
         self.faults.append(Diagnostic(rule, message, span, help=help, notes=notes))

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from netspec.device.cmsis_nn import CORE_EXTENSIONS, Extension, KernelChoice
-from netspec.device.graph import DeviceGraph, Node, lower_supported
+from netspec.device.graph import DeviceGraph, Node, lower_supported, tensor_bytes
 from netspec.device.ops import kernel_of
 from netspec.device.ops.base import Constant, Layout
 from netspec.device.passes import run_passes
@@ -55,9 +55,12 @@ class Device:
 
     core: str
     extension: Extension
-    graph: DeviceGraph
     plan: DevicePlan | None
     faults: tuple[Diagnostic, ...]
+    nodes: Mapping[str, tuple[Node, ...]]
+    """The ops that each layer is part of, in the order they run; a layer without any is missing."""
+    live: Mapping[str, Mapping[str, int]]
+    """By op: the bytes that the arena holds while it runs, by tensor; empty without a plan."""
 
     def layer(self, layer: GraphLayer) -> OnDevice:
         """Return what becomes of a layer."""
@@ -66,17 +69,17 @@ class Device:
         except DeviceUnsupported as error:
             help = error.help.replace("{layer}", layer.name) if error.help else None
             return OnDevice(unsupported=error.message.replace("{layer}", layer.name), help=help)
-        own = tuple(node for node in self.graph.nodes if node.layer == layer.name)
+        nodes = self.nodes.get(layer.name, ())
+        own = tuple(node for node in nodes if node.layer == layer.name)
         if own:
             return OnDevice(tuple(self._step(node) for node in own))
-        host = next((node for node in self.graph.nodes if layer.name in node.layers), None)
-        return OnDevice(no_code=_why_no_code(ops, layer, host))
+        return OnDevice(no_code=_why_no_code(ops, layer, nodes[0] if nodes else None))
 
     def _step(self, node: Node) -> Step:
         kernel = kernel_of(node.op)
         arena = None
         if self.plan is not None:
-            arena = Arena(self.plan.live_tensors(node), self.plan.arena_bytes)
+            arena = Arena(self.live[node.name], self.plan.arena_bytes)
         return Step(
             node.name,
             kernel.kernel_choice(node.op, self.extension),
@@ -99,8 +102,36 @@ def explain_device(graph: Graph, core: str | None = None) -> Device:
     try:
         plan = plan_device(graph, core)
     except SpecError as error:
-        return Device(core, extension, run_passes(lower_supported(graph)), None, error.diagnostics)
-    return Device(core, extension, plan.graph, plan, ())
+        return Device(core, extension, None, error.diagnostics, _nodes(run_passes(lower_supported(graph))), {})
+    return Device(core, extension, plan, (), _nodes(plan.graph), _live(plan))
+
+
+def _nodes(graph: DeviceGraph) -> dict[str, tuple[Node, ...]]:
+    found: dict[str, list[Node]] = {}
+    for node in graph.nodes:
+        for name in {node.layer, *node.layers}:
+            found.setdefault(name, []).append(node)
+    return {name: tuple(nodes) for name, nodes in found.items()}
+
+
+def _live(plan: DevicePlan) -> dict[str, dict[str, int]]:
+    """Return what `DevicePlan.live_tensors` says of each op, in one walk over all."""
+    graph, scratch = plan.graph, plan.memory.scratch_bytes
+    born: dict[int, list[str]] = {}
+    dying: dict[int, list[str]] = {}
+    for name, (first, last) in graph.lifetimes().items():
+        born.setdefault(first, []).append(name)
+        dying.setdefault(last, []).append(name)
+    sizes = {name: tensor_bytes(shape) for name, shape in graph.tensors.items()}
+    alive = {name: sizes[name] for name in born.get(-1, ())}
+    found: dict[str, dict[str, int]] = {}
+    for step, node in enumerate(graph.nodes):
+        alive |= {name: sizes[name] for name in born.get(step, ())}
+        own = scratch.get(node.name)
+        found[node.name] = alive | ({f"scratch of {node.name}": own} if own else {})
+        for name in dying.get(step, ()):
+            del alive[name]
+    return found
 
 
 def folding(affine: Affine) -> str:

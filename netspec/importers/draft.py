@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -13,14 +12,12 @@ from netspec.importers.faults import ModelFault
 from netspec.layers import LAYERS
 from netspec.layers.base import Layer, LayerError
 from netspec.ops import Shape
-from netspec.sections import C_KEYWORDS
 
 Source = int | str
 """What a layer reads: another by its position in the draft, or an input by its name."""
 
 MOST_LAYERS = 4000
 """Of one model; a device runs no such net, and a file may describe many in few bytes."""
-_LONGEST_NAME = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,17 +120,3 @@ def _without_defaults(layer: Layer, keys: dict[str, Any], shapes: tuple[Shape, .
                 break
             kept = shorter
     return kept
-
-
-def identifier(text: str) -> str:
-    """Return `text` as a name that a layer or an input may bear."""
-    name = re.sub(r"[^A-Za-z0-9_]+", "_", text).strip("_")[:_LONGEST_NAME].strip("_")
-    if not name:
-        return "x"
-    return name if re.match("[A-Za-z_]", name) else f"n{name}"
-
-
-def spec_name(text: str) -> str:
-    """Return `text` as the name of a spec: a C identifier in lower case that is no keyword."""
-    name = identifier(text).lower().lstrip("_") or "net"
-    return f"{name}_net" if name in C_KEYWORDS else name

@@ -12,8 +12,9 @@ from netspec.device.plan import DevicePlan, plan_device
 from netspec.diagnostics import SpecError, ToolError
 from netspec.graph import Graph, build_graph
 from netspec.importers.faults import ModelFault
-from netspec.importers.tflite import Step, Translated, translate
+from netspec.importers.tflite import translate
 from netspec.importers.tflite_reader import FileModel, read_file, read_model
+from netspec.importers.tflite_translator import Step, Translated
 from netspec.importers.writer import WrittenSpec, write_spec
 from netspec.ops import Pad, Pool2D, Unary
 from netspec.quantize.stored import Stored, npz_bytes, quantize_stored, write_stored

@@ -9,9 +9,8 @@ from __future__ import annotations
 
 import re
 
-from netspec.importers.draft import identifier
+from netspec.importers.names import identifier, is_automatic
 from netspec.importers.tflite_reader import FileModel, FileOperator
-from netspec.layers import LAYERS
 
 _LAST_PARTS = {
     "ADD": ("add",),
@@ -30,19 +29,6 @@ _LAST_PARTS = {
     "SOFTMAX": ("softmax",),
     "TANH": ("tanh",),
 }
-_NUMBERED = re.compile(r"(.+?)(?:_\d+)?")
-# Names that Keras, TensorFlow or netspec gave; such a name says no more than the layer's type does.
-_OF_NOBODY = {
-    *("activation", "re_lu", "p_re_lu", "input", "functional", "model", "sequential", "identity", "padded", "view"),
-    *("statefulpartitionedcall", "partitionedcall", "kernel", "input_layer", "tfl_quantize", "tf_lite"),
-}
-
-
-def is_automatic(name: str) -> bool:
-    """Say whether a layer's name is its type with a number, and was therefore given by no person."""
-    found = _NUMBERED.fullmatch(name.lower().removesuffix("_int8"))
-    stem = found[1] if found else name
-    return stem in LAYERS or stem in _OF_NOBODY or stem.removesuffix("_view") in LAYERS
 
 
 def common_suffix(model: FileModel) -> str:

@@ -132,7 +132,9 @@ class _Parser:
                 continue
             if right == 0:
                 end = self.tokens[self.index - 1].end
-                raise ExpressionError("this divides by zero", rule="bad-arithmetic").at(begin, end)
+                raise ExpressionError(
+                    "this divides by zero", help="let the divisor be 1 or more", rule="bad-arithmetic"
+                ).at(begin, end)
             value = _fitting(value // right, sign) if sign.kind == "//" else value % right
         return value
 
@@ -190,7 +192,10 @@ def _no_operator(token: _Token) -> ExpressionError:
 def _fitting(value: int, token: _Token) -> int:
     if -LIMIT <= value < LIMIT:
         return value
-    raise ExpressionError("the result does not fit 64 bits", rule="bad-arithmetic").at(token.start, token.end)
+    help = "a size of this kind fits no memory: lower what it is made of"
+    raise ExpressionError("the result does not fit 64 bits", help=help, rule="bad-arithmetic").at(
+        token.start, token.end
+    )
 
 
 def _short(text: str) -> str:

@@ -75,7 +75,7 @@ def evaluated(node: Node, environment: Environment, substitution: Substitution, 
     value = measured(node, level)
     if value is None:
         message = f"the value is too large to be put in for a name: more than {MAX_VALUE_NODES:,} items, or too deep"
-        substitution.faults.tell("expansion-too-large", message, node.span, path=path)
+        substitution.faults.tell("expansion-too-large", message, node.span, help="give it fewer values", path=path)
     return value
 
 

@@ -167,7 +167,9 @@ class Substitution:
                 pieces.append(str(result))
                 if sum(map(len, pieces)) > MAX_TEXT:
                     message = f"the text becomes longer than {MAX_TEXT:,} characters"
-                    raise ExpressionError(message, rule="expansion-too-large").at(-2, len(match["expression"]) + 1)
+                    raise ExpressionError(message, help="put fewer values in", rule="expansion-too-large").at(
+                        -2, len(match["expression"]) + 1
+                    )
             except _NoValue:
                 trace.unknown.add(path)
                 return node

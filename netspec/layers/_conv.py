@@ -4,12 +4,23 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
+from pydantic import Field
+
 from netspec.layers._explained_window import Window, explained_window
 from netspec.layers._types import ConvPadding, ExplicitPadding, per_axis
 from netspec.layers._weighted import Biased
 from netspec.layers._window import output_sizes, window_padding
 from netspec.layers.base import DeviceUnsupported, KerasCall, LayerError, check_rank
 from netspec.ops import Shape
+
+
+KERNEL_SIZE = "Positions that the window spans: one number for all axes, or one for each."
+STRIDES = "Steps by which the window moves: one number for all axes, or one for each."
+DILATION_RATE = "Distance of the positions in a window; 1: next to each other. Not with strides above 1."
+PADDING = (
+    "`valid`: none. `same`: zeros, so that with strides of 1 the size stays. `causal` (1-D): zeros before alone. "
+    "Amounts: 1, [1, 2] an axis, or [[0, 1], [1, 1]] before and after."
+)
 
 
 class Convolution(Biased):
@@ -20,7 +31,7 @@ class Convolution(Biased):
     kernel_size: Shape
     strides: Shape
     dilation_rate: Shape
-    padding: ConvPadding = "valid"
+    padding: ConvPadding = Field("valid", description=PADDING)
 
     def check(self, shape: Shape) -> None:
         """Raise `LayerError` for what Keras refuses."""

@@ -222,9 +222,21 @@ def _constraint(value: Any) -> Named | None:
 
 
 _NamedInput = str | dict[str, Any]
-Initializer = Annotated[Named, Parsed(_initializer, _NamedInput)]
-Regularizer = Annotated[Named | None, Parsed(_regularizer, _NamedInput | None)]
-Constraint = Annotated[Named | None, Parsed(_constraint, _NamedInput | None)]
+Initializer = Annotated[
+    Named,
+    Parsed(_initializer, lambda: _named_schema(INITIALIZERS)),
+    Field(description="What the weights start as, before training: an initializer by Keras' name."),
+]
+Regularizer = Annotated[
+    Named | None,
+    Parsed(_regularizer, lambda: _named_schema(REGULARIZERS, null=True)),
+    Field(description="What large values add to the loss in training: a regularizer by Keras' name, as `{l2: 0.0001}`."),
+]
+Constraint = Annotated[
+    Named | None,
+    Parsed(_constraint, lambda: _named_schema(CONSTRAINTS, null=True)),
+    Field(description="What each step of training brings the weights back to: a constraint by Keras' name."),
+]
 
 
 def keras_config(named: Named | None) -> dict[str, Any] | None:

@@ -14,18 +14,21 @@ from netspec.ops import Param
 GLOROT_UNIFORM: Initializer = ("glorot_uniform", ())
 ZEROS: Initializer = ("zeros", ())
 ONES: Initializer = ("ones", ())
+EPSILON = "Added to the variance, so that its root is never zero."
 
 
 class Biased(Layer):
     """A layer that may add a bias and apply an activation."""
 
-    activation: ActivationName | None = None
-    use_bias: bool = True
+    activation: ActivationName | None = Field(None, description="Applied to the outputs; default: none.")
+    use_bias: bool = Field(True, description="Add a bias to each output channel.")
     trainable: bool = Field(True, description="`false` freezes the layer's weights.")
     bias_initializer: Initializer = ZEROS
     bias_regularizer: Regularizer = None
     bias_constraint: Constraint = None
-    activity_regularizer: Regularizer = None
+    activity_regularizer: Regularizer = Field(
+        None, description="What large outputs add to the loss in training: a regularizer by Keras' name."
+    )
 
     def bias_weights(self, size: int) -> tuple[Weight, ...]:
         return (Weight("bias", (size,)),) if self.use_bias else ()

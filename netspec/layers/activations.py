@@ -31,8 +31,8 @@ class ReLU(_Elementwise):
 
     type: ClassVar[str] = "relu"
     max_value: Annotated[float, Field(gt=0)] | None = Field(None, description="Upper bound; default: none.")
-    negative_slope: Annotated[float, Field(ge=0)] = 0.0
-    threshold: Annotated[float, Field(ge=0)] = 0.0
+    negative_slope: Annotated[float, Field(ge=0)] = Field(0.0, description="Slope below the threshold.")
+    threshold: Annotated[float, Field(ge=0)] = Field(0.0, description="Where the slope of 1 begins.")
 
     def _formula(self) -> str:
         slope, start = f"{self.negative_slope:g}", f"{self.threshold:g}"
@@ -124,7 +124,7 @@ class LeakyReLU(_Elementwise):
     """x above zero, `negative_slope` * x below; as a string, `activation: leaky_relu`, Keras' slope is 0.2."""
 
     type: ClassVar[str] = "leaky_relu"
-    negative_slope: Annotated[float, Field(ge=0)] = 0.3
+    negative_slope: Annotated[float, Field(ge=0)] = Field(0.3, description="Slope below zero.")
 
     def _formula(self) -> str:
         return f"x above zero and {self.negative_slope:g} * x below"
@@ -142,7 +142,7 @@ class ELU(_Elementwise):
     """x above zero, `alpha` * (exp(x) - 1) below."""
 
     type: ClassVar[str] = "elu"
-    alpha: float = 1.0
+    alpha: float = Field(1.0, description="What it falls to far below zero, as -alpha.")
 
     def _formula(self) -> str:
         return f"x above zero and {self.alpha:g} * (exp(x) - 1) below"
@@ -158,7 +158,7 @@ class GELU(_Elementwise):
     """x times the normal distribution function of x; `approximate` takes that from a tanh."""
 
     type: ClassVar[str] = "gelu"
-    approximate: bool = False
+    approximate: bool = Field(False, description="Take the distribution function from a tanh.")
 
     def _formula(self) -> str:
         if self.approximate:

@@ -9,7 +9,7 @@ from pydantic import Field
 from netspec.layers._axes import axis_of
 from netspec.layers._explanation import Equation, Explanation, PyTorch, axis_names, counted, kept, listed, sized
 from netspec.layers._types import Constraint, Initializer, Regularizer, keras_config
-from netspec.layers._weighted import ONES, ZEROS
+from netspec.layers._weighted import EPSILON, ONES, ZEROS
 from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, Weight
 from netspec.ops import BatchNorm, Op, Param, Shape
 
@@ -19,11 +19,13 @@ class BatchNormalization(Layer):
 
     type: ClassVar[str] = "batch_normalization"
     axis: int = Field(-1, description="The normalized axis; the batch is axis 0.")
-    momentum: Annotated[float, Field(ge=0, le=1)] = 0.99
-    epsilon: Annotated[float, Field(gt=0)] = 0.001
-    center: bool = True
-    scale: bool = True
-    trainable: bool = True
+    momentum: Annotated[float, Field(ge=0, le=1)] = Field(
+        0.99, description="Part of the moving averages that a batch of training leaves as it is."
+    )
+    epsilon: Annotated[float, Field(gt=0)] = Field(0.001, description=EPSILON)
+    center: bool = Field(True, description="Add beta.")
+    scale: bool = Field(True, description="Multiply by gamma.")
+    trainable: bool = Field(True, description="`false` freezes the layer's weights.")
     beta_initializer: Initializer = ZEROS
     gamma_initializer: Initializer = ONES
     moving_mean_initializer: Initializer = ZEROS

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from netspec.layers._activation import lower_activation
-from netspec.layers._conv import Convolution, refuse_groups
+from netspec.layers._conv import DILATION_RATE, KERNEL_SIZE, STRIDES, Convolution, refuse_groups
 from netspec.layers._explained_window import Window
 from netspec.layers._explanation import Equation, Explanation, counted, product, sized, with_bias, worked
 from netspec.layers._pytorch import convolution
@@ -22,7 +22,7 @@ from netspec.ops import Op, Param, Shape, hwc
 
 class _Conv(Convolution, Kernelled):
     filters: Size = Field(description="Number of output channels.", examples=[8])
-    groups: Size = 1
+    groups: Size = Field(1, description="Parts that channels and filters are cut into, each convolved by itself.")
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         spatial = self.spatial_output(inputs[0])
@@ -113,9 +113,9 @@ class Conv1D(_Conv):
     type: ClassVar[str] = "conv1d"
     input_ranks: ClassVar[tuple[int, ...] | None] = (2,)
     rank: ClassVar[int] = 1
-    kernel_size: Sizes1
-    strides: Sizes1 = (1,)
-    dilation_rate: Sizes1 = (1,)
+    kernel_size: Sizes1 = Field(description=KERNEL_SIZE)
+    strides: Sizes1 = Field((1,), description=STRIDES)
+    dilation_rate: Sizes1 = Field((1,), description=DILATION_RATE)
 
 
 class Conv2D(_Conv):
@@ -124,9 +124,9 @@ class Conv2D(_Conv):
     type: ClassVar[str] = "conv2d"
     input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
     rank: ClassVar[int] = 2
-    kernel_size: Sizes2
-    strides: Sizes2 = (1, 1)
-    dilation_rate: Sizes2 = (1, 1)
+    kernel_size: Sizes2 = Field(description=KERNEL_SIZE)
+    strides: Sizes2 = Field((1, 1), description=STRIDES)
+    dilation_rate: Sizes2 = Field((1, 1), description=DILATION_RATE)
 
 
 class Conv3D(_Conv):
@@ -135,6 +135,6 @@ class Conv3D(_Conv):
     type: ClassVar[str] = "conv3d"
     input_ranks: ClassVar[tuple[int, ...] | None] = (4,)
     rank: ClassVar[int] = 3
-    kernel_size: Sizes3
-    strides: Sizes3 = (1, 1, 1)
-    dilation_rate: Sizes3 = (1, 1, 1)
+    kernel_size: Sizes3 = Field(description=KERNEL_SIZE)
+    strides: Sizes3 = Field((1, 1, 1), description=STRIDES)
+    dilation_rate: Sizes3 = Field((1, 1, 1), description=DILATION_RATE)

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import Field
 
-from netspec.layers._conv import Convolution
+from netspec.layers._conv import KERNEL_SIZE, Convolution
 from netspec.layers._explanation import (
     Equation,
     Explanation,
@@ -25,6 +25,8 @@ from netspec.layers._weighted import Kernelled
 from netspec.layers._window import effective_size, written
 from netspec.layers.base import DeviceUnsupported, KerasCall, LayerError, Weight, describe
 from netspec.ops import Op, Shape
+
+_STRIDES = "Distance of the windows in the output, which grows by it: one number for all axes, or one for each."
 
 
 def _parse_padding(value: Any) -> str:
@@ -56,7 +58,9 @@ def transposed_size(
 
 class _ConvTranspose(Convolution, Kernelled):
     filters: Size = Field(description="Number of output channels.", examples=[8])
-    padding: TransposePadding = "valid"
+    padding: TransposePadding = Field(
+        "valid", description="`valid`: all that the windows cover. `same`: the input's size times the strides."
+    )
     output_padding: Shape | None
 
     def check(self, shape: Shape) -> None:
@@ -126,8 +130,8 @@ class _ConvTranspose(Convolution, Kernelled):
         return Explanation(
             shape=(*self._size_equations(names, shape, output), sized("channels", "filters", filters)),
             why_shape=(
-                f"each position of {listed(names)} adds a window of {'x'.join(map(str, self.kernel_size))} to the output, "
-                "where windows stand as far apart as the strides say",
+                f"each position of {listed(names)} adds a window of {'x'.join(map(str, self.kernel_size))} to the "
+                "output, where windows stand as far apart as the strides say",
                 "`same` cuts the ends off, so that the output is the input times the strides"
                 if self.padding == "same" and self.output_padding is None
                 else "`same` cuts half a window off each end, and output_padding adds to the last"
@@ -192,8 +196,8 @@ class Conv1DTranspose(_ConvTranspose):
     type: ClassVar[str] = "conv1d_transpose"
     input_ranks: ClassVar[tuple[int, ...] | None] = (2,)
     rank: ClassVar[int] = 1
-    kernel_size: Sizes1
-    strides: Sizes1 = (1,)
+    kernel_size: Sizes1 = Field(description=KERNEL_SIZE)
+    strides: Sizes1 = Field((1,), description=_STRIDES)
     output_padding: Amounts1 | None = Field(None, description="Steps added after; less than the strides.")
     dilation_rate: Sizes1 = Field((1,), description="TensorFlow runs more than 1 on a GPU only.")
 
@@ -204,7 +208,7 @@ class Conv2DTranspose(_ConvTranspose):
     type: ClassVar[str] = "conv2d_transpose"
     input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
     rank: ClassVar[int] = 2
-    kernel_size: Sizes2
-    strides: Sizes2 = (1, 1)
+    kernel_size: Sizes2 = Field(description=KERNEL_SIZE)
+    strides: Sizes2 = Field((1, 1), description=_STRIDES)
     output_padding: Amounts2 | None = Field(None, description="Rows and columns added after; less than the strides.")
     dilation_rate: Sizes2 = Field((1, 1), description="TensorFlow runs more than 1 on a GPU only.")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from netspec.layers._explanation import Explanation, kept
 from netspec.layers._types import Border1, Border2, Border3, ExplicitPadding
 from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, check_rank, describe
 from netspec.layers.zero_padding import bordered
 from netspec.ops import Op, Shape
+
+_CROPPING = "Positions to cut off: 1 on every side, [1, 2] an axis, or [[1, 2], [3, 4]] before and after each axis."
 
 
 class _Cropping(Layer):
@@ -53,7 +57,7 @@ class Cropping1D(_Cropping):
     type: ClassVar[str] = "cropping1d"
     input_ranks: ClassVar[tuple[int, ...] | None] = (2,)
     rank: ClassVar[int] = 1
-    cropping: Border1 = ((1, 1),)
+    cropping: Border1 = Field(((1, 1),), description="Positions to cut off: 1 at both ends, or [1, 2] before and after.")
 
 
 class Cropping2D(_Cropping):
@@ -62,7 +66,7 @@ class Cropping2D(_Cropping):
     type: ClassVar[str] = "cropping2d"
     input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
     rank: ClassVar[int] = 2
-    cropping: Border2 = ((0, 0), (0, 0))  # Keras' default: nothing, though 1 for the 1- and 3-D forms
+    cropping: Border2 = Field(((0, 0), (0, 0)), description=_CROPPING)  # Keras' default: nothing, though 1 for the 1- and 3-D forms
 
 
 class Cropping3D(_Cropping):
@@ -71,4 +75,4 @@ class Cropping3D(_Cropping):
     type: ClassVar[str] = "cropping3d"
     input_ranks: ClassVar[tuple[int, ...] | None] = (4,)
     rank: ClassVar[int] = 3
-    cropping: Border3 = ((1, 1), (1, 1), (1, 1))
+    cropping: Border3 = Field(((1, 1), (1, 1), (1, 1)), description=_CROPPING)

@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from netspec.layers._activation import lower_activation
-from netspec.layers._conv import Convolution, refuse_unequal_strides
+from netspec.layers._conv import DILATION_RATE, KERNEL_SIZE, STRIDES, Convolution, refuse_unequal_strides
 from netspec.layers._explanation import Explanation, counted, product, with_bias, worked
 from netspec.layers._pytorch import convolution
 from netspec.layers._types import Constraint, Initializer, Regularizer, Size, Sizes1, Sizes2
@@ -96,9 +96,9 @@ class DepthwiseConv1D(_DepthwiseConv):
     type: ClassVar[str] = "depthwise_conv1d"
     input_ranks: ClassVar[tuple[int, ...] | None] = (2,)
     rank: ClassVar[int] = 1
-    kernel_size: Sizes1
-    strides: Sizes1 = (1,)
-    dilation_rate: Sizes1 = (1,)
+    kernel_size: Sizes1 = Field(description=KERNEL_SIZE)
+    strides: Sizes1 = Field((1,), description=STRIDES)
+    dilation_rate: Sizes1 = Field((1,), description=DILATION_RATE)
 
 
 class DepthwiseConv2D(_DepthwiseConv):
@@ -107,6 +107,6 @@ class DepthwiseConv2D(_DepthwiseConv):
     type: ClassVar[str] = "depthwise_conv2d"
     input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
     rank: ClassVar[int] = 2
-    kernel_size: Sizes2
-    strides: Sizes2 = (1, 1)
-    dilation_rate: Sizes2 = (1, 1)
+    kernel_size: Sizes2 = Field(description=KERNEL_SIZE)
+    strides: Sizes2 = Field((1, 1), description=STRIDES)
+    dilation_rate: Sizes2 = Field((1, 1), description=DILATION_RATE)

@@ -10,11 +10,11 @@ from netspec.layers._explanation import Explanation, counted, unchanged
 from netspec.layers.base import KerasCall, Layer, check_rank
 from netspec.ops import Op, Shape
 
-Rate = Annotated[float, Field(ge=0, lt=1, examples=[0.5])]
+Rate = Annotated[float, Field(ge=0, lt=1, examples=[0.5], description="Part that is set to zero in training.")]
 
 
 class _Noise(Layer):
-    seed: int | None = None
+    seed: int | None = Field(None, description="Of the random numbers; default: drawn anew.")
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         check_rank(self, inputs[0])
@@ -36,7 +36,9 @@ class Dropout(_Noise):
 
     type: ClassVar[str] = "dropout"
     rate: Rate
-    noise_shape: list[int | None] | None = None
+    noise_shape: list[int | None] | None = Field(
+        None, description="Shape of the mask with the batch axis; 1 or null: one decision for the whole axis."
+    )
 
     def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
         share = "the values" if self.noise_shape is None else f"the entries of a mask of shape {self.noise_shape}"
@@ -78,7 +80,7 @@ class GaussianNoise(_Noise):
     """Add normal noise of mean 0 and deviation `stddev` in training."""
 
     type: ClassVar[str] = "gaussian_noise"
-    stddev: Annotated[float, Field(ge=0, le=1, examples=[0.1])]
+    stddev: Annotated[float, Field(ge=0, le=1, examples=[0.1])] = Field(description="Standard deviation of the noise.")
 
     def explain(self, inputs: tuple[Shape, ...]) -> Explanation:
         return unchanged(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from netspec.layers._explanation import (
     Equation,
     Explanation,
@@ -23,7 +25,7 @@ from netspec.ops import NO_PADDING, Mean, Op, Pool2D, Shape, hwc
 class _GlobalPooling(Layer):
     rank: ClassVar[int]
     keras_class: ClassVar[str]
-    keepdims: bool = False
+    keepdims: bool = Field(False, description="Leave an axis of size 1 in place of each.")
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         check_rank(self, inputs[0])

@@ -9,7 +9,7 @@ from pydantic import Field
 from netspec.layers._axes import Axes, axes_of, axis_of
 from netspec.layers._explanation import Explanation, axis_names, kept, listed, product
 from netspec.layers._types import Constraint, Initializer, Regularizer, keras_config
-from netspec.layers._weighted import ONES, ZEROS
+from netspec.layers._weighted import EPSILON, ONES, ZEROS
 from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, Weight
 from netspec.ops import Op, Shape
 
@@ -19,7 +19,7 @@ class LayerNormalization(Layer):
 
     type: ClassVar[str] = "layer_normalization"
     axis: Axes = Field(-1, description="The axes to take mean and variance over; the batch is axis 0.")
-    epsilon: Annotated[float, Field(gt=0)] = 0.001
+    epsilon: Annotated[float, Field(gt=0)] = Field(0.001, description=EPSILON)
     center: bool = Field(True, description="Add beta.")
     scale: bool = Field(True, description="Multiply by gamma.")
     trainable: bool = Field(True, description="`false` freezes the layer's weights.")

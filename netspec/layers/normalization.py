@@ -50,10 +50,14 @@ class Normalization(Layer):
     """
 
     type: ClassVar[str] = "normalization"
-    mean: Annotated[float | list[Any], Parsed(_numbers, float | list[Any])] = Field(examples=[0.0])
-    variance: Annotated[float | list[Any], Parsed(_variances, float | list[Any])] = Field(examples=[1.0])
+    mean: Annotated[float | list[Any], Parsed(_numbers, float | list[Any])] = Field(
+        description="Taken from every value: one number, or one for each index of `axis`.", examples=[0.0]
+    )
+    variance: Annotated[float | list[Any], Parsed(_variances, float | list[Any])] = Field(
+        description="By whose root every value is divided, in the form of `mean`; at least 0.", examples=[1.0]
+    )
     axis: Axes | None = Field(-1, description="The axes that the lists run along; the batch is axis 0.")
-    invert: bool = False
+    invert: bool = Field(False, description="Undo it: multiply by the root, then add the mean.")
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         mean, variance = _shape(self.mean), _shape(self.variance)

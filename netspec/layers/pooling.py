@@ -14,13 +14,17 @@ from netspec.layers._window import as_image, image_padding, output_sizes, refuse
 from netspec.layers.base import KerasCall, Layer, check_rank
 from netspec.ops import Op, Pool2D, Shape, hwc
 
+_POOL_SIZE = "Positions that the window spans: one number for all axes, or one for each."
+
 
 class _Pooling(Layer):
     rank: ClassVar[int]
     kind: ClassVar[Literal["max", "average"]]
     pool_size: Any
     strides: Any
-    padding: Literal["valid", "same"] = "valid"
+    padding: Literal["valid", "same"] = Field(
+        "valid", description="`valid`: windows inside the input alone. `same`: also those that reach over its end."
+    )
 
     def _steps(self) -> Shape:
         """Return the strides; Keras' default is the pool size."""
@@ -82,22 +86,22 @@ class _Pooling(Layer):
 class _Pooling1D(_Pooling):
     input_ranks: ClassVar[tuple[int, ...] | None] = (2,)
     rank: ClassVar[int] = 1
-    pool_size: Sizes1 = (2,)
-    strides: Sizes1 | None = Field(None, description="Default: the pool size.")
+    pool_size: Sizes1 = Field((2,), description=_POOL_SIZE)
+    strides: Sizes1 | None = Field(None, description="Steps by which the window moves; default: the pool size.")
 
 
 class _Pooling2D(_Pooling):
     input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
     rank: ClassVar[int] = 2
-    pool_size: Sizes2 = (2, 2)
-    strides: Sizes2 | None = Field(None, description="Default: the pool size.")
+    pool_size: Sizes2 = Field((2, 2), description=_POOL_SIZE)
+    strides: Sizes2 | None = Field(None, description="Steps by which the window moves; default: the pool size.")
 
 
 class _Pooling3D(_Pooling):
     input_ranks: ClassVar[tuple[int, ...] | None] = (4,)
     rank: ClassVar[int] = 3
-    pool_size: Sizes3 = (2, 2, 2)
-    strides: Sizes3 | None = Field(None, description="Default: the pool size.")
+    pool_size: Sizes3 = Field((2, 2, 2), description=_POOL_SIZE)
+    strides: Sizes3 | None = Field(None, description="Steps by which the window moves; default: the pool size.")
 
 
 class MaxPooling1D(_Pooling1D):
@@ -126,7 +130,7 @@ class AveragePooling1D(_Pooling1D):
 
     type: ClassVar[str] = "average_pooling1d"
     kind: ClassVar[Literal["max", "average"]] = "average"
-    pool_size: Sizes1  # Keras has a default for max_pooling1d only
+    pool_size: Sizes1 = Field(description=_POOL_SIZE)  # Keras has a default for max_pooling1d only
 
 
 class AveragePooling2D(_Pooling2D):
@@ -134,7 +138,7 @@ class AveragePooling2D(_Pooling2D):
 
     type: ClassVar[str] = "average_pooling2d"
     kind: ClassVar[Literal["max", "average"]] = "average"
-    pool_size: Sizes2  # Keras has a default for max_pooling2d only
+    pool_size: Sizes2 = Field(description=_POOL_SIZE)  # Keras has a default for max_pooling2d only
 
 
 class AveragePooling3D(_Pooling3D):
@@ -142,4 +146,4 @@ class AveragePooling3D(_Pooling3D):
 
     type: ClassVar[str] = "average_pooling3d"
     kind: ClassVar[Literal["max", "average"]] = "average"
-    pool_size: Sizes3  # Keras has a default for max_pooling3d only
+    pool_size: Sizes3 = Field(description=_POOL_SIZE)  # Keras has a default for max_pooling3d only

@@ -37,24 +37,24 @@ class Recurrent(Kernelled):
     keras_class: ClassVar[str]
     own_keys: ClassVar[tuple[str, ...]] = ()
     units: Size = Field(description="Size of the state and of each output.", examples=[16])
-    activation: ActivationName | None = "tanh"
+    activation: ActivationName | None = Field("tanh", description="Applied to the new state.")
     recurrent_initializer: Initializer = ORTHOGONAL
     recurrent_regularizer: Regularizer = None
     recurrent_constraint: Constraint = None
     dropout: Rate = Field(0.0, description="Part of the inputs to drop in training.")
     recurrent_dropout: Rate = Field(0.0, description="Part of the state to drop in training.")
-    seed: int | None = None
+    seed: int | None = Field(None, description="Of the dropout's random numbers; default: drawn anew.")
     return_sequences: bool = Field(False, description="Give the output of every step, not of the last alone.")
     go_backwards: bool = Field(False, description="Run from the last step to the first.")
     unroll: bool = Field(False, description="Write every step out in the training graph.")
     stateful: Annotated[
         bool,
         _refused("keeps a state from one inference to the next, and a spec's net starts each anew", "remove it"),
-    ] = False
+    ] = Field(False, description="Keras' key for a state that outlives an inference; a spec leaves it at false.")
     return_state: Annotated[
         bool,
         _refused("adds outputs, and a layer of a spec has one", "remove it; the state is the last step's output"),
-    ] = False
+    ] = Field(False, description="Keras' key for the state as further outputs; a spec leaves it at false.")
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         check_rank(self, inputs[0])
@@ -152,7 +152,7 @@ class LSTM(Recurrent):
     gate_names: ClassVar[str] = "the 4 gates (input, forget, cell, output)"
     keras_class: ClassVar[str] = "LSTM"
     own_keys: ClassVar[tuple[str, ...]] = ("recurrent_activation", "unit_forget_bias")
-    recurrent_activation: ActivationName | None = "sigmoid"
+    recurrent_activation: ActivationName | None = Field("sigmoid", description="Applied to the gates.")
     unit_forget_bias: bool = Field(True, description="Start with 1 as the forget gate's bias.")
 
 
@@ -168,7 +168,7 @@ class GRU(Recurrent):
     gate_names: ClassVar[str] = "the 3 gates (update, reset, candidate)"
     keras_class: ClassVar[str] = "GRU"
     own_keys: ClassVar[tuple[str, ...]] = ("recurrent_activation", "reset_after")
-    recurrent_activation: ActivationName | None = "sigmoid"
+    recurrent_activation: ActivationName | None = Field("sigmoid", description="Applied to the gates.")
     reset_after: bool = Field(True, description="Apply the reset gate after the recurrent kernel, not before.")
 
     def bias_shape(self) -> Shape:

@@ -22,7 +22,9 @@ class Reduce(Layer):
     """
 
     type: ClassVar[str] = "reduce"
-    op: Literal["sum", "mean", "max", "min"] = Field(examples=["sum"])
+    op: Literal["sum", "mean", "max", "min"] = Field(
+        description="What becomes of the values along the axes.", examples=["sum"]
+    )
     axis: Axes | None = Field(None, description="The axes that go; default: all. The batch is axis 0.")
     keepdims: bool = Field(False, description="Leave an axis of size 1 in place of each.")
 

@@ -15,8 +15,8 @@ class Rescaling(Layer):
     """Multiply by `scale`, then add `offset`."""
 
     type: ClassVar[str] = "rescaling"
-    scale: float = Field(examples=[0.00392156862745098])
-    offset: float = 0.0
+    scale: float = Field(description="Factor of every value.", examples=[0.00392156862745098])
+    offset: float = Field(0.0, description="Added after.")
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         return inputs[0]

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
+from pydantic import Field
+
 from netspec.layers._explanation import Explanation, axis_names, kept, product
 from netspec.layers._types import Size, Sizes2, Sizes3
 from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, check_rank
@@ -49,7 +51,7 @@ class UpSampling1D(_UpSampling):
     type: ClassVar[str] = "up_sampling1d"
     input_ranks: ClassVar[tuple[int, ...] | None] = (2,)
     rank: ClassVar[int] = 1
-    size: Size = 2
+    size: Size = Field(2, description="How many times each step comes.")
 
 
 class UpSampling2D(_UpSampling):
@@ -58,8 +60,8 @@ class UpSampling2D(_UpSampling):
     type: ClassVar[str] = "up_sampling2d"
     input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
     rank: ClassVar[int] = 2
-    size: Sizes2 = (2, 2)
-    interpolation: Interpolation = "nearest"
+    size: Sizes2 = Field((2, 2), description="Factor of the size: one number for all axes, or one for each.")
+    interpolation: Interpolation = Field("nearest", description="What the new values are: repeated, or in between.")
 
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("UpSampling2D", {"size": list(self.size), "interpolation": self.interpolation}),)
@@ -71,4 +73,4 @@ class UpSampling3D(_UpSampling):
     type: ClassVar[str] = "up_sampling3d"
     input_ranks: ClassVar[tuple[int, ...] | None] = (4,)
     rank: ClassVar[int] = 3
-    size: Sizes3 = (2, 2, 2)
+    size: Sizes3 = Field((2, 2, 2), description="Factor of the size: one number for all axes, or one for each.")

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 from typing import ClassVar
 
+from pydantic import Field
+
 from netspec.layers._explanation import Equation, Explanation, axis_names, kept
 from netspec.layers._types import Border1, Border2, Border3, ExplicitPadding
 from netspec.layers._window import image_padding, refuse_volume
 from netspec.layers.base import KerasCall, Layer, check_rank
 from netspec.ops import Op, Pad, Shape, hwc
+
+_PADDING = "Zeros to add: 1 on every side, [1, 2] an axis, or [[1, 2], [3, 4]] before and after each axis."
 
 
 class _ZeroPadding(Layer):
@@ -55,7 +59,7 @@ class ZeroPadding1D(_ZeroPadding):
     type: ClassVar[str] = "zero_padding1d"
     input_ranks: ClassVar[tuple[int, ...] | None] = (2,)
     rank: ClassVar[int] = 1
-    padding: Border1 = ((1, 1),)
+    padding: Border1 = Field(((1, 1),), description="Zeros to add: 1 at both ends, or [1, 2] before and after.")
 
 
 class ZeroPadding2D(_ZeroPadding):
@@ -64,7 +68,7 @@ class ZeroPadding2D(_ZeroPadding):
     type: ClassVar[str] = "zero_padding2d"
     input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
     rank: ClassVar[int] = 2
-    padding: Border2 = ((1, 1), (1, 1))
+    padding: Border2 = Field(((1, 1), (1, 1)), description=_PADDING)
 
 
 class ZeroPadding3D(_ZeroPadding):
@@ -73,4 +77,4 @@ class ZeroPadding3D(_ZeroPadding):
     type: ClassVar[str] = "zero_padding3d"
     input_ranks: ClassVar[tuple[int, ...] | None] = (4,)
     rank: ClassVar[int] = 3
-    padding: Border3 = ((1, 1), (1, 1), (1, 1))
+    padding: Border3 = Field(((1, 1), (1, 1), (1, 1)), description=_PADDING)

@@ -143,7 +143,7 @@ _Found = dict[tuple[str, str], npt.NDArray[np.generic]]
 
 
 def _from_npz(path: Path, graph: Graph) -> tuple[_Found, list[str]]:
-    """Return the arrays of an npz file. Only those of the expected shape are unpacked; of the others, shape and type."""
+    """Return the arrays of an npz file. Only those of the expected shape are unpacked, the others are but described."""
     wanted = {f"{layer.name}/{weight.name}": weight.shape for layer in graph.layers for weight in layer.weights}
     found: _Found = {}
     odd = []

@@ -1,0 +1,43 @@
+"""How findings are printed for other programs: a function each, from one struct to one string.
+
+Text and JSON, which nearly every run prints, are in `netspec.diagnostics`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib import import_module
+from pathlib import Path
+
+from netspec.diagnostics import Diagnostic
+
+FORMATS: tuple[str, ...] = ("github", "sarif", "junit")
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What one run found: in order, with the texts of the files by path, and all files that were looked at.
+
+    With `strict` a warning is as good as an error.
+    """
+
+    found: tuple[Diagnostic, ...]
+    sources: Mapping[str, str]
+    paths: tuple[str, ...]
+    strict: bool = False
+
+
+def render(name: str, report: Report) -> str:
+    """Return a report in the format of that name; empty, or ending in a newline."""
+    renderer: Callable[[Report], str] = import_module(f"{__name__}.{name}").render
+    return renderer(report)
+
+
+def from_here(path: str) -> str:
+    """Return a file's path with slashes, from the working directory if it lies there, as services want it."""
+    plain = Path(os.path.normpath(path))
+    if plain.is_absolute() and plain.is_relative_to(Path.cwd()):
+        plain = plain.relative_to(Path.cwd())
+    return plain.as_posix()

@@ -1,0 +1,328 @@
+"""What the operators of a .tflite file are translated with: its tensors, its constants, the draft of the spec."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from netspec.importers.draft import Draft, Source
+from netspec.importers.faults import MalformedModel, ModelFault
+from netspec.importers.names import identifier, spec_name
+from netspec.importers.tflite_layer_names import common_suffix, given_name
+from netspec.importers.tflite_reader import FileModel, FileOperator, FileTensor
+from netspec.ops import Shape
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+_ACTIVATIONS = {"RELU": "relu", "RELU6": "relu6"}
+_SHAPE_ARITHMETIC = ("SHAPE", "STRIDED_SLICE", "PACK", "CAST")
+
+
+@dataclass(frozen=True, slots=True)
+class LayerWeights:
+    """The arrays of one layer in Keras' layout; integers have `scales`, floats none."""
+
+    kernel: NDArray[Any]
+    bias: NDArray[Any] | None
+    scales: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """An op of the file that the device must run as one: its kind, what it reads and writes as file tensors."""
+
+    kind: str
+    inputs: tuple[int, ...]
+    output: int
+    what: str
+
+
+@dataclass(slots=True)
+class Translated:
+    """A draft and what belongs to it. `source_of` gives the layer or input that holds a file's tensor."""
+
+    draft: Draft
+    integer: bool
+    weights: dict[int, LayerWeights] = field(default_factory=dict)
+    steps: list[Step] = field(default_factory=list)
+    source_of: dict[int, Source] = field(default_factory=dict)
+
+
+class Translator:
+    """Holds what is known of a model while its operators are translated, one after another."""
+
+    def __init__(self, model: FileModel, file_name: str) -> None:
+        self.model = model
+        self.constants: dict[int, NDArray[Any]] = {}
+        self.suffix = common_suffix(model)
+        integer = _is_integer(model)
+        self.draft = Draft(spec_name(file_name.rpartition(".")[0] or file_name))
+        self.result = Translated(self.draft, integer)
+        if integer:
+            self.draft.notes.append(
+                f"Imported from {file_name}, an int8 model. The integers of its weights and the scales of its tensors "
+                "are kept as they are: a build computes bit for bit what TensorFlow Lite Micro computes with that file."
+            )
+        else:
+            self.draft.notes.append(
+                f"Imported from {file_name}. Its weights are here as floats: a build chooses int8 scales of its own."
+            )
+
+    def run(self, operators: Mapping[str, OperatorTranslator]) -> Translated:
+        """Return the whole model translated, each operator by its own function."""
+        for index in self.model.inputs:
+            self._input(self.model.tensors[index])
+        for operator in self.model.operators:
+            if operator.kind in _SHAPE_ARITHMETIC and self._only_shapes(operator):
+                continue
+            translator = operators.get(operator.kind)
+            if translator is None:
+                raise ModelFault(
+                    f"{operator.shown} has no counterpart on the device",
+                    help=f"netspec imports {', '.join(sorted(operators))}",
+                )
+            if not operator.outputs or not operator.inputs or operator.inputs[0] < 0:
+                raise MalformedModel(f"{operator.shown} lacks its inputs or outputs")
+            if len(operator.outputs) != 1:
+                raise ModelFault(f"{operator.shown} has {len(operator.outputs)} outputs")
+            translator(self, operator)
+        self._outputs()
+        return self.result
+
+    # ------------------------------------------------------------------------------------------ inputs and outputs
+
+    def _input(self, tensor: FileTensor) -> None:
+        name = identifier(_plain(self.model.input_names.get(tensor.index, tensor.name)) or "x")
+        while name in self.draft.inputs:
+            name += "_2"
+        if len(tensor.shape) < 2 or tensor.shape[0] not in (-1, 1):
+            raise ModelFault(
+                f"input '{name}' has the shape {list(tensor.shape)}; netspec imports models of one sample a run",
+                help="convert the model with a batch of 1, or of unknown size",
+            )
+        self._note_frozen(name, tensor)
+        if tensor.dtype not in ("int8", "uint8", "float32", "int16"):
+            raise ModelFault(f"input '{name}' is {tensor.dtype}, netspec imports int8, uint8, int16 and float32")
+        self.draft.inputs[name] = self._shape(tensor)
+        self.result.source_of[tensor.index] = name
+
+    def _note_frozen(self, name: str, tensor: FileTensor) -> None:
+        if tensor.signature[0] == -1:
+            self.draft.notes.append(
+                f"Frozen: the batch of {name} is open in the file (-1); here it is 1, one sample a run."
+            )
+        for axis, size in enumerate(tensor.signature[1:], start=1):
+            if size == -1:
+                frozen = tensor.shape[axis]
+                self.draft.notes.append(f"Frozen: axis {axis} of {name} is open in the file (-1); here it is {frozen}.")
+
+    def _outputs(self) -> None:
+        found: list[int] = []
+        for index in self.model.outputs:
+            source = self.result.source_of.get(index)
+            if source is None:
+                raise ModelFault(f"the output {self.model.tensors[index].shown} is a constant")
+            if isinstance(source, str) or source in found:
+                # An output is a layer, and each another one: where the file has a view or nothing, here is a view.
+                target = {"target_shape": list(self.draft.shape(source))}
+                source = self.draft.add("reshape", (source,), target, what="an output")
+                self.result.source_of[index] = source
+            found.append(source)
+        self.draft.outputs = tuple(found)
+
+    def _only_shapes(self, operator: FileOperator) -> bool:
+        """Say whether an operator computes a shape at run time, which the file's own shapes say already."""
+        return all(self.model.tensors[index].dtype in ("int32", "int64") for index in operator.outputs)
+
+    # ---------------------------------------------------------------------------------------------------- tensors
+
+    def _shape(self, tensor: FileTensor) -> Shape:
+        """Return a tensor's shape without the batch of 1."""
+        sizes = [1 if axis == 0 and size == -1 else size for axis, size in enumerate(tensor.shape)]
+        if any(size < 1 for size in sizes):
+            raise ModelFault(
+                f"{tensor.shown} has the shape {list(tensor.shape)}, which a device cannot hold",
+                help="convert the model with a fixed input shape",
+            )
+        return tuple(sizes[1:] if sizes and sizes[0] == 1 else sizes)
+
+    def _tensor(self, operator: FileOperator, position: int) -> FileTensor:
+        index = operator.inputs[position] if position < len(operator.inputs) else -1
+        if index < 0:
+            raise MalformedModel(f"{operator.shown} lacks its input {position}")
+        return self.model.tensors[index]
+
+    def source(self, operator: FileOperator, position: int = 0) -> Source:
+        """Return what holds an operator's input; a constant cannot be one."""
+        tensor = self._tensor(operator, position)
+        source = self.result.source_of.get(tensor.index)
+        if source is None:
+            raise ModelFault(f"{operator.shown} computes with the constant {tensor.shown}")
+        return source
+
+    def constant(self, operator: FileOperator, position: int) -> NDArray[Any]:
+        import numpy as np
+
+        tensor = self._tensor(operator, position)
+        if tensor.index in self.constants:
+            return self.constants[tensor.index]
+        if tensor.data is None:
+            raise ModelFault(f"{operator.shown} reads {tensor.shown}, which must be a constant")
+        if tensor.dtype not in ("int8", "int16", "int32", "int64", "float16", "float32", "uint8"):
+            raise ModelFault(f"{operator.shown} reads {tensor.shown} of type {tensor.dtype}")
+        return np.frombuffer(tensor.data, np.dtype(tensor.dtype).newbyteorder("<")).reshape(tensor.shape)
+
+    def integers(self, operator: FileOperator, position: int) -> tuple[int, ...]:
+        """Return a small constant of integers, such as axes or a padding."""
+        values = self.constant(operator, position)
+        if values.dtype.kind != "i" or values.size > 64:
+            raise ModelFault(
+                f"{operator.shown} reads {self._tensor(operator, position).shown}, which is no list of axes"
+            )
+        return tuple(map(int, values.reshape(-1)))
+
+    def output(self, operator: FileOperator) -> FileTensor:
+        return self.model.tensors[operator.outputs[0]]
+
+    def same_scale(self, operator: FileOperator, *positions: int) -> None:
+        """Raise unless an operator that copies integers has one scale for its inputs and its output."""
+        if not self.result.integer:
+            return
+        output = self.output(operator)
+        for position in positions:
+            given = self._tensor(operator, position)
+            if (given.scales, given.zero_points) != (output.scales, output.zero_points):
+                raise ModelFault(f"{operator.shown} has another scale for its output than for {given.shown}")
+
+    # ----------------------------------------------------------------------------------------------------- layers
+
+    def add(
+        self,
+        operator: FileOperator,
+        layer_type: str,
+        keys: Mapping[str, Any],
+        sources: tuple[Source, ...] | None = None,
+        comment: str | None = None,
+    ) -> int:
+        """Append the layer of an operator."""
+        name = given_name(operator, self.model, self.suffix)
+        reads = sources if sources is not None else (self.source(operator),)
+        return self.draft.add(layer_type, reads, keys, what=operator.shown.rstrip(","), name=name, comment=comment)
+
+    def bind(self, operator: FileOperator, source: Source, step: str | None = None, reads: int = 1) -> None:
+        """Let the layer hold the operator's output, and expect the device to run `step` for it."""
+        output = self.output(operator)
+        if self.draft.shape(source) != self._shape(output):
+            raise MalformedModel(
+                f"{operator.shown} writes {output.shown} of shape {list(output.shape)}, "
+                f"its inputs give {[1, *self.draft.shape(source)]}"
+            )
+        if self.result.integer:
+            require_int8(operator, output)
+        self.result.source_of[output.index] = source
+        if step is not None:
+            inputs = tuple(operator.inputs[:reads])
+            self.result.steps.append(Step(step, inputs, output.index, operator.shown.rstrip(",")))
+
+    def reshaped(self, source: Source, shape: Shape) -> Source:
+        """Return the source under another shape."""
+        if self.draft.shape(source) == shape:
+            return source
+        if len(shape) == 1:
+            return self.draft.add("flatten", (source,), {}, what="a flatten")
+        return self.draft.add("reshape", (source,), {"target_shape": list(shape)}, what="a reshape")
+
+    def activation_key(self, operator: FileOperator) -> dict[str, str]:
+        kind = operator.options["activation"]
+        if kind == "NONE":
+            return {}
+        if kind not in _ACTIVATIONS:
+            raise ModelFault(f"{operator.shown} has the fused activation {kind}, which no layer has")
+        return {"activation": _ACTIVATIONS[kind]}
+
+    def activated(self, operator: FileOperator, source: int) -> int:
+        """Return a layer, or the activation layer after it that the operator has fused."""
+        kind = self.activation_key(operator).get("activation")
+        if kind is None:
+            return source
+        bound = {"max_value": 6.0} if kind == "relu6" else {}
+        return self.draft.add("relu", (source,), bound, what=operator.shown.rstrip(","))
+
+    def weights(self, operator: FileOperator, layout: Callable[[NDArray[Any]], NDArray[Any]]) -> LayerWeights:
+        """Return the kernel and bias of a convolution or dense layer, the kernel turned by `layout`."""
+        import numpy as np
+
+        tensor = self._tensor(operator, 1)
+        kernel = self.constant(operator, 1)
+        has_bias = len(operator.inputs) > 2 and operator.inputs[2] >= 0
+        bias = self.constant(operator, 2).reshape(-1) if has_bias else None
+        if any(tensor.zero_points):
+            raise ModelFault(f"{operator.shown} has weights with a zero point, {tensor.shown}")
+        if self.result.integer:
+            if kernel.dtype != np.int8 or not tensor.scales or (bias is not None and bias.dtype != np.int32):
+                raise ModelFault(f"{operator.shown} has other weights than int8 with biases of int32")
+            require_int8(operator, self._tensor(operator, 0))
+            return LayerWeights(layout(kernel), bias, tensor.scales)
+        floats = as_floats(kernel, tensor)
+        bias_floats = None if bias is None else as_floats(bias, self._tensor(operator, 2))
+        return LayerWeights(layout(floats), bias_floats)
+
+    def geometry(self, operator: FileOperator) -> dict[str, Any]:
+        options = operator.options
+        strides = [options["stride_h"], options["stride_w"]]
+        if options["padding"] not in ("SAME", "VALID") or min(strides) < 1:
+            raise MalformedModel(f"{operator.shown} has padding {options['padding']} and strides {strides}")
+        return {"strides": strides, "padding": options["padding"].lower()}
+
+
+OperatorTranslator = Callable[[Translator, FileOperator], None]
+"""Appends an operator's layers to the draft, and binds its output to the last."""
+
+
+def require_int8(operator: FileOperator, tensor: FileTensor) -> None:
+    if tensor.dtype != "int8" or len(tensor.scales) != 1 or not -128 <= tensor.zero_points[0] <= 127:
+        raise ModelFault(f"{operator.shown} has {tensor.shown} of type {tensor.dtype}, int8 with one scale is expected")
+
+
+def _is_integer(model: FileModel) -> bool:
+    """Say whether a model computes in int8: what operators hand to each other is int8, but for its two ends."""
+    inner = {index for operator in model.operators for index in operator.outputs}
+    ends = {index for op in model.operators if op.kind in ("QUANTIZE", "DEQUANTIZE") for index in op.outputs}
+    between = [model.tensors[index] for index in inner - (ends & set(model.outputs))]
+    kinds = {tensor.dtype for tensor in between if tensor.dtype not in ("int32", "int64")}
+    constants = {index for op in model.operators if op.kind == "DEQUANTIZE" for index in op.outputs}
+    return "int8" in kinds and kinds <= {"int8"} and not (constants - set(model.outputs))
+
+
+def as_floats(values: NDArray[Any], tensor: FileTensor) -> NDArray[Any]:
+    """Return a constant as the floats that it stands for."""
+    import numpy as np
+
+    if values.dtype.kind == "f":
+        return _finite(values, tensor)
+    if not tensor.scales:
+        raise ModelFault(f"{tensor.shown} is {tensor.dtype} without a scale")
+    shape = [1] * values.ndim
+    if len(tensor.scales) > 1:
+        shape[tensor.quantized_dimension] = len(tensor.scales)
+    zero_points = np.array(tensor.zero_points, np.float64).reshape(shape if len(tensor.scales) > 1 else ())
+    scales = np.array(tensor.scales, np.float64).reshape(shape if len(tensor.scales) > 1 else ())
+    return _finite((values.astype(np.float64) - zero_points) * scales, tensor)
+
+
+def _finite(values: NDArray[Any], tensor: FileTensor) -> NDArray[Any]:
+    import numpy as np
+
+    with np.errstate(over="ignore"):
+        found = values.astype(np.float32)
+    if not np.isfinite(found).all():
+        raise ModelFault(f"{tensor.shown} holds values that are not finite")
+    return found
+
+
+def _plain(name: str) -> str:
+    """Return a tensor's name without what converters put around an input's."""
+    name = name.partition(":")[0]
+    return name.removeprefix("serving_default_").rpartition("/")[2]
