@@ -1,6 +1,7 @@
 # make demo       build specs/digits.yaml from nothing: train, quantize, emit C, compile, verify
 # make test       lint, types and the tests that take seconds        make test-all   the slow ones too
 # make bench      the figures in the README                          make lint       ruff and mypy only
+# make docs       docs/checks.md from the registry of rules; runs every example
 # make clean      remove what was built (the environment in .venv stays; `make distclean` takes that too)
 
 PYTHON ?= python3
@@ -15,7 +16,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 TRAIN := $(if $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m)),train-cpu,train)
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-all bench lint clean distclean
+.PHONY: demo test test-all bench docs lint clean distclean
 
 demo: $(VENV)/.train
 	$(BIN)/netspec build specs/digits.yaml
@@ -28,6 +29,9 @@ test-all: lint
 
 bench: $(VENV)/.test
 	$(BIN)/python tests/bench.py
+
+docs: $(VENV)/.test
+	$(BIN)/python -m netspec.rules.page docs/checks.md
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -10,14 +10,16 @@ from types import ModuleType
 def main() -> None:
     """Run the command line."""
     command, *paths = sys.argv[1:] or [""]
+    only_specs = paths[:1] == ["--only-specs"]
+    paths = paths[only_specs:]
     if command == "check" and paths and all(map(_is_file, paths)):
-        # What a commit hook runs at every commit has no options: it need not wait for what parses them, which takes
-        # as long as the check of a small net.
+        # What a commit hook runs at every commit has no options but one: it need not wait for what parses them, which
+        # takes as long as the check of a small net.
         _skip_plugin_search()
-        from netspec.running import check_files, run
+        from netspec.running import check_files, run, specs_among
 
         def check() -> None:
-            code = check_files(paths)
+            code = check_files(specs_among(paths) if only_specs else paths)
             sys.stdout.flush()
             os._exit(code)  # to take all modules apart in good order would take longer than the check itself
 

@@ -10,7 +10,8 @@ from netspec.diagnostics import Diagnostic, Note, SpecError, suggestion
 from netspec.graph import Graph, GraphLayer, build_graph
 from netspec.lint import lint
 from netspec.source import Document
-from netspec.spec import read
+from netspec.spec import Spec, survey
+from netspec.validate import MAX_FAULTS
 
 # Keras logs a metric under the name that it was asked for, or under its full one.
 _FULL_NAMES = {
@@ -36,55 +37,67 @@ def check(document: Document, core: str | None = None) -> Checked:
     What the int8 kernels cannot run is an error only where the spec has a `target`, or a `core` is asked for: a net
     that is only trained may use all of Keras.
     """
-    graph = build_graph(read(document))
-    found, warnings = train_faults(graph), lint(graph)
+    spec, found = survey(document)
+    if spec is None:
+        raise SpecError(found)
     try:
-        plan = plan_device(graph, core)
+        graph = build_graph(spec)
     except SpecError as error:
-        if graph.spec.target or core:
-            found += error.diagnostics
-        if found:
-            raise SpecError([*found, *warnings]) from None
-        return Checked(graph, None, error.diagnostics, warnings)
-    found += budget_breaches(graph, plan)
+        found += error.diagnostics
+        if not any(fault.path.startswith("outputs") for fault in found):
+            found += train_faults(spec)
+        raise SpecError(found[:MAX_FAULTS]) from None
+    found += train_faults(spec)
+    # Of a spec with faults the warnings may be wrong, or an ignore of one that only a faulty section draws.
+    warnings = () if spec.unsure else lint(graph)
+    plan: DevicePlan | None = None
+    unsupported: tuple[Diagnostic, ...] = ()
+    if not spec.unsure & {"target", "quantize"}:
+        try:
+            plan = plan_device(graph, core)
+            found += budget_breaches(graph, plan)
+        except SpecError as error:
+            unsupported = error.diagnostics
+            found += unsupported if spec.target or core else ()
     if found:
-        raise SpecError([*found, *warnings])
-    return Checked(graph, plan, (), warnings)
+        raise SpecError([*found[:MAX_FAULTS], *warnings])
+    return Checked(graph, plan, unsupported, warnings)
 
 
-def train_faults(graph: Graph) -> list[Diagnostic]:
+def train_faults(spec: Spec) -> list[Diagnostic]:
     """Return what `train` says of outputs that are none, and a monitor that no epoch logs."""
-    train = graph.spec.train
-    if train is None:
+    train = spec.train
+    if train is None or not spec.complete or "outputs" in spec.unsure:
         return []
+    outputs = spec.output_names
     found = [
         Diagnostic(
             "bad-output",
             f"{section} names '{name}', which is no output",
-            graph.spec.key_span("train", section, name),
-            help=suggestion(name, graph.outputs, "the outputs are"),
+            spec.key_span("train", section, name),
+            help=suggestion(name, outputs, "the outputs are"),
             path=f"train.{section}.{name}",
         )
         for section, given in (("loss", train.loss), ("metrics", train.metrics))
         if isinstance(given, dict)
         for name in given
-        if name not in graph.outputs
+        if name not in outputs
     ]
     if isinstance(train.loss, dict):
-        missing = [name for name in graph.outputs if name not in train.loss]
+        missing = [name for name in outputs if name not in train.loss]
         if missing and not found:
             message = f"loss names none for the output{'s' if len(missing) > 1 else ''} {', '.join(missing)}"
             hint = f"add `{missing[0]}: mse`, or another loss"
-            span = graph.spec.entry_span("train", "loss")
+            span = spec.entry_span("train", "loss")
             found.append(Diagnostic("bad-output", message, span, help=hint, path="train.loss"))
     stopping = train.early_stopping
-    logged = _logged(graph)
+    logged = _logged(spec)
     if stopping is not None and not found and stopping.monitor not in logged:
         found.append(
             Diagnostic(
                 "bad-monitor",
                 f"early_stopping watches '{stopping.monitor}', which training does not log",
-                graph.spec.entry_span("train", "early_stopping", "monitor"),
+                spec.entry_span("train", "early_stopping", "monitor"),
                 help=_monitor_help(stopping.monitor, logged),
                 path="train.early_stopping.monitor",
             )
@@ -99,15 +112,15 @@ def _monitor_help(monitor: str, logged: list[str]) -> str:
     return suggestion(monitor, logged, "the values are")
 
 
-def _logged(graph: Graph) -> list[str]:
+def _logged(spec: Spec) -> list[str]:
     """Return the names under which Keras logs losses and metrics: with several outputs, theirs stand before."""
-    train = graph.spec.train
+    train, outputs = spec.train, spec.output_names
     assert train is not None
     names = ["loss"]
-    for output in graph.outputs:
+    for output in outputs:
         asked = train.metrics.get(output, []) if isinstance(train.metrics, dict) else train.metrics
         own = ["loss", *asked, *(_FULL_NAMES[name] for name in asked if name in _FULL_NAMES)]
-        names += [f"{output}_{name}" for name in own] if len(graph.outputs) > 1 else own[1:]
+        names += [f"{output}_{name}" for name in own] if len(outputs) > 1 else own[1:]
     return [each for name in dict.fromkeys(names) for each in (name, f"val_{name}")]
 
 

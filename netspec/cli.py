@@ -11,7 +11,17 @@ from typing import Annotated
 
 import typer
 
-from netspec.running import FINDINGS, INTERRUPTED, OK, check_files, load, print_findings, print_progress, run
+from netspec.running import (
+    FINDINGS,
+    INTERRUPTED,
+    OK,
+    check_files,
+    load,
+    print_findings,
+    print_progress,
+    run,
+    specs_among,
+)
 
 app = typer.Typer(
     name="netspec",
@@ -67,6 +77,12 @@ def check(
     data: Annotated[
         bool, typer.Option("--data", help="Hold the headers of the files in train.data against the spec too.")
     ] = False,
+    only_specs: Annotated[
+        bool,
+        typer.Option(
+            "--only-specs", help="Skip files without a `netspec:` key, as a commit hook that gets every YAML."
+        ),
+    ] = False,
     fix: Annotated[
         bool,
         typer.Option(
@@ -76,7 +92,8 @@ def check(
     ] = False,
 ) -> None:
     """Validate specs: language, wiring, shapes, parameters, device support, budgets. Silent when clean."""
-    code = check_files(_spec_paths(specs), format=format, strict=strict, data=data, fix=fix)
+    paths = _spec_paths(specs)
+    code = check_files(specs_among(paths) if only_specs else paths, format=format, strict=strict, data=data, fix=fix)
     if code:
         raise typer.Exit(code)
 
@@ -257,17 +274,10 @@ def _spec_paths(arguments: Iterable[str]) -> Iterable[str]:
         if argument == "-" or not os.path.isdir(argument):
             yield argument
             continue
-        found = [str(path) for path in sorted(Path(argument).rglob("*.yaml")) if _holds_spec(path)]
+        found = specs_among(str(path) for path in sorted(Path(argument).rglob("*.yaml")) if path.is_file())
         if not found:
             raise typer.BadParameter(f"the folder {argument} holds no *.yaml with a `netspec:` key", param_hint="SPEC")
         yield from found
-
-
-def _holds_spec(path: Path) -> bool:
-    try:
-        return any(line.startswith(b"netspec:") for line in path.read_bytes().splitlines())
-    except OSError:
-        return False
 
 
 def _require_core(core: str | None) -> None:

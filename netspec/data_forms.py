@@ -34,32 +34,39 @@ def _files(value: Any) -> str | dict[str, str]:
     raise ValueError("must be a file, or a mapping of names to files; write `KEY: FILE`")
 
 
-Files = Annotated[str | dict[str, str], Parsed(_files, str | dict[str, str])]
+def _files_schema() -> dict[str, Any]:
+    file = {"type": "string", "minLength": 1}
+    return {"anyOf": [file, {"type": "object", "additionalProperties": file, "minProperties": 1}]}
+
+
+Files = Annotated[str | dict[str, str], Parsed(_files, _files_schema)]
 
 
 class Npy(Form):
     """A file an array, or with several inputs or outputs a mapping of their names to files."""
 
-    x: Annotated[Files, Field(examples=["x.npy"])]
-    y: Annotated[Files, Field(examples=["y.npy"])]
-    x_val: Files | None = None
-    y_val: Files | None = None
-    x_test: Files | None = None
-    y_test: Files | None = None
+    x: Annotated[Files, Field(examples=["x.npy"])] = Field(description="Training samples, along the first axis.")
+    y: Annotated[Files, Field(examples=["y.npy"])] = Field(description="What they should give.")
+    x_val: Files | None = Field(None, description="Samples that validate each epoch.")
+    y_val: Files | None = Field(None, description="What they should give.")
+    x_test: Files | None = Field(None, description="Samples that the finished network is measured on.")
+    y_test: Files | None = Field(None, description="What they should give.")
 
 
 class Csv(Form):
     """A table with a header: `target` is the label, every other column a value of the input, in order."""
 
-    path: Annotated[str, Field(min_length=1, examples=["table.csv"])]
-    target: Annotated[str, Field(examples=["label"])]
+    path: Annotated[str, Field(min_length=1, examples=["table.csv"])] = Field(description="The file.")
+    target: Annotated[str, Field(examples=["label"])] = Field(description="Name of the column with the label.")
 
 
 class Images(Form):
     """A folder of pictures, a folder a class; `resize` is the method, to the input's size."""
 
-    path: Annotated[str, Field(min_length=1, examples=["pictures"])]
-    resize: Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] | None = None
+    path: Annotated[str, Field(min_length=1, examples=["pictures"])] = Field(description="The folder.")
+    resize: Literal["nearest", "box", "bilinear", "bicubic", "lanczos"] | None = Field(
+        None, description="How pictures are brought to the input's size; default: they must have it."
+    )
 
 
 class Audio(Form):
@@ -69,18 +76,28 @@ class Audio(Form):
     by default half the sample rate. The number of frames is the input's first axis.
     """
 
-    path: Annotated[str, Field(min_length=1, examples=["clips"])]
-    features: Annotated[Literal["mfcc", "log_mel"], Field(examples=["mfcc"])]
-    sample_rate: Annotated[int, Field(ge=1, le=768_000)] = 16_000
-    frame_length: Annotated[int, Field(ge=2, le=65_536)] = 480
-    frame_step: Annotated[int, Field(ge=1, le=65_536)] = 320
-    fft_length: Annotated[int, Field(ge=2, le=65_536)] | None = None
-    spectrum: Literal["magnitude", "power"] = "magnitude"
-    mel_bins: Size = 40
-    coefficients: Size | None = None
-    lower_edge_hertz: Annotated[float, Field(ge=0)] = 20.0
-    upper_edge_hertz: Annotated[float, Field(gt=0)] | None = None
-    log_floor: Annotated[float, Field(ge=1e-30)] = 1e-6
+    path: Annotated[str, Field(min_length=1, examples=["clips"])] = Field(description="The folder.")
+    features: Annotated[Literal["mfcc", "log_mel"], Field(examples=["mfcc"])] = Field(
+        description="What a frame becomes: cepstral coefficients, or the logarithms of mel bands."
+    )
+    sample_rate: Annotated[int, Field(ge=1, le=768_000)] = Field(16_000, description="Of the files, in hertz.")
+    frame_length: Annotated[int, Field(ge=2, le=65_536)] = Field(480, description="Of a frame, in samples.")
+    frame_step: Annotated[int, Field(ge=1, le=65_536)] = Field(320, description="From frame to frame, in samples.")
+    fft_length: Annotated[int, Field(ge=2, le=65_536)] | None = Field(
+        None, description="Points of the Fourier transform; default: the least power of two that holds a frame."
+    )
+    spectrum: Literal["magnitude", "power"] = Field("magnitude", description="What the mel filters sum.")
+    mel_bins: Size = Field(40, description="Number of mel filters.")
+    coefficients: Size | None = Field(
+        None, description="Cepstral coefficients of a frame; default: the input's second axis."
+    )
+    lower_edge_hertz: Annotated[float, Field(ge=0)] = Field(20.0, description="Where the first mel filter begins.")
+    upper_edge_hertz: Annotated[float, Field(gt=0)] | None = Field(
+        None, description="Where the last mel filter ends; default: half of `sample_rate`."
+    )
+    log_floor: Annotated[float, Field(ge=1e-30)] = Field(
+        1e-6, description="Smallest value that the logarithm is taken of."
+    )
 
     @property
     def fft(self) -> int:
@@ -119,6 +136,10 @@ def _function(value: Any) -> str:
     return value
 
 
+def _function_schema() -> dict[str, Any]:
+    return {"type": "string", "pattern": r"^[^\s:.]+(\.[^\s:.]+)*:[^\s:.]+$"}
+
+
 def _one_loader(value: Any) -> Any:
     if isinstance(value, Data):
         return value
@@ -136,12 +157,16 @@ def _one_loader(value: Any) -> Any:
 class Data(Form):
     """Where the samples come from: one of these loaders. Paths are relative to the spec."""
 
-    npz: Annotated[str, Field(min_length=1)] | None = None
-    npy: Npy | None = None
-    csv: Csv | None = None
-    images: Images | None = None
-    audio: Audio | None = None
-    python: Annotated[str, Parsed(_function, str)] | None = None
+    npz: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="File with x_train and y_train, and optionally x_val, y_val, x_test, y_test."
+    )
+    npy: Npy | None = Field(None, description="A file an array.")
+    csv: Csv | None = Field(None, description="A table.")
+    images: Images | None = Field(None, description="A folder of pictures, a folder a class.")
+    audio: Audio | None = Field(None, description="A folder of wav files, a folder a class.")
+    python: Annotated[str, Parsed(_function, _function_schema)] | None = Field(
+        None, description="A function that returns the arrays, as 'package.module:function'."
+    )
 
     @property
     def kind(self) -> str:

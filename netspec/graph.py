@@ -125,7 +125,10 @@ class _Found(list[Diagnostic]):
 
 
 def build_graph(spec: Spec) -> Graph:
-    """Return the wired graph of a spec. Raises `SpecError` with every fault that does not follow from another."""
+    """Return the wired graph of a spec. Raises `SpecError` with every fault that does not follow from another.
+
+    Of a spec that is partial there is no graph, and there may be no such fault.
+    """
     found = _Found(spec.wiring_faults)
     names = [entry.item.name for entry in spec.layers]
     index_of = {name: index for index, name in reversed(list(enumerate(names)))}
@@ -133,7 +136,7 @@ def build_graph(spec: Spec) -> Graph:
     order = _order(wiring, found)
     layers = _wire(wiring, order, found)
     outputs = _outputs(spec, names, found)
-    if found:
+    if found or spec.is_partial:
         raise SpecError(found)
     used = _reached(outputs, {name: layer.inputs for name, layer in layers.items()})
     warnings = _unread(spec, used)
@@ -262,6 +265,7 @@ def _cycle(wiring: _Wiring, loop: list[str]) -> Diagnostic:
 def _wire(wiring: _Wiring, order: list[str], found: _Found) -> dict[str, GraphLayer]:
     """Return the layers whose inputs are known; a layer after a faulty one is passed over in silence."""
     shapes: dict[str, Shape] = {name: tuple(given.shape) for name, given in wiring.spec.inputs.items()}
+    integers = {name for name, given in wiring.spec.inputs.items() if given.dtype == "int32"}
     layers: dict[str, GraphLayer] = {}
     for name in order:
         index = wiring.index_of[name]
@@ -277,9 +281,28 @@ def _wire(wiring: _Wiring, order: list[str], found: _Found) -> dict[str, GraphLa
         except LayerError as error:
             found.tell(diagnose(error, name, entry.item, _origin_notes(wiring, error, reads, input_shapes)), entry.item)
             continue
+        if integers.intersection(reads):
+            takes = layer.reads_integers()
+            if takes == "refused":
+                found.tell(_integer_fault(wiring, name, next(each for each in reads if each in integers)), entry.item)
+            elif takes == "kept" and integers.issuperset(reads):
+                integers.add(name)
         shapes[name] = output
         layers[name] = GraphLayer(name, layer, entry.item, reads, input_shapes, output, weights, macs)
     return layers
+
+
+def _integer_fault(wiring: _Wiring, name: str, source: str) -> Diagnostic:
+    item = wiring.entry(name).item
+    given = source if source in wiring.spec.inputs else next(iter(wiring.spec.inputs))
+    return Diagnostic(
+        "dtype-mismatch",
+        f"{item.type} takes floats, not the int32 input of {name}",
+        item.type_span,
+        help=f"give the input {given} `dtype: float32`, or put an `embedding` or a `rescaling` between",
+        notes=(wiring.place_note(f"the input comes from {source}", source), *item.notes()),
+        path=item.place,
+    )
 
 
 def _frozen(weight: Weight, layer: Layer) -> Weight:
@@ -327,7 +350,7 @@ def _outputs(spec: Spec, names: list[str], found: list[Diagnostic]) -> tuple[str
             message = f"output '{name}' is an input, not a layer"
             hint = f"name a layer that reads {name}"
             found.append(Diagnostic("bad-output", message, span, help=hint, path=path))
-        elif name not in known:
+        elif name not in known and spec.complete:
             hint = suggestion(name, names[-40:], "the last layers are" if len(names) > 40 else "the layers are")
             found.append(Diagnostic("bad-output", f"output '{name}' is no layer", span, help=hint, path=path))
         seen.add(name)

@@ -178,6 +178,29 @@ def _print(
         stream.write(render(format, Report(tuple(in_order(found)), sources, tuple(paths), strict)))
 
 
+def specs_among(paths: Iterable[str]) -> list[str]:
+    """Return the paths without the files that hold no spec; what cannot be read stays, for its reader to say so."""
+
+    def belongs(path: str) -> bool:
+        try:
+            return path == "-" or _holds_spec(path)
+        except OSError:
+            return True
+
+    return [path for path in paths if belongs(path)]
+
+
+def _holds_spec(path: str) -> bool:
+    """Return whether a file has a `netspec:` key of its own, not one inside another. Raises OSError."""
+    with open(path, "rb") as file:
+        data = file.read().removeprefix(b"\xef\xbb\xbf")
+    if b"netspec" not in data:
+        return False
+    import re
+
+    return re.search(rb"""(?:^|[\r\n]|\A\s*\{\s*)(["']?)netspec\1[ \t]*:""", data) is not None
+
+
 def load(path: str) -> Document:
     """Read a spec, from standard input where its path is `-`."""
     from netspec import source

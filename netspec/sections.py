@@ -15,6 +15,7 @@ from netspec.language.forms import Block
 from netspec.layers._types import Parsed, Size
 
 LANGUAGE_VERSION = 1
+_SIZE = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,9}))? ?(KiB|MiB|k|M)?")
 _UNITS: dict[str, int] = {"": 1, "k": 1000, "M": 1000_000, "KiB": 1024, "MiB": 1024**2}
 
 
@@ -24,7 +25,7 @@ class Section(BaseModel):
 
 def _quantity(value: Any) -> int:
     """Parse a byte size or count: 4096, 128KiB, 2MiB, 3M, 1.5k."""
-    match = re.fullmatch(r"(\d{1,15})(?:\.(\d{1,9}))? ?(KiB|MiB|k|M)?", value) if isinstance(value, str) else None
+    match = _SIZE.fullmatch(value) if isinstance(value, str) else None
     if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
         return int(value)
     if match is None:
@@ -36,7 +37,13 @@ def _quantity(value: Any) -> int:
     return amount
 
 
-Quantity = Annotated[int, Parsed(_quantity, int | str)]
+Quantity = Annotated[
+    int,
+    Parsed(
+        _quantity,
+        lambda: {"anyOf": [{"type": "integer", "minimum": 0}, {"type": "string", "pattern": f"^{_SIZE.pattern}$"}]},
+    ),
+]
 
 
 def _known(kind: str, names: Iterable[str]) -> Callable[[Any], str]:
@@ -88,32 +95,68 @@ def _optimizer(value: Any) -> tuple[str, dict[str, Any]]:
     return name, arguments
 
 
-Losses = Annotated[str | dict[str, str], Parsed(_losses, str | dict[str, str])]
-Metrics = Annotated[list[str] | dict[str, list[str]], Parsed(_metrics, list[str] | dict[str, str | list[str]])]
-Optimizer = Annotated[tuple[str, dict[str, Any]], Parsed(_optimizer, str | dict[str, dict[str, Any]])]
+def _losses_schema() -> dict[str, Any]:
+    one = {"type": "string", "enum": list(keras_names.LOSSES)}
+    return {"anyOf": [one, {"type": "object", "additionalProperties": one}]}
+
+
+def _metrics_schema() -> dict[str, Any]:
+    one = {"type": "string", "enum": list(keras_names.METRICS)}
+    several = {"type": "array", "items": one}
+    return {"anyOf": [several, {"type": "object", "additionalProperties": {"anyOf": [one, several]}}]}
+
+
+def _optimizer_schema() -> dict[str, Any]:
+    forms: dict[str, Any] = {}
+    for name, own in keras_names.OPTIMIZERS.items():
+        keys: dict[str, Any] = {
+            key: {"type": ["number", "boolean", "null"]} for key in (*keras_names.OPTIMIZER_ARGUMENTS, *own)
+        }
+        keys["learning_rate"] = {"type": "number", "exclusiveMinimum": 0}
+        forms[name] = {"type": ["object", "null"], "properties": keys, "additionalProperties": False}
+    one = {"type": "object", "properties": forms, "additionalProperties": False, "minProperties": 1, "maxProperties": 1}
+    return {"anyOf": [{"type": "string", "enum": list(keras_names.OPTIMIZERS)}, one]}
+
+
+Losses = Annotated[str | dict[str, str], Parsed(_losses, _losses_schema)]
+Metrics = Annotated[list[str] | dict[str, list[str]], Parsed(_metrics, _metrics_schema)]
+Optimizer = Annotated[tuple[str, dict[str, Any]], Parsed(_optimizer, _optimizer_schema)]
 
 
 class EarlyStopping(Section):
     """Stop when `monitor` has not improved for `patience` epochs."""
 
-    monitor: str = "val_loss"
-    patience: Annotated[int, Field(ge=0)] = 0
-    min_delta: Annotated[float, Field(ge=0)] = 0.0
-    mode: Literal["auto", "min", "max"] = "auto"
+    monitor: str = Field("val_loss", description="What is watched: a loss or metric, `val_` before that of validation.")
+    patience: Annotated[int, Field(ge=0)] = Field(0, description="Epochs without improvement that are borne.")
+    min_delta: Annotated[float, Field(ge=0)] = Field(0.0, description="Least change that is an improvement.")
+    mode: Literal["auto", "min", "max"] = Field(
+        "auto", description="Whether less or more is better; auto: by its name."
+    )
 
 
 class Train(Section):
     """How the Keras model is trained."""
 
-    data: Annotated[DataForm, Field(examples=["{npz: FILE}"])]
-    loss: Annotated[Losses, Field(examples=["mse"])]
-    optimizer: Optimizer = ("adam", {})
-    metrics: Metrics = Field(default_factory=list)
-    epochs: Size = 1
-    batch_size: Size = 32
-    validation_split: Annotated[float, Field(ge=0, lt=1)] = 0.0
-    early_stopping: EarlyStopping | None = None
-    seed: Annotated[int, Field(ge=0)] = 0
+    data: Annotated[DataForm, Field(examples=["{npz: FILE}"])] = Field(
+        description="Where the samples come from: one loader. Paths are relative to the spec."
+    )
+    loss: Annotated[Losses, Field(examples=["mse"])] = Field(
+        description="What training makes small, by Keras' name; with several outputs a mapping of each to its own."
+    )
+    optimizer: Optimizer = Field(
+        ("adam", {}), description="By Keras' name, with arguments as in `{adam: {learning_rate: 0.001}}`."
+    )
+    metrics: Metrics = Field(
+        default_factory=list,
+        description="What each epoch reports, by Keras' names; with several outputs a mapping of each to its own.",
+    )
+    epochs: Size = Field(1, description="Passes over the training samples, at most.")
+    batch_size: Size = Field(32, description="Samples between two steps of the optimizer.")
+    validation_split: Annotated[float, Field(ge=0, lt=1)] = Field(
+        0.0, description="Part of the training samples, from their end, held back to validate each epoch."
+    )
+    early_stopping: EarlyStopping | None = Field(None, description="When to stop before `epochs`; default: never.")
+    seed: Annotated[int, Field(ge=0)] = Field(0, description="Of all random numbers: first weights, order, dropout.")
 
 
 def _method(value: Any) -> float | None:
@@ -130,18 +173,31 @@ def _method(value: Any) -> float | None:
     raise ValueError("must be minmax or a percentile; write `method: {percentile: 99.99}`")
 
 
+def _method_schema() -> dict[str, Any]:
+    percentile = {"type": "number", "exclusiveMinimum": 50, "maximum": 100}
+    keys = {"percentile": {"description": "Part of the values in the range, in percent.", **percentile}}
+    form = {"type": "object", "properties": keys, "required": ["percentile"], "additionalProperties": False}
+    return {"anyOf": [{"type": "string", "enum": ["minmax"]}, form]}
+
+
 class Calibration(Section):
     """How activation ranges are found: over how many training samples, by which method."""
 
-    samples: Size = 256
-    method: Annotated[float | None, Parsed(_method, Literal["minmax"] | dict[str, float])] = None
+    samples: Size = Field(default=256, description="Training samples that are run to see the range of each tensor.")
+    method: Annotated[float | None, Parsed(_method, _method_schema)] = Field(
+        default=None,
+        description="`minmax`: all values fit. `{percentile: 99.99}`: that part of them, the rest is clipped.",
+        json_schema_extra={"default": "minmax"},
+    )
 
 
 class Quantize(Section):
     """How floats become integers."""
 
-    scheme: Literal["int8"] = "int8"
-    calibration: Calibration = Calibration()
+    scheme: Literal["int8"] = Field(
+        default="int8", description="Weights and activations of 8 bits, by TensorFlow Lite's rules."
+    )
+    calibration: Calibration = Field(default=Calibration(), description="How the ranges of the activations are found.")
 
 
 Core = Literal[
@@ -153,16 +209,26 @@ DEFAULT_CORE: Core = "cortex-m4"
 class Budget(Section):
     """Limits that `check` enforces."""
 
-    flash: Quantity | None = None
-    ram: Quantity | None = None
-    macs: Quantity | None = None
+    flash: Quantity | None = Field(
+        default=None, description="Most bytes of constants: weights and tables; as 128KiB or 4096."
+    )
+    ram: Quantity | None = Field(
+        default=None, description="Most bytes of RAM: the arena of activations and scratch; as 32KiB."
+    )
+    macs: Quantity | None = Field(
+        default=None, description="Most multiply-accumulates of one inference; as 3M or 500k."
+    )
 
 
 class Target(Section):
     """The device."""
 
-    core: Core = DEFAULT_CORE
-    budget: Budget = Budget()
+    core: Core = Field(
+        default=DEFAULT_CORE, description="The Arm core whose kernels and scratch sizes are planned for."
+    )
+    budget: Budget = Field(
+        default=Budget(), description="Limits; a breach is an error that names the layer at the peak."
+    )
 
 
 def _name(value: Any) -> str:
@@ -170,6 +236,10 @@ def _name(value: Any) -> str:
         raise ValueError("must be a C identifier in lower case; use letters, digits and `_`, a letter first")
     if value in C_KEYWORDS:
         raise ValueError(f"'{value}' is a keyword of C; choose another")
+    if value.startswith(_KERNEL_PREFIXES):
+        raise ValueError(f"'{value}' begins as the names of the kernels do; choose another")
+    if value in C_HEADERS:
+        raise ValueError(f"'{value}' is the name of a header that the emitted one would hide; choose another")
     return value
 
 
@@ -182,27 +252,55 @@ C_KEYWORDS = frozenset([
     "try", "catch", "throw", "using", "bool", "true", "false", "export", "friend", "main",
 ])  # fmt: skip
 """Of C and of C++, whose programs include the header too; `main` is taken as well."""
+C_HEADERS = frozenset([
+    "alloca", "assert", "byteswap", "complex", "ctype", "dirent", "dlfcn", "elf", "endian", "errno", "fcntl",
+    "features", "fenv", "getopt", "inttypes", "iso646", "langinfo", "libc", "libgen", "limits", "link", "locale",
+    "malloc", "math", "memory", "newlib", "paths", "picolibc", "poll", "pthread", "pty", "reent", "regex", "sched",
+    "search", "semaphore", "setjmp", "signal", "stdalign", "stdarg", "stdatomic", "stdbit", "stdbool", "stdckdint",
+    "stddef", "stdint", "stdio", "stdlib", "stdnoreturn", "string", "strings", "tgmath", "threads", "time", "uchar",
+    "unistd", "values", "wait", "wchar", "wctype", "xlocale",
+])  # fmt: skip
+"""Of C, POSIX and the C libraries: the firmware folder is searched before theirs, even for what they include."""
+_KERNEL_PREFIXES = ("arm_", "cmsis_", "netspec_")
 
 
 class Input(Section):
     """An input of the network; `shape` leaves out the batch axis."""
 
-    shape: Annotated[list[Size], Field(min_length=1, examples=[[8]])]
-    dtype: Literal["float32", "int32"] = "float32"
+    shape: Annotated[list[Size], Field(min_length=1, examples=[[8]])] = Field(
+        description="Sizes of one sample without the batch axis, channels last: [height, width, channels]."
+    )
+    dtype: Literal["float32", "int32"] = Field("float32", description="Type of the values; int32 for token ids.")
 
 
 class Top(Section):
     """The spec's top level as written; sections that are classes of their own are validated by them."""
 
-    netspec: Annotated[int, Field(examples=[1])]
-    name: Annotated[Name, Field(examples=["net"])]
-    description: str = ""
-    vars: dict[str, Any] = Field(default_factory=dict)
-    inputs: Annotated[dict[str, Input], Field(examples=["{x: {shape: [8]}}"])]
-    blocks: dict[str, Block] = Field(default_factory=dict)
-    layers: Annotated[list[Any], Field(min_length=1, examples=["[{dense: {units: 10}}]"])]
-    outputs: list[str] | None = Field(None, min_length=1)
-    train: Train | None = None
-    quantize: Quantize = Quantize()
-    target: Target | None = None
-    weights: str | None = None
+    netspec: Annotated[int, Field(examples=[1])] = Field(description="Version of the language.")
+    name: Annotated[Name, Field(examples=["net"])] = Field(
+        description="Prefix of everything emitted: a C identifier in lower case."
+    )
+    description: str = Field("", description="What the network is for, in your words.")
+    vars: dict[str, Any] = Field(
+        default_factory=dict,
+        description="Constants, used as `$width` or `${width * 2}`; each may use those above it.",
+        json_schema_extra={"examples": [{"width": 64}]},
+    )
+    inputs: Annotated[dict[str, Input], Field(examples=["{x: {shape: [8]}}"])] = Field(
+        description="The network's inputs by name, in order."
+    )
+    blocks: dict[str, Block] = Field(
+        default_factory=dict, description="Groups of layers by name, used like a layer: `- my_block: {filters: 8}`."
+    )
+    layers: Annotated[list[Any], Field(min_length=1, examples=["[{dense: {units: 10}}]"])] = Field(
+        description="The layers in order; each reads the one before it unless `from` says otherwise."
+    )
+    outputs: list[str] | None = Field(
+        None, min_length=1, description="Names of the layers whose outputs the network gives; default: the last layer."
+    )
+    train: Train | None = Field(None, description="How the Keras model is trained; only `build` needs it.")
+    quantize: Quantize = Field(Quantize(), description="How the trained floats become integers.")
+    target: Target | None = Field(None, description="The device, and what the network may cost there.")
+    weights: str | None = Field(
+        None, description="File of trained weights (.npz, .keras, .weights.h5), relative to the spec: no training."
+    )

@@ -147,9 +147,8 @@ def _refuse_unprintable(text: str, path: str) -> None:
         column = offset - line_start + 1
         span = Span(path, line, column, line, column + 1)
         if match[0] == "\0":
-            faults.append(
-                Diagnostic("binary-file", "the file holds a zero byte, so it is no text", span, help=_NO_TEXT)
-            )
+            message = "the file holds a zero byte, so it is no text"
+            faults = [Diagnostic("binary-file", message, span, help=_NO_TEXT)]  # the rest follows from that
             break
         message = f"the file contains the unprintable character U+{ord(match[0]):04X}"
         faults.append(Diagnostic("unprintable", message, span, help="remove it"))

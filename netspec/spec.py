@@ -5,6 +5,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 
+from pydantic import ValidationError
+
 from netspec.diagnostics import Diagnostic, Fix, Span, SpecError, nearest, suggestion
 from netspec.held import held_item
 from netspec.language import REPEAT, Item, expand
@@ -12,7 +14,7 @@ from netspec.layers import LAYERS
 from netspec.layers._types import IDENTIFIER
 from netspec.layers.base import Layer
 from netspec.sections import DEFAULT_CORE, LANGUAGE_VERSION, Core, Input, Quantize, Target, Top, Train
-from netspec.source import Document, Entry, Mapping, Node, Scalar, Sequence
+from netspec.source import Document, Entry, Mapping, Node, Scalar, Sequence, plain
 from netspec.validate import MAX_FAULTS, span_of, validate
 
 __all__ = ["Input", "LayerSpec", "Quantize", "Spec", "Target", "Train", "read"]
@@ -28,7 +30,11 @@ class LayerSpec:
 
 @dataclass(frozen=True, slots=True)
 class Spec:
-    """A whole spec. `document` answers where things stand, `wiring_faults` is for the graph to tell with its own."""
+    """A whole spec. `document` answers where things stand, `wiring_faults` is for the graph to tell with its own.
+
+    What `survey` returns beside faults is as much of a spec as is sound: the sections that `unsure` names have their
+    defaults, faulty layers are `lost`, and names are known only if `complete`.
+    """
 
     document: Document
     name: str
@@ -41,6 +47,18 @@ class Spec:
     target: Target | None
     weights: str | None
     wiring_faults: tuple[Diagnostic, ...] = ()
+    unsure: frozenset[str] = frozenset()
+    complete: bool = True
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether layers are unknown, or what the outputs are."""
+        return not self.complete or "outputs" in self.unsure or any(each.item.lost for each in self.layers)
+
+    @property
+    def output_names(self) -> tuple[str, ...]:
+        """The outputs: by default the last layer."""
+        return self.outputs or (self.layers[-1].item.name,)
 
     @property
     def core(self) -> Core:
@@ -76,14 +94,24 @@ class Spec:
 
 def read(document: Document) -> Spec:
     """Return the document as a `Spec`. Raises `SpecError` with all faults that do not follow from one another."""
+    spec, found = survey(document)
+    if spec is None or found:
+        raise SpecError([*found, *(spec.wiring_faults if spec else ())])
+    return spec
+
+
+def survey(document: Document) -> tuple[Spec | None, list[Diagnostic]]:
+    """Return as much of a spec as can be wired in spite of its faults, and the faults.
+
+    It is None where the inputs, or the list of layers, are not known. A fault in a section leaves the others as they
+    are, and one in a layer the layers beside it.
+    """
     root = document.root
     where = root.entries[0].key.span if root.entries else root.span
     version = root.get("netspec")
     if isinstance(version, Scalar) and isinstance(version.value, int) and version.value != LANGUAGE_VERSION:
         message = f"language version {version.text} is not known, this netspec knows {LANGUAGE_VERSION}"
-        raise SpecError(
-            Diagnostic("language-version", message, version.span, help="write `netspec: 1`", path="netspec")
-        )
+        return None, [Diagnostic("language-version", message, version.span, help="write `netspec: 1`", path="netspec")]
     found = _empty_sections(root)
     expansion = expand(document)
     top: Top | None = None
@@ -94,6 +122,7 @@ def read(document: Document) -> Spec:
         for fault in error.diagnostics:
             if fault.path not in told:
                 found.append(replace(fault, notes=(*fault.notes, *expansion.notes(fault.span))))
+    unsure = _sections(found)
     found += expansion.faults
     layers: list[LayerSpec] = []
     types = (*LAYERS, REPEAT, *expansion.blocks)
@@ -108,12 +137,14 @@ def read(document: Document) -> Spec:
                     seen.add(key)
                     found.append(replace(fault, notes=(*fault.notes, *item.notes(fault.span))))
             if len(found) >= MAX_FAULTS:
-                raise SpecError(found) from None
-    if top is not None:
-        found += _input_faults(root, top)
-    if found or top is None:
-        raise SpecError([*found, *expansion.wiring])
-    return Spec(
+                return None, found
+            layers.append(LayerSpec(Layer.model_construct(), replace(item, lost=True)))
+    if top is None and not expansion.faults:
+        top = _rest(expansion.root, unsure)
+    inputs = _input_faults(root, top) if top is not None else []
+    if top is None or inputs or expansion.faults:
+        return None, [*found, *inputs, *expansion.wiring]
+    spec = Spec(
         document=document,
         name=top.name,
         description=top.description,
@@ -125,7 +156,30 @@ def read(document: Document) -> Spec:
         target=top.target,
         weights=top.weights,
         wiring_faults=expansion.wiring,
+        unsure=unsure,
+        complete=expansion.complete,
     )
+    return spec, found
+
+
+_INPUTS_AND_LAYERS = frozenset(["inputs", "layers", "vars", "blocks"])
+
+
+def _sections(faults: list[Diagnostic]) -> frozenset[str]:
+    """Return the sections that faults are in; an unknown one may be any, so what the outputs are is unsure too."""
+    found = {fault.path.split(".")[0].split("[")[0] for fault in faults}
+    return frozenset(found if found <= set(Top.model_fields) else {*found, "outputs"})
+
+
+def _rest(root: Mapping, unsure: frozenset[str]) -> Top | None:
+    """Return the sections that have no fault; None if the inputs or the layers are not among them."""
+    if unsure & _INPUTS_AND_LAYERS:
+        return None
+    sound = {str(entry.key.value): plain(entry.value) for entry in root.entries if entry.key.value not in unsure}
+    try:
+        return Top.model_validate({"netspec": LANGUAGE_VERSION, "name": "net"} | sound)
+    except ValidationError:
+        return None
 
 
 def _empty_sections(root: Mapping) -> list[Diagnostic]:
@@ -179,11 +233,11 @@ def _input_faults(root: Mapping, top: Top) -> list[Diagnostic]:
     return [
         Diagnostic(
             "invalid-name",
-            f"input name '{each.key.text}' is not an identifier",
+            f"input name '{each.key.value}' is not an identifier",
             each.key.span,
             help="use letters, digits and `_`, and no digit first",
-            path=f"inputs.{each.key.text}",
+            path=f"inputs.{each.key.value}",
         )
         for each in entry.value.entries
-        if not re.fullmatch(IDENTIFIER, each.key.text)
+        if not re.fullmatch(IDENTIFIER, str(each.key.value))
     ][:MAX_FAULTS]

@@ -81,6 +81,7 @@ def test_the_voice_of_a_message(path: Path) -> None:
         assert not message.endswith((".", "!"))
         assert message[0] == message[0].lower() or message.split()[0].isupper()
         assert "pydantic" not in block.lower()
+        assert "= help: " in block
 
 
 def test_every_rule_has_a_case() -> None:

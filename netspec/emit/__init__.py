@@ -29,10 +29,11 @@ __all__ = [
 ]
 
 _KERNEL_FILES = ("cmake/*.cmake", "include/*.h", "portable/*.[ch]", "portable/include/*.h", "src/*.c")
-# Names that CMake's generators, or the kernels, have a target of.
+# Names that CMake's generators, or the kernels, have a target of, or that a linker has a library of.
 _CMAKE_TARGETS = (
     *("all", "clean", "edit_cache", "help", "install", "package", "package_source", "preinstall", "rebuild_cache"),
     *("test", "netspec_kernels"),
+    *("c", "dl", "g", "gcc", "m", "nosys", "pthread", "rt"),  # libraries that firmware links by these names
 )
 _INDENT = " " * 8
 

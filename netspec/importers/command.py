@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from netspec.importers.imported import Imported, import_model
+from netspec.importers.imported import import_model
+from netspec.importers.result import Imported
 
 
 class WouldOverwrite(Exception):

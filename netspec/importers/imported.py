@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -10,30 +9,18 @@ from netspec.device.graph import DeviceGraph
 from netspec.device.ops.base import Quant
 from netspec.device.plan import DevicePlan, plan_device
 from netspec.diagnostics import SpecError, ToolError
-from netspec.graph import Graph, build_graph
+from netspec.graph import Graph
 from netspec.importers.faults import ModelFault
+from netspec.importers.result import Imported, graph_of, weights_name
 from netspec.importers.tflite import translate
 from netspec.importers.tflite_reader import FileModel, read_file, read_model
 from netspec.importers.tflite_translator import Step, Translated
 from netspec.importers.writer import WrittenSpec, write_spec
 from netspec.ops import Pad, Pool2D, Unary
 from netspec.quantize.stored import Stored, npz_bytes, quantize_stored, write_stored
-from netspec.source import parse
-from netspec.spec import read
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-
-@dataclass(frozen=True, slots=True)
-class Imported:
-    """A spec and, unless the model had none, the weights that it names by `weights_name`."""
-
-    name: str
-    text: str
-    weights_name: str
-    weights: bytes
-    notes: tuple[str, ...]
 
 
 def import_model(path: Path, stem: str | None = None) -> Imported:
@@ -48,9 +35,9 @@ def import_model(path: Path, stem: str | None = None) -> Imported:
         if magic[4:8] == b"TFL3" or path.suffix in (".tflite", ".lite"):
             return _from_tflite(read_file(path), path.name, stem)
         if magic[:2] == b"PK" or magic == b"\x89HDF\r\n\x1a\n" or path.suffix in (".keras", ".h5", ".hdf5"):
-            from netspec.importers.keras import import_keras
+            from netspec.importers.isolated import import_keras_isolated
 
-            return import_keras(path, stem)
+            return import_keras_isolated(path, stem)
     except FileNotFoundError:
         raise ToolError(f"there is no model {path}", help="check the path") from None
     except OSError as error:
@@ -66,20 +53,6 @@ def import_model(path: Path, stem: str | None = None) -> Imported:
 def spec_of_tflite(data: bytes, file_name: str) -> Imported:
     """Return the bytes of a .tflite file as a spec. Raises `ModelFault`."""
     return _from_tflite(read_model(data), file_name, None)
-
-
-def weights_name(name: str) -> str:
-    """Return what the weights beside a spec are called."""
-    return f"{name}.weights.npz"
-
-
-def graph_of(text: str) -> Graph:
-    """Return the graph of a spec that an importer wrote. Raises `ModelFault` where netspec refuses the net."""
-    try:
-        return build_graph(read(parse(text, "imported.yaml")))
-    except SpecError as error:
-        first = error.diagnostics[0]
-        raise ModelFault(f"the net is refused: {first.message}", first.help) from error
 
 
 def _from_tflite(model: FileModel, file_name: str, stem: str | None) -> Imported:

@@ -10,11 +10,11 @@ from typing import Any
 
 from netspec.importers.draft import Draft, Source
 from netspec.importers.faults import MalformedModel, ModelFault
-from netspec.importers.imported import Imported, graph_of, weights_name
 from netspec.importers.keras_file import KerasFile, read_config
 from netspec.importers.keras_graph import KerasGraph, KerasLayer, flatten
 from netspec.importers.keras_layers import OPERATIONS, activation_layer, layer_keys, operation_keys, refuse_code
 from netspec.importers.names import identifier, is_automatic, spec_name
+from netspec.importers.result import Imported, graph_of, weights_name
 from netspec.importers.writer import write_spec
 from netspec.quantize.stored import npz_bytes
 

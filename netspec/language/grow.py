@@ -9,6 +9,7 @@ from netspec.language.forms import Repeat, Use
 from netspec.language.items import Written, origin_notes, read_item
 from netspec.language.substitution import INPUT, NAME, Environment, Substitution, Trace, is_name
 from netspec.language.tree import Body, Leaf, Loop, Reference, TreeNode
+from netspec.layers import LAYER_TYPES
 from netspec.source import Entry, Mapping, Node, Scalar, Sequence
 from netspec.validate import validate
 
@@ -93,6 +94,8 @@ class Grower:
 
     def _layer(self, written: Written, place: _Place) -> Leaf:
         leaf, trace = self._leaf(written), Trace()
+        if written.type not in LAYER_TYPES and (written.keys is None or written.keys.entry("name") is None):
+            place.body.complete = False  # the name that it goes by is as wrong as the type
         if written.keys is None:
             leaf.faulty = True
             place.body.complete = False

@@ -13,7 +13,6 @@ from netspec.layers._window import output_sizes, window_padding
 from netspec.layers.base import DeviceUnsupported, KerasCall, LayerError, check_rank
 from netspec.ops import Shape
 
-
 KERNEL_SIZE = "Positions that the window spans: one number for all axes, or one for each."
 STRIDES = "Steps by which the window moves: one number for all axes, or one for each."
 DILATION_RATE = "Distance of the positions in a window; 1: next to each other. Not with strides above 1."

@@ -7,6 +7,7 @@ which KEY stands for the key's name; the JSON Schema's form of the type stands b
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import FunctionType
 from typing import Annotated, Any, Literal
 
 from pydantic import Field
@@ -17,6 +18,8 @@ from netspec.diagnostics import WrongName, did_you_mean, same_letters, wrong_nam
 
 class Parsed:
     """Annotates a key that a function of ours parses; `json_type` is the type that the JSON Schema shows.
+
+    Where no type says it, `json_type` is a function that returns the schema.
 
     It is pydantic's PlainValidator without the schema of `json_type`, which `check` does not need and which took
     most of the time to build a class.
@@ -32,6 +35,9 @@ class Parsed:
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
         from pydantic import TypeAdapter
 
+        if isinstance(self.json_type, FunctionType):
+            written: dict[str, Any] = self.json_type()
+            return written
         return TypeAdapter(self.json_type).json_schema()
 
 
@@ -106,7 +112,14 @@ def _parse_conv_padding(value: Any) -> str | ExplicitPadding:
 
 
 ConvPadding = Annotated[
-    str | ExplicitPadding, Parsed(_parse_conv_padding, PaddingName | int | list[int] | list[tuple[int, int]])
+    str | ExplicitPadding,
+    Parsed(
+        _parse_conv_padding,
+        PaddingName
+        | Amount
+        | Annotated[list[Amount], Field(min_length=1)]
+        | Annotated[list[tuple[Amount, Amount]], Field(min_length=1)],
+    ),
 ]
 
 
@@ -221,7 +234,18 @@ def _constraint(value: Any) -> Named | None:
     return None if value is None else _parse_named(value, CONSTRAINTS, "constraint")
 
 
-_NamedInput = str | dict[str, Any]
+def _named_schema(names: dict[str, tuple[str, ...]], *, null: bool = False) -> dict[str, Any]:
+    """Return the JSON Schema of what `_parse_named` takes."""
+    plain = ["number", "string", "boolean", "null"]
+    forms: dict[str, Any] = {}
+    for name, (_, *known) in names.items():
+        keys = {key: {"type": [*plain, "array"] if key == "axis" else plain} for key in known}
+        mapping = {"type": ["object", "null"], "properties": keys, "additionalProperties": False}
+        forms[name] = {"anyOf": [{"type": "number"}, mapping]} if name in _MAIN_ARGUMENT else mapping
+    one = {"type": "object", "properties": forms, "additionalProperties": False, "minProperties": 1, "maxProperties": 1}
+    return {"anyOf": [{"enum": list(names), "type": "string"}, one, *([{"type": "null"}] if null else [])]}
+
+
 Initializer = Annotated[
     Named,
     Parsed(_initializer, lambda: _named_schema(INITIALIZERS)),
@@ -230,7 +254,7 @@ Initializer = Annotated[
 Regularizer = Annotated[
     Named | None,
     Parsed(_regularizer, lambda: _named_schema(REGULARIZERS, null=True)),
-    Field(description="What large values add to the loss in training: a regularizer by Keras' name, as `{l2: 0.0001}`."),
+    Field(description="What large weights add to the loss in training: a regularizer by Keras' name."),
 ]
 Constraint = Annotated[
     Named | None,

@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from math import prod
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -49,6 +49,9 @@ class Weight:
     trainable: bool = True
 
 
+Integers = Literal["refused", "kept", "converted"]
+"""What a layer does with int32: nothing, give integers again, or give floats."""
+
 KERAS_LAYERS = "keras.layers"
 
 
@@ -85,6 +88,7 @@ class Layer(BaseModel):
     merges: ClassVar[bool] = False
     wraps: ClassVar[bool] = False  # holds another layer under the key `layer`
     input_ranks: ClassVar[tuple[int, ...] | None] = None  # ranks with the batch axis left out; None: any
+    integers: ClassVar[Integers] = "refused"
 
     name: Identifier | None = Field(None, description="Unique name; default: the type, numbered as Keras does.")
     from_: Identifier | list[Identifier] | None = Field(
@@ -96,6 +100,10 @@ class Layer(BaseModel):
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         """Return the output's shape."""
         raise NotImplementedError
+
+    def reads_integers(self) -> Integers:
+        """Return what becomes of int32 inputs, which Keras does not convert for a layer."""
+        return self.integers
 
     def weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
         """Return the arrays of the layer in Keras' order."""

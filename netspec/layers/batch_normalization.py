@@ -10,7 +10,7 @@ from netspec.layers._axes import axis_of
 from netspec.layers._explanation import Equation, Explanation, PyTorch, axis_names, counted, kept, listed, sized
 from netspec.layers._types import Constraint, Initializer, Regularizer, keras_config
 from netspec.layers._weighted import EPSILON, ONES, ZEROS
-from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, Weight
+from netspec.layers.base import DeviceUnsupported, Integers, KerasCall, Layer, Weight
 from netspec.ops import BatchNorm, Op, Param, Shape
 
 
@@ -18,6 +18,7 @@ class BatchNormalization(Layer):
     """gamma * (x - mean) / sqrt(variance + epsilon) + beta over one axis."""
 
     type: ClassVar[str] = "batch_normalization"
+    integers: ClassVar[Integers] = "converted"
     axis: int = Field(-1, description="The normalized axis; the batch is axis 0.")
     momentum: Annotated[float, Field(ge=0, le=1)] = Field(
         0.99, description="Part of the moving averages that a batch of training leaves as it is."

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from netspec.layers._explanation import Explanation, kept
 from netspec.layers._types import Border1, Border2, Border3, ExplicitPadding
-from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, check_rank, describe
+from netspec.layers.base import DeviceUnsupported, Integers, KerasCall, Layer, LayerError, check_rank, describe
 from netspec.layers.zero_padding import bordered
 from netspec.ops import Op, Shape
 
@@ -16,6 +16,7 @@ _CROPPING = "Positions to cut off: 1 on every side, [1, 2] an axis, or [[1, 2], 
 
 
 class _Cropping(Layer):
+    integers: ClassVar[Integers] = "kept"
     rank: ClassVar[int]
     cropping: ExplicitPadding
 
@@ -57,7 +58,9 @@ class Cropping1D(_Cropping):
     type: ClassVar[str] = "cropping1d"
     input_ranks: ClassVar[tuple[int, ...] | None] = (2,)
     rank: ClassVar[int] = 1
-    cropping: Border1 = Field(((1, 1),), description="Positions to cut off: 1 at both ends, or [1, 2] before and after.")
+    cropping: Border1 = Field(
+        ((1, 1),), description="Positions to cut off: 1 at both ends, or [1, 2] before and after."
+    )
 
 
 class Cropping2D(_Cropping):
@@ -66,7 +69,8 @@ class Cropping2D(_Cropping):
     type: ClassVar[str] = "cropping2d"
     input_ranks: ClassVar[tuple[int, ...] | None] = (3,)
     rank: ClassVar[int] = 2
-    cropping: Border2 = Field(((0, 0), (0, 0)), description=_CROPPING)  # Keras' default: nothing, though 1 for the 1- and 3-D forms
+    # Keras' default: nothing, though 1 for the 1- and 3-D forms
+    cropping: Border2 = Field(((0, 0), (0, 0)), description=_CROPPING)
 
 
 class Cropping3D(_Cropping):

@@ -20,7 +20,7 @@ from netspec.layers._explanation import (
 )
 from netspec.layers._types import Size
 from netspec.layers._weighted import Kernelled
-from netspec.layers.base import KerasCall, LayerError, Weight
+from netspec.layers.base import Integers, KerasCall, LayerError, Weight
 from netspec.ops import Dense as DenseOp
 from netspec.ops import Op, Param, Shape
 
@@ -29,6 +29,7 @@ class Dense(Kernelled):
     """Fully connected layer over the last axis; leading axes are kept."""
 
     type: ClassVar[str] = "dense"
+    integers: ClassVar[Integers] = "converted"
     units: Size = Field(description="Number of outputs.", examples=[10])
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:

@@ -9,7 +9,7 @@ from pydantic import Field
 
 from netspec.layers._explanation import Explanation, PyTorch, axis_names, kept, product, sized
 from netspec.layers._types import Constraint, Initializer, Regularizer, Size, keras_config
-from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, Weight
+from netspec.layers.base import DeviceUnsupported, Integers, KerasCall, Layer, Weight
 from netspec.ops import Op, Shape
 
 
@@ -20,6 +20,7 @@ class Embedding(Layer):
     """
 
     type: ClassVar[str] = "embedding"
+    integers: ClassVar[Integers] = "converted"
     input_dim: Size = Field(description="Number of ids: the largest plus 1.", examples=[1000])
     output_dim: Size = Field(description="Length of each id's vector.", examples=[16])
     mask_zero: bool = Field(False, description="Take id 0 for padding, which recurrent layers skip.")

@@ -18,7 +18,7 @@ from netspec.layers._explanation import (
     worked,
 )
 from netspec.layers._window import refuse_volume
-from netspec.layers.base import KerasCall, Layer, check_rank
+from netspec.layers.base import Integers, KerasCall, Layer, check_rank
 from netspec.ops import NO_PADDING, Mean, Op, Pool2D, Shape, hwc
 
 
@@ -54,6 +54,7 @@ class _GlobalPooling(Layer):
 
 
 class _GlobalAveragePooling(_GlobalPooling):
+    integers: ClassVar[Integers] = "converted"
     keras_class: ClassVar[str] = "GlobalAveragePooling"
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
@@ -62,6 +63,7 @@ class _GlobalAveragePooling(_GlobalPooling):
 
 
 class _GlobalMaxPooling(_GlobalPooling):
+    integers: ClassVar[Integers] = "kept"
     keras_class: ClassVar[str] = "GlobalMaxPooling"
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:

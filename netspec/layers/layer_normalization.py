@@ -10,7 +10,7 @@ from netspec.layers._axes import Axes, axes_of, axis_of
 from netspec.layers._explanation import Explanation, axis_names, kept, listed, product
 from netspec.layers._types import Constraint, Initializer, Regularizer, keras_config
 from netspec.layers._weighted import EPSILON, ONES, ZEROS
-from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, Weight
+from netspec.layers.base import DeviceUnsupported, Integers, KerasCall, Layer, LayerError, Weight
 from netspec.ops import Op, Shape
 
 
@@ -18,6 +18,7 @@ class LayerNormalization(Layer):
     """gamma * (x - mean) / sqrt(variance + epsilon) + beta, mean and variance taken over `axis` of each sample."""
 
     type: ClassVar[str] = "layer_normalization"
+    integers: ClassVar[Integers] = "converted"
     axis: Axes = Field(-1, description="The axes to take mean and variance over; the batch is axis 0.")
     epsilon: Annotated[float, Field(gt=0)] = Field(0.001, description=EPSILON)
     center: bool = Field(True, description="Add beta.")

@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from netspec.layers._explanation import Equation, Explanation, axis_names, kept, sized
-from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, describe
+from netspec.layers.base import DeviceUnsupported, Integers, KerasCall, Layer, LayerError, describe
 from netspec.ops import Add as AddOp
 from netspec.ops import Concatenate as ConcatenateOp
 from netspec.ops import Op, Shape
@@ -15,6 +15,7 @@ from netspec.ops import Op, Shape
 
 class _Merge(Layer):
     merges: ClassVar[bool] = True
+    integers: ClassVar[Integers] = "kept"
     verb: ClassVar[str]
     remedy: ClassVar[str]  # on a device without the kernel
 
@@ -123,6 +124,7 @@ class Average(_Merge):
     """Element-wise mean; sizes of 1 broadcast."""
 
     type: ClassVar[str] = "average"
+    integers: ClassVar[Integers] = "converted"
     verb: ClassVar[str] = "averages"
     remedy: ClassVar[str] = "use add, then rescaling: `- rescaling: {scale: 0.5}` for two inputs"
 
@@ -147,6 +149,7 @@ class Concatenate(Layer):
     """Join along `axis`; the other axes must agree."""
 
     type: ClassVar[str] = "concatenate"
+    integers: ClassVar[Integers] = "kept"
     merges: ClassVar[bool] = True
     axis: int = Field(-1, description="The axis that grows; the batch is axis 0.")
 

@@ -10,7 +10,7 @@ from pydantic import Field
 from netspec.layers._axes import Axes, axes_of
 from netspec.layers._explanation import Explanation, axis_names, listed, unchanged
 from netspec.layers._types import Parsed
-from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, describe
+from netspec.layers.base import DeviceUnsupported, Integers, KerasCall, Layer, LayerError, describe
 from netspec.ops import Op, Rescale, Shape
 
 _EPSILON = 1e-7  # Keras' backend epsilon: the least that it divides by
@@ -50,6 +50,7 @@ class Normalization(Layer):
     """
 
     type: ClassVar[str] = "normalization"
+    integers: ClassVar[Integers] = "converted"
     mean: Annotated[float | list[Any], Parsed(_numbers, float | list[Any])] = Field(
         description="Taken from every value: one number, or one for each index of `axis`.", examples=[0.0]
     )

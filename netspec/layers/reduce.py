@@ -8,7 +8,7 @@ from pydantic import Field
 
 from netspec.layers._axes import Axes, axes_of
 from netspec.layers._explanation import Explanation, axis_names, listed, product, single, sized, worked
-from netspec.layers.base import DeviceUnsupported, KerasCall, Layer
+from netspec.layers.base import DeviceUnsupported, Integers, KerasCall, Layer
 from netspec.ops import NO_PADDING, Mean, Op, Pool2D, Shape, hwc
 
 KERAS_OPS = "keras.src.ops.numpy"  # where Keras' own files say that its operations are
@@ -27,6 +27,9 @@ class Reduce(Layer):
     )
     axis: Axes | None = Field(None, description="The axes that go; default: all. The batch is axis 0.")
     keepdims: bool = Field(False, description="Leave an axis of size 1 in place of each.")
+
+    def reads_integers(self) -> Integers:
+        return "converted" if self.op == "mean" else "kept"
 
     def _axes(self, shape: Shape) -> tuple[int, ...]:
         """Return the axes, counted without the batch, in order."""

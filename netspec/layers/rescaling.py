@@ -7,7 +7,7 @@ from typing import ClassVar
 from pydantic import Field
 
 from netspec.layers._explanation import Explanation, unchanged
-from netspec.layers.base import KerasCall, Layer
+from netspec.layers.base import Integers, KerasCall, Layer
 from netspec.ops import Op, Rescale, Shape
 
 
@@ -15,6 +15,7 @@ class Rescaling(Layer):
     """Multiply by `scale`, then add `offset`."""
 
     type: ClassVar[str] = "rescaling"
+    integers: ClassVar[Integers] = "converted"
     scale: float = Field(description="Factor of every value.", examples=[0.00392156862745098])
     offset: float = Field(0.0, description="Added after.")
 

@@ -12,7 +12,7 @@ from pydantic import Field
 
 from netspec.layers._explanation import Equation, Explanation, axis_names, product, sized
 from netspec.layers._types import Size
-from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, check_rank, describe
+from netspec.layers.base import DeviceUnsupported, Integers, KerasCall, Layer, LayerError, check_rank, describe
 from netspec.ops import Op, Shape, View
 
 
@@ -20,6 +20,7 @@ class Flatten(Layer):
     """All axes in one, row by row."""
 
     type: ClassVar[str] = "flatten"
+    integers: ClassVar[Integers] = "kept"
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         return (prod(inputs[0]),)
@@ -42,6 +43,7 @@ class Reshape(Layer):
     """The same elements as `target_shape`, which leaves out the batch; one size may be -1."""
 
     type: ClassVar[str] = "reshape"
+    integers: ClassVar[Integers] = "kept"
     target_shape: list[int] = Field(
         description="Shape without the batch axis; -1 once for what remains.", examples=[[-1]]
     )
@@ -99,6 +101,7 @@ class Permute(Layer):
     """Axes in another order: the output's first axis is the input's axis `dims[0]`, counted from 1."""
 
     type: ClassVar[str] = "permute"
+    integers: ClassVar[Integers] = "kept"
     dims: list[int] = Field(
         description="The input's axes in their new order, counted from 1: axis 0 is the batch.", examples=[[2, 1]]
     )
@@ -151,6 +154,7 @@ class RepeatVector(Layer):
     """(features) `n` times: (n, features)."""
 
     type: ClassVar[str] = "repeat_vector"
+    integers: ClassVar[Integers] = "kept"
     input_ranks: ClassVar[tuple[int, ...] | None] = (1,)
     n: Size = Field(description="How many times; the output's first axis.", examples=[3])
 

@@ -12,8 +12,18 @@ from pydantic import Field, ValidationError, field_serializer
 from netspec.diagnostics import suggestion
 from netspec.layers import LAYERS
 from netspec.layers._explanation import Equation, Explanation, PyTorch, sized
+from netspec.layers._schema import one_layer
 from netspec.layers._types import Parsed
-from netspec.layers.base import KERAS_LAYERS, DeviceUnsupported, KerasCall, Layer, LayerError, Weight, describe
+from netspec.layers.base import (
+    KERAS_LAYERS,
+    DeviceUnsupported,
+    Integers,
+    KerasCall,
+    Layer,
+    LayerError,
+    Weight,
+    describe,
+)
 from netspec.layers.recurrent import Recurrent, refuse_recurrent
 from netspec.ops import Op, Shape
 
@@ -38,7 +48,7 @@ def _held(refuse: Callable[[type[Layer]], str | None]) -> Parsed:
         except ValidationError as error:  # pydantic would take its faults for those of the wrapper's keys
             raise ValueError(f"'{layer_type}' has {error.error_count()} faults in its keys") from error
 
-    return Parsed(parse, str | dict[str, dict[str, Any]])
+    return Parsed(parse, lambda: one_layer((name, each) for name, each in LAYERS.items() if refuse(each) is None))
 
 
 def _not_recurrent(held: type[Layer]) -> str | None:
@@ -197,6 +207,9 @@ class TimeDistributed(_Wrapper):
     layer: Annotated[Layer, _held(_not_for_steps)] = Field(
         description="Any layer of one input.", examples=["{dense: {units: 5}}"]
     )
+
+    def reads_integers(self) -> Integers:
+        return self.layer.reads_integers()
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         self._check_held()

@@ -9,13 +9,14 @@ from pydantic import Field
 from netspec.layers._explanation import Equation, Explanation, axis_names, kept
 from netspec.layers._types import Border1, Border2, Border3, ExplicitPadding
 from netspec.layers._window import image_padding, refuse_volume
-from netspec.layers.base import KerasCall, Layer, check_rank
+from netspec.layers.base import Integers, KerasCall, Layer, check_rank
 from netspec.ops import Op, Pad, Shape, hwc
 
 _PADDING = "Zeros to add: 1 on every side, [1, 2] an axis, or [[1, 2], [3, 4]] before and after each axis."
 
 
 class _ZeroPadding(Layer):
+    integers: ClassVar[Integers] = "kept"
     rank: ClassVar[int]
     padding: ExplicitPadding
 

@@ -20,6 +20,7 @@ from netspec.lint.images import channels_first, image_as_sequence
 from netspec.lint.net import Net
 from netspec.lint.windows import even_kernel_same, window_drops_input
 from netspec.lint.wiring import bias_before_norm, double_activation, double_normalization, dropout_at_end, dropout_rate
+from netspec.validate import MAX_FAULTS
 
 __all__ = ["NAMES", "RULES", "lint", "unsilenced"]
 
@@ -51,11 +52,13 @@ NAMES: tuple[str, ...] = (*_GRAPH_RULES, *RULES)
 def lint(graph: Graph) -> tuple[Diagnostic, ...]:
     """Return every warning of a network, the graph's own among them, that no comment of its spec silences.
 
-    A comment that silences nothing, or names no warning, is a warning itself. Takes time linear in the layers.
+    A comment that silences nothing, or names no warning, is a warning itself. Of more than `MAX_FAULTS` those first in
+    the file are told. Takes time linear in the layers.
     """
     net = Net(graph)
     found = [Warned(each, frozenset({each.span.line})) for each in graph.warnings]
     for name, rule in RULES.items():
         found += [finding.warned(name) for finding in rule(net)]
     kept, about = silence(graph.spec.document, found, NAMES)
-    return (*grouped(kept), *about)
+    told = sorted((*grouped(kept), *about), key=lambda each: each.span)
+    return tuple(told[:MAX_FAULTS])

@@ -23,8 +23,9 @@ def _images(files: dict[str, bytes], beside: str) -> Example:
     return _check(layers, "{images: {path: pictures}}", files, beside, _IMAGE)
 
 
-def _audio(rate: int, samples: int, beside: str) -> Example:
-    files = {f"clips/{name}/a.wav": wav(rate, samples) for name in ("go", "stop", "up")}
+def _audio(rate: int, seconds: int, beside: str) -> Example:
+    files = {f"clips/{name}/a.wav": wav(rate, rate) for name in ("go", "stop", "up")}
+    files["clips/go/a.wav"] = wav(rate, rate * seconds)
     data = "{audio: {path: clips, features: log_mel, mel_bins: 10}}"
     return _check(f"- flatten\n{_CLASSES}", data, files, beside, "{x: {shape: [49, 10]}}")
 
@@ -128,14 +129,14 @@ RULES = (
         "A sound of another sample rate than `train.data.audio.sample_rate`.",
         "The same word would have its features at other frequencies than on the device.",
         "Resample the files, or write their rate.",
-        _audio(8000, 8000, "The clips have 8,000 samples a second."),
+        _audio(8000, 1, "The clips have 8,000 samples a second."),
     ),
     Rule(
         "data-clip-length",
         "Clips that last longer than the input's frames.",
         "The rest of each clip is never read.",
         "Give the input as many frames as the help says, or cut the clips.",
-        _audio(16000, 32000, "The clips last two seconds."),
+        _audio(16000, 2, "clips/go/a.wav lasts two seconds, the others one."),
         "warning",
     ),
 )

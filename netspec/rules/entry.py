@@ -35,8 +35,8 @@ class Example:
         if self.spec is None:
             return ""
         text = self.spec if isinstance(self.spec, str) else self.spec.decode("utf-8", "backslashreplace")
-        text = re.sub(r"[^\n -~\u00a0-\uffff]", lambda match: match[0].encode("unicode_escape").decode(), text)
-        return "\n".join(line if len(line) <= 120 else f"{line[:100]}..." for line in text.split("\n"))
+        text = "\n".join(line if len(line) <= 120 else f"{line[:100]}..." for line in text.split("\n"))
+        return re.sub(r"[^\n -~\u00a0-\uffff]", lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
 @dataclass(frozen=True, slots=True)

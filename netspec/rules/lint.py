@@ -70,7 +70,7 @@ _EXAMPLES: dict[str, tuple[str, str]] = {
     ),
     "separable-costs-more": (
         "Use the plain convolution.",
-        net("- separable_conv2d: {filters: 2, kernel_size: 3}", inputs="{image: {shape: [32, 32, 16]}}"),
+        net("- separable_conv2d: {filters: 1, kernel_size: 3}", inputs="{image: {shape: [32, 32, 16]}}"),
     ),
     "dense-holds-most": (
         "Pool each feature over all places, with `global_average_pooling2d`, in place of `flatten`.",
@@ -95,7 +95,7 @@ _COMMENTS = (
         "A comment that begins like an ignore and is not written as one.",
         "It would silence nothing, or more than was meant.",
         "Write `# netspec: ignore[rule]`, or `# netspec: ignore-file[rule]`.",
-        Example(net("- dense: {units: 8}    # netspec: ignore bias-before-norm\n- batch_normalization")),
+        Example(net("- dense: {units: 8}    # netspec: ingore[bias-before-norm]")),
         "warning",
     ),
     Rule(

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from pathlib import Path
+from textwrap import fill
 
 from netspec.rules import SECTIONS
 from netspec.rules.entry import SPEC, Example, Rule
@@ -45,7 +46,7 @@ def page() -> str:
 
 
 def explained(rule: Rule) -> str:
-    """Return a rule's entry for a terminal; ends in a newline. What a build prints is left to the page: it takes long."""
+    """Return a rule's entry for a terminal; ends in a newline. What a build prints is left to the page."""
     example = rule.example
     lines = [f"{rule.name} ({rule.severity})", "", rule.what, rule.why, "", f"remedy: {rule.remedy}", ""]
     if example.spec is not None:
@@ -78,15 +79,15 @@ def output(example: Example) -> str:
 
 
 def _contents() -> str:
-    return "".join(
-        f"- {title}: {', '.join(f'[{rule.name}](#{rule.name})' for rule in rules)}\n"
-        for title, rules in SECTIONS.items()
+    rows = (
+        f"- {title}: {', '.join(f'[{rule.name}](#{rule.name})' for rule in rules)}" for title, rules in SECTIONS.items()
     )
+    return "".join(f"{_wrapped(row, '  ')}\n" for row in rows)
 
 
 def _entry(rule: Rule) -> str:
     example = rule.example
-    parts = [f"### {rule.name}\n", f"*{rule.severity.capitalize()}.* {rule.what} {rule.why}\n"]
+    parts = [f"### {rule.name}\n", _wrapped(f"*{rule.severity.capitalize()}.* {rule.what} {rule.why}\n")]
     if example.spec is not None:
         parts.append(f"```yaml\n{example.shown.rstrip()}\n```\n")
     if example.beside:
@@ -94,8 +95,13 @@ def _entry(rule: Rule) -> str:
     if example.command != "check" or example.given != SPEC:
         parts.append(f"`netspec {example.command} {example.given}` prints\n")
     parts.append(f"```text\n{output(example).rstrip()}\n```\n")
-    parts.append(f"**Remedy.** {rule.remedy}\n")
+    parts.append(_wrapped(f"**Remedy.** {rule.remedy}\n"))
     return "\n".join(parts)
+
+
+def _wrapped(text: str, indent: str = "") -> str:
+    lines = fill(text, 120, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return lines + "\n" * text.endswith("\n")
 
 
 def _indented(text: str) -> list[str]:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec.graph import Graph
-from netspec.importers.imported import graph_of, import_model
+from netspec.importers.imported import import_model
+from netspec.importers.result import graph_of
 from netspec.train.weights import read_weights
 
 

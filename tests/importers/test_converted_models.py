@@ -11,7 +11,8 @@ import pytest
 from numpy.typing import NDArray
 
 from netspec.device.plan import plan_device
-from netspec.importers.imported import graph_of, import_model
+from netspec.importers.imported import import_model
+from netspec.importers.result import graph_of
 from netspec.importers.tflite_reader import read_model
 from netspec.quantize.stored import quantize_stored, read_stored
 

@@ -13,7 +13,8 @@ import pytest
 from netspec.check import check
 from netspec.diagnostics import SpecError
 from netspec.graph import Graph
-from netspec.importers.imported import graph_of, import_model
+from netspec.importers.imported import import_model
+from netspec.importers.result import graph_of
 from netspec.source import load
 from tests.builds import random_weights
 from tests.importers.keras_models import functional, imported_graph, layer, rebuilt_outputs, write_h5

@@ -17,7 +17,8 @@ from netspec.device.plan import plan_device
 from netspec.emit.firmware import emit_firmware
 from netspec.graph import Graph
 from netspec.importers.command import run_import
-from netspec.importers.imported import graph_of, import_model
+from netspec.importers.imported import import_model
+from netspec.importers.result import graph_of
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.stored import quantize_stored, read_stored
 from netspec.source import load, parse
@@ -162,7 +163,7 @@ from pathlib import Path
 from netspec.device.plan import plan_device
 from netspec.emit.firmware import emit_firmware
 from netspec.importers.command import run_import
-from netspec.importers.imported import graph_of
+from netspec.importers.result import graph_of
 from netspec.quantize.stored import quantize_stored, read_stored
 from netspec.source import load
 spec, imported = run_import(Path(sys.argv[1]), Path(sys.argv[2]) / "net.yaml")

@@ -19,7 +19,8 @@ from netspec.check import check
 from netspec.device.plan import plan_device
 from netspec.diagnostics import SpecError
 from netspec.graph import Graph
-from netspec.importers.imported import Imported, graph_of, import_model
+from netspec.importers.imported import import_model
+from netspec.importers.result import Imported, graph_of
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.stored import quantize_stored, read_stored
 from netspec.quantize.tflite import Operator, Tensor, write

@@ -119,6 +119,7 @@ def test_json_of_findings(folder: Path) -> None:
                 "column": 19,
                 "end_line": 4,
                 "end_column": 23,
+                "fix": {"line": 4, "column": 19, "end_line": 4, "end_column": 23, "replacement": "units"},
             }
         ],
     }

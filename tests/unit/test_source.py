@@ -544,7 +544,7 @@ def unreadable(path: str | Path) -> Diagnostic:
 def test_files_that_cannot_be_read(tmp_path: Path) -> None:
     (tmp_path / "kws.yaml").write_text("a: 1")
     assert unreadable(tmp_path / "kvs.yaml").help == f"did you mean {tmp_path / 'kws.yaml'}?"
-    assert unreadable(tmp_path / "other").help is None
+    assert unreadable(tmp_path / "other").help == "check the path"
     assert "nor its folder" in unreadable(tmp_path / "no" / "kws.yaml").message
     assert "is a folder" in unreadable(tmp_path).message
     assert "not a directory" in unreadable(tmp_path / "kws.yaml" / "x").message

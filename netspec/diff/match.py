@@ -1,0 +1,319 @@
+"""Which layer of one net is which of the other: by the names that somebody wrote, and by structure.
+
+Numbered names (`relu_3`) shift when a layer is inserted, so they decide only between layers that are alike otherwise.
+A layer's structure is a pair of numbers: one for all that leads to it, one for all that follows from it. An edit
+leaves every layer before it the first and every layer after it the second, whatever was inserted or renamed. What then
+is left lies between layers that are matched, and is aligned there by type, keys and weights.
+
+Written names can mislead too, where somebody inserted a layer and counted on. So the matching is done with and without
+them, from the front and from the back, and the one with the least to tell of wins.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Hashable, Iterable, Iterator
+from dataclasses import dataclass, field
+from functools import cached_property
+
+from netspec.diff.net import Given, Net
+from netspec.diff.values import Change, changes, layer_keys
+from netspec.graph import GraphLayer
+
+LARGEST_TABLE = 250_000
+"""Most pairs of layers that are weighed against each other in one gap."""
+
+
+@dataclass(frozen=True)
+class Matching:
+    """Pairs of layers and of inputs, by name; types are always the same."""
+
+    before: Net
+    after: Net
+    layers: dict[str, str]
+    inputs: dict[str, str]
+
+    @cached_property
+    def names(self) -> dict[str, str]:
+        """Return the layers and inputs of before by what they are called after."""
+        return self.inputs | self.layers
+
+    @cached_property
+    def old_names(self) -> dict[str, str]:
+        return {after: before for before, after in self.names.items()}
+
+    @cached_property
+    def _reached(self) -> tuple[dict[str, frozenset[str]], dict[str, frozenset[str]]]:
+        """Return, for each side, from which matched layers (by their name after) an unmatched one gets its data."""
+        ends = (_reached(self.before, self.names), _reached(self.after, {name: name for name in self.old_names}))
+        return ends
+
+    def renamed(self, old: str, new: str) -> bool:
+        """Say whether a pair's names differ in what somebody wrote, and not only in a number."""
+        return old != new and _told(self.before.given[old]) != _told(self.after.given[new])
+
+    def rewired(self, old: str, new: str) -> bool:
+        """Say whether a layer reads something else, and not only what was put in or taken out before it."""
+        was, now = self.before.layers[old].inputs, self.after.layers[new].inputs
+        return len(was) != len(now) or not all(map(self._same_source, was, now))
+
+    def _same_source(self, old: str, new: str) -> bool:
+        if old in self.names and new in self.old_names:
+            return self.names[old] == new
+        if old not in self.names and new not in self.old_names:
+            return True  # both are told of, with what they read and who reads them
+        led, leads = self._reached
+        return not led[old].isdisjoint(leads[new])
+
+
+def match(before: Net, after: Net) -> Matching:
+    """Return which layers and inputs are the same; takes time linear in their number, but for what changed."""
+    inputs = _match_inputs(before, after)
+    catalogue = _Catalogue(before, after)
+    best: Matching | None = None
+    least = 0
+    for trust_names in (True, False):
+        for front_first in (True, False):
+            pairs = _Pairing(before, after, inputs, catalogue, trust_names).run(front_first)
+            found = Matching(before, after, pairs, inputs)
+            cost = _cost(found, catalogue)
+            if best is None or cost < least:
+                best, least = found, cost
+            if not least:
+                return best
+    assert best is not None
+    return best
+
+
+def same_weights(one: GraphLayer, other: GraphLayer) -> bool:
+    """Say whether the arrays of a layer fit another of its type: names and shapes."""
+    return [(each.name, each.shape) for each in one.weights] == [(each.name, each.shape) for each in other.weights]
+
+
+class _Catalogue:
+    """What is known of each layer alone: its keys, and a number for its type and keys that both nets share."""
+
+    def __init__(self, before: Net, after: Net) -> None:
+        self._numbers: dict[Hashable, int] = {}
+        self.keys: dict[int, dict[str, object]] = {}
+        self.kinds: dict[int, int] = {}
+        for net in (before, after):
+            for layer in net.graph.layers:
+                keys = layer_keys(layer.layer)
+                self.keys[id(layer)] = keys
+                self.kinds[id(layer)] = self.number((layer.type, json.dumps(keys, sort_keys=True)))
+
+    def number(self, value: Hashable) -> int:
+        return self._numbers.setdefault(value, len(self._numbers))
+
+    def changes(self, old: GraphLayer, new: GraphLayer) -> list[Change]:
+        if self.kinds[id(old)] == self.kinds[id(new)]:
+            return []
+        return list(changes(self.keys[id(old)], self.keys[id(new)]))
+
+
+@dataclass(slots=True)
+class _Side:
+    """A net on its way to be matched: `fore` and `aft` are the numbers of what leads to a layer and follows from it."""
+
+    net: Net
+    given: dict[str, Given]
+    fore: dict[str, int] = field(default_factory=dict)
+    aft: dict[str, int] = field(default_factory=dict)
+
+    def number_structure(self, kind: Callable[[str], int], inputs: dict[str, int], number: Callable[..., int]) -> None:
+        layers = self.net.graph.layers
+        ends = set(self.net.graph.outputs)
+        fore = dict(inputs)
+        for layer in layers:
+            fore[layer.name] = number(("fore", kind(layer.name), *(fore[name] for name in layer.inputs)))
+        followers: dict[str, list[tuple[int, int]]] = {layer.name: [] for layer in layers}
+        for layer in reversed(layers):
+            own = number(("aft", kind(layer.name), layer.name in ends, *sorted(followers[layer.name])))
+            self.aft[layer.name] = own
+            for position, name in enumerate(layer.inputs):
+                if name in followers:
+                    followers[name].append((own, position))
+        self.fore = {layer.name: fore[layer.name] for layer in layers}
+
+
+def _fore(side: _Side, name: str) -> Hashable:
+    return side.fore[name]
+
+
+def _aft(side: _Side, name: str) -> Hashable:
+    return side.aft[name]
+
+
+def _full_name(side: _Side, name: str) -> Hashable:
+    given = side.given[name]
+    return (side.net.layers[name].type, given) if None not in given else None
+
+
+class _Pairing:
+    """One way to match: with the written names or without."""
+
+    def __init__(
+        self, before: Net, after: Net, inputs: dict[str, str], catalogue: _Catalogue, trust_names: bool
+    ) -> None:
+        self.catalogue = catalogue
+        self.trust_names = trust_names
+        self.old, self.new = _Side(before, before.given), _Side(after, after.given)
+        common = {given for given in before.given.values() if _told(given)} & set(after.given.values())
+        for side, names in ((self.old, {name: inputs.get(name) for name in before.graph.inputs}),
+                            (self.new, {name: name for name in after.graph.inputs})):  # fmt: skip
+
+            def kind(name: str, side: _Side = side) -> int:
+                hint = side.given[name] if trust_names and side.given[name] in common else None
+                return catalogue.number((catalogue.kinds[id(side.net.layers[name])], hint))
+
+            numbers = {name: catalogue.number(("input", shared)) for name, shared in names.items()}
+            side.number_structure(kind, numbers, catalogue.number)
+        self.pairs: dict[str, str] = {}
+        self.taken: set[str] = set()
+
+    def run(self, front_first: bool) -> dict[str, str]:
+        """Return {layer before: layer after}; each step matches what those before it have left."""
+        if self.trust_names:
+            self._match_alike(_full_name)
+        self._match_alike(lambda side, name: (side.fore[name], side.aft[name]))
+        for by_fore in (front_first, not front_first):
+            self._match_alike(_fore if by_fore else _aft)
+        self._match_gaps()
+        self._match_alike(_full_name)
+        self._match_alike(self._moved)
+        return self.pairs
+
+    def _moved(self, side: _Side, name: str) -> Hashable:
+        """Return what tells a layer with weights that stands elsewhere now."""
+        layer = side.net.layers[name]
+        if not layer.weights:
+            return None
+        return self.catalogue.kinds[id(layer)], tuple((each.name, each.shape) for each in layer.weights)
+
+    def _match_alike(self, key: Callable[[_Side, str], Hashable]) -> None:
+        """Match layers with the same key (None: none); of several those of the same name first, then in order."""
+        groups: dict[Hashable, tuple[list[str], list[str]]] = {}
+        for which, (side, free) in enumerate(((self.old, self._free_old()), (self.new, self._free_new()))):
+            for name in free:
+                value = key(side, name)
+                if value is not None:
+                    groups.setdefault(value, ([], []))[which].append(name)
+        for olds, news in groups.values():
+            both = set(olds) & set(news)
+            named = [name for name in olds if name in both]
+            for name in named:
+                self._pair(name, name)
+            for old, new in zip(_without(olds, named), _without(news, named), strict=False):
+                self._pair(old, new)
+
+    def _match_gaps(self) -> None:
+        """Align what is left in the same place: after the same matched layer."""
+        gaps: dict[str | None, tuple[list[str], list[str]]] = {}
+        last: str | None = None
+        for layer in self.old.net.graph.layers:
+            last = self.pairs.get(layer.name, last)
+            if layer.name not in self.pairs:
+                gaps.setdefault(last, ([], []))[0].append(layer.name)
+        last = None
+        for layer in self.new.net.graph.layers:
+            if layer.name in self.taken:
+                last = layer.name
+            elif last in gaps:
+                gaps[last][1].append(layer.name)
+        for olds, news in gaps.values():
+            if len(olds) * len(news) <= LARGEST_TABLE:
+                for old, new in _aligned(olds, news, self._likeness):
+                    self._pair(old, new)
+
+    def _likeness(self, old: str, new: str) -> float:
+        """Return how much speaks for a pair; nothing does where the types differ."""
+        was, now = self.old.net.layers[old], self.new.net.layers[new]
+        if was.type != now.type:
+            return 0.0
+        count = max(len(self.catalogue.keys[id(now)]), 1)
+        score = 4.0 + 4.0 * (1 - min(len(self.catalogue.changes(was, now)) / count, 1))
+        if _told(self.old.given[old]) and self.old.given[old] == self.new.given[new]:
+            score += 3
+        if now.weights and same_weights(was, now):
+            score += 2
+        return score + 0.5 * (old == new) + 0.5 * (was.output_shape == now.output_shape)
+
+    def _pair(self, old: str, new: str) -> None:
+        self.pairs[old] = new
+        self.taken.add(new)
+
+    def _free_old(self) -> Iterator[str]:
+        return (layer.name for layer in self.old.net.graph.layers if layer.name not in self.pairs)
+
+    def _free_new(self) -> Iterator[str]:
+        return (layer.name for layer in self.new.net.graph.layers if layer.name not in self.taken)
+
+
+def _told(given: Given) -> tuple[str, ...]:
+    return tuple(part for part in given if part is not None)
+
+
+def _without(names: list[str], taken: Iterable[str]) -> list[str]:
+    gone = set(taken)
+    return [name for name in names if name not in gone]
+
+
+def _aligned(olds: list[str], news: list[str], likeness: Callable[[str, str], float]) -> list[tuple[str, str]]:
+    """Return the pairs, in the order of both lists, whose likenesses have the largest sum (Needleman and Wunsch)."""
+    rows, columns = len(olds), len(news)
+    score = [[likeness(old, new) for new in news] for old in olds]
+    best = [[0.0] * (columns + 1) for _ in range(rows + 1)]
+    for i in range(rows - 1, -1, -1):
+        for j in range(columns - 1, -1, -1):
+            paired = best[i + 1][j + 1] + score[i][j] if score[i][j] else 0.0
+            best[i][j] = max(paired, best[i + 1][j], best[i][j + 1])
+    pairs = []
+    i = j = 0
+    while i < rows and j < columns:
+        if score[i][j] and best[i][j] == best[i + 1][j + 1] + score[i][j]:
+            pairs.append((olds[i], news[j]))
+            i, j = i + 1, j + 1
+        elif best[i][j] == best[i + 1][j]:
+            i += 1
+        else:
+            j += 1
+    return pairs
+
+
+def _match_inputs(before: Net, after: Net) -> dict[str, str]:
+    """Return inputs of the same name, then those left at the same place in order of the same shape and type."""
+    old, new = before.graph.spec.inputs, after.graph.spec.inputs
+    pairs = {name: name for name in old if name in new}
+    left = [name for name in new if name not in pairs]
+    for name in old:
+        if name not in pairs:
+            alike = next((each for each in left if new[each] == old[name]), None)
+            if alike is None and len(old) == len(new) == 1:
+                alike = left[0]
+            if alike is not None:
+                pairs[name] = alike
+                left.remove(alike)
+    return pairs
+
+
+def _reached(net: Net, matched: dict[str, str]) -> dict[str, frozenset[str]]:
+    found = {name: frozenset({matched[name]} if name in matched else ()) for name in net.graph.inputs}
+    for layer in net.graph.layers:
+        if layer.name in matched:
+            found[layer.name] = frozenset({matched[layer.name]})
+        else:
+            found[layer.name] = frozenset().union(*(found[name] for name in layer.inputs))
+    return found
+
+
+def _cost(found: Matching, catalogue: _Catalogue) -> int:
+    """Return how much there is to tell of a matching; trained weights that are lost count as well."""
+    cost = 2 * (len(found.before.layers) + len(found.after.layers) - 2 * len(found.layers))
+    for old, new in found.layers.items():
+        was, now = found.before.layers[old], found.after.layers[new]
+        cost += len(catalogue.changes(was, now)) + found.rewired(old, new) + found.renamed(old, new)
+        cost += not same_weights(was, now)
+    for new, layer in found.after.layers.items():
+        cost += bool(layer.weights) and new not in found.old_names
+    return cost
