@@ -1,7 +1,7 @@
 # make demo       build specs/digits.yaml from nothing: train, quantize, emit C, compile, verify
 # make test       lint, types and the tests that take seconds        make test-all   the slow ones too
 # make bench      the figures in the README                          make lint       ruff and mypy only
-# make docs       docs/checks.md from the registry of rules; runs every example
+# make docs       docs/checks.md from the registry of rules, running every example; docs/layers.md from the classes
 # make clean      remove what was built (the environment in .venv stays; `make distclean` takes that too)
 
 PYTHON ?= python3
@@ -15,16 +15,19 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 # tensorflow-cpu is half the download of tensorflow, but is not published for every platform.
 TRAIN := $(if $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m)),train-cpu,train)
 
+# The last release for node below 22.
+YAML_LANGUAGE_SERVER := 1.25.0
+
 .DELETE_ON_ERROR:
-.PHONY: demo test test-all bench docs lint clean distclean
+.PHONY: demo test test-all bench docs lint editor clean distclean
 
 demo: $(VENV)/.train
 	$(BIN)/netspec build specs/digits.yaml
 
-test: lint
+test: lint editor
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m "not slow"
 
-test-all: lint
+test-all: lint editor
 	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 
 bench: $(VENV)/.test
@@ -32,6 +35,16 @@ bench: $(VENV)/.test
 
 docs: $(VENV)/.test
 	$(BIN)/python -m netspec.rules.page docs/checks.md
+	$(BIN)/python -m netspec.reference docs/layers.md
+
+# The language server of YAML editors, with which the tests use the schema as an editor does. They say so and skip
+# without it: only they need node.
+editor: | $(BIN)/python
+	@if [ -e $(VENV)/npm/$(YAML_LANGUAGE_SERVER) ]; then :; \
+	elif ! command -v npm >/dev/null; then echo "no npm: the tests of the editor are skipped"; \
+	elif npm install --silent --no-audit --no-fund --prefix $(VENV)/npm yaml-language-server@$(YAML_LANGUAGE_SERVER); \
+	  then touch $(VENV)/npm/$(YAML_LANGUAGE_SERVER); \
+	else echo "npm could not install yaml-language-server: the tests of the editor are skipped"; fi
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

@@ -19,6 +19,7 @@ from netspec.manifest import (
     HISTORY_FILE,
     KERAS_FILE,
     MANIFEST,
+    SPEC_COPY,
     SPEC_LINK,
     STORED_FILE,
     TFLITE_FILE,
@@ -40,6 +41,7 @@ if TYPE_CHECKING:
     from netspec.quantize.stored import Stored
     from netspec.train.data import Dataset
     from netspec.verify.proof import Progress
+    from netspec.warm_start import WarmStart
 
     Arrays = dict[tuple[str, str], NDArray[np.float32]]
 
@@ -53,6 +55,7 @@ class Options:
     cmsis_nn: Path | None = None
     core: str | None = None
     force: bool = False
+    warm_start: Path | None = None
 
 
 @dataclass
@@ -68,6 +71,7 @@ class State:
     dataset: Dataset | None = None
     arrays: Arrays = field(default_factory=dict)
     keras_model: Any = None
+    initial_digest: str | None = None
     stored: Stored | None = None
     model: QuantizedModel | None = None
     firmware: dict[str, str] = field(default_factory=dict)
@@ -125,14 +129,18 @@ def find_weights(state: State) -> None:
 
     spec, folder = state.graph.spec, state.folder
     folder.mkdir(parents=True, exist_ok=True)
+    (folder / VERDICT_FILE).unlink(missing_ok=True)  # it speaks of files that are about to change
     given = state.options.weights or (_beside(state.document, spec.weights) if spec.weights else None)
+    if given and state.options.warm_start:
+        raise SpecError(_not_trained(state))
     if given and is_stored(given):
         _take_integers(state, given)
         return
     from netspec.train.model import assert_matches, build_model
     from netspec.train.weights import read_weights, save_model, set_weights
 
-    finished = None if given or state.options.force else _finished(state)
+    start = _warm_start(state)
+    finished = None if given or state.options.force else _finished(state, start)
     if given or finished:
         source = given or finished
         assert source is not None
@@ -142,6 +150,7 @@ def find_weights(state: State) -> None:
             if given
             else "the last build's weights fit this spec: not trained again"
         )
+        state.initial_digest = read_manifest(folder).initial_weights_sha256 if finished else None
         state.keras_model = build_model(state.graph)
         assert_matches(state.graph, state.keras_model)
         set_weights(state.keras_model, state.arrays)
@@ -151,7 +160,10 @@ def find_weights(state: State) -> None:
         from netspec.train.fit import train
         from netspec.train.progress import Display
 
+        for line in start.told() if start else ():
+            state.progress(line)
         state.progress(_training_note(state))
+        state.initial_digest = start.digest if start and start.weights else None
         trained = train(
             state.graph,
             state.dataset,
@@ -159,6 +171,7 @@ def find_weights(state: State) -> None:
             resume=not state.options.force,
             progress=Display(),
             command=_command(state),
+            initial=start.weights if start else None,
         )
         state.arrays, state.keras_model = trained.weights, trained.model
     else:
@@ -209,11 +222,12 @@ def quantize_network(state: State) -> None:
     samples = calibration_samples(state.plan.graph, state.dataset, calibration.samples)
     state.progress(f"calibrating on {len(next(iter(samples.values())))} samples")
     weights = weight_lookup(state.arrays)
-    prove_folding(state.graph, state.plan.graph, state.keras_model, weights, samples)
-    try:
+    try:  # first: of what is not finite nothing can be proven
         ranges = find_ranges(state.plan.graph, weights, samples, calibration.method)
     except ValueError as error:
-        raise ToolError(f"calibration failed: {error}", "training has diverged: lower the learning rate") from error
+        remedy = "training has diverged: lower the learning rate; or these weights are not those of a trained network"
+        raise ToolError(f"calibration failed: {error}", remedy) from error
+    prove_folding(state.graph, state.plan.graph, state.keras_model, weights, samples)
     state.model = quantize(state.plan, weights, choose_scales(state.plan.graph, ranges))
 
 
@@ -242,7 +256,8 @@ def write_manifest(state: State) -> None:
 
     assert state.model is not None
     weights_file = KERAS_FILE if state.stored is None else STORED_FILE
-    names = [weights_file, TFLITE_FILE, *(f"firmware/{name}" for name in sorted(state.firmware))]
+    (state.folder / SPEC_COPY).write_text(state.document.text, encoding="utf-8", newline="\n")
+    names = [SPEC_COPY, weights_file, TFLITE_FILE, *(f"firmware/{name}" for name in sorted(state.firmware))]
     if (state.folder / HISTORY_FILE).is_file():
         names.append(HISTORY_FILE)
     manifest = Manifest(
@@ -258,6 +273,7 @@ def write_manifest(state: State) -> None:
         },
         files=file_digests(state.folder, names),
         versions=_versions(),
+        initial_weights_sha256=state.initial_digest,
     ).sealed()
     (state.folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     link = os.path.relpath(Path(state.document.path).resolve(), state.folder.resolve())
@@ -295,8 +311,31 @@ STAGES: tuple[Callable[[State], None], ...] = (
 )
 
 
-def _finished(state: State) -> Path | None:
-    """Return the weights of a finished build of this very spec and data, if the folder holds one."""
+def _warm_start(state: State) -> WarmStart | None:
+    if state.options.warm_start is None or state.graph.spec.train is None:
+        return None
+    from netspec.warm_start import find_warm_start
+
+    return find_warm_start(state.options.warm_start, state.document, state.graph)
+
+
+def _not_trained(state: State) -> Diagnostic:
+    source = state.options.weights or state.graph.spec.weights
+    return Diagnostic(
+        "nothing-to-train",
+        f"'{state.graph.name}' takes all of its weights from {source}, so no training starts with others",
+        state.graph.spec.span("weights"),
+        help="leave out one of the two: the weights, or --warm-start",
+        path="weights",
+    )
+
+
+def _finished(state: State, start: WarmStart | None) -> Path | None:
+    """Return the weights of a finished build of this very spec and data, if the folder holds one.
+
+    Where the training is to start with other weights, it must have started with them; those of the folder itself are
+    its result, and starting with them again would train it twice.
+    """
     if not (state.folder / MANIFEST).is_file():
         return None
     try:
@@ -311,6 +350,11 @@ def _finished(state: State) -> Path | None:
         and manifest.files.get(KERAS_FILE) == _digest_of(state.folder / KERAS_FILE)
         and manifest.files.get(HISTORY_FILE) == _digest_of(state.folder / HISTORY_FILE)
         and HISTORY_FILE in manifest.files
+        and (
+            start is None
+            or start.folder.resolve() == state.folder.resolve()
+            or start.digest == manifest.initial_weights_sha256
+        )
     )
     return state.folder / KERAS_FILE if fits else None
 
@@ -330,7 +374,7 @@ def _command(state: State) -> str:
     import shlex
 
     words = ["netspec", "build", state.document.path]
-    for option in ("out", "cmsis_nn", "core"):
+    for option in ("out", "cmsis_nn", "core", "warm_start"):
         value = getattr(state.options, option)
         if value is not None:
             words += [f"--{option.replace('_', '-')}", str(value)]

@@ -67,9 +67,9 @@ def check(document: Document, core: str | None = None) -> Checked:
 def train_faults(spec: Spec) -> list[Diagnostic]:
     """Return what `train` says of outputs that are none, and a monitor that no epoch logs."""
     train = spec.train
-    if train is None or not spec.complete or "outputs" in spec.unsure:
-        return []
     outputs = spec.output_names
+    if train is None or "outputs" in spec.unsure or not all(map(spec.is_known, outputs)):
+        return []
     found = [
         Diagnostic(
             "bad-output",

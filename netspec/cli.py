@@ -11,6 +11,8 @@ from typing import Annotated
 
 import typer
 
+from netspec import completion
+from netspec.help import CommandLine, Commands
 from netspec.running import (
     FINDINGS,
     INTERRUPTED,
@@ -21,13 +23,14 @@ from netspec.running import (
     print_progress,
     run,
     specs_among,
+    wants_color,
 )
 
-app = typer.Typer(
+app = CommandLine(
     name="netspec",
+    cls=Commands,
     help="One YAML spec of a neural network: shapes at commit time, a Keras model, and matching CMSIS-NN firmware.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
@@ -53,7 +56,10 @@ class CheckFormat(StrEnum):
 FormatOption = Annotated[Format, typer.Option("--format", help="How to print the result.")]
 SpecArgument = Annotated[str, typer.Argument(metavar="SPEC", help="A spec, or - for standard input.")]
 CoreOption = Annotated[
-    str | None, typer.Option("--core", metavar="CORE", help="Plan for this core instead of the spec's.")
+    str | None,
+    typer.Option(
+        "--core", metavar="CORE", autocompletion=completion.cores, help="Plan for this core instead of the spec's."
+    ),
 ]
 CmsisOption = Annotated[
     Path | None,
@@ -99,7 +105,11 @@ def check(
 
 
 @app.command("explain-rule")
-def explain_rule(rule: Annotated[str, typer.Argument(metavar="NAME", help="A rule, as findings name it.")]) -> None:
+def explain_rule(
+    rule: Annotated[
+        str, typer.Argument(metavar="NAME", autocompletion=completion.rules, help="A rule, as findings name it.")
+    ],
+) -> None:
     """Print what a rule finds, why that is wrong, an example, and the remedy; docs/checks.md has them all."""
     from netspec.diagnostics import suggestion
     from netspec.rules import REGISTRY
@@ -134,7 +144,12 @@ def show(spec: SpecArgument, format: FormatOption = Format.text, core: CoreOptio
 def explain(
     spec: SpecArgument,
     layer: Annotated[
-        str | None, typer.Argument(metavar="LAYER", help="A layer's full name; default: a paragraph for each.")
+        str | None,
+        typer.Argument(
+            metavar="LAYER",
+            autocompletion=completion.layers_of_spec,
+            help="A layer's full name; default: a paragraph for each.",
+        ),
     ] = None,
     format: FormatOption = Format.text,
     core: CoreOption = None,
@@ -161,6 +176,57 @@ def explain(
     typer.echo(explain_json(explained) if format is Format.json else explain_text(explained))
 
 
+class DiffFormat(StrEnum):
+    """How a comparison is printed."""
+
+    text = "text"
+    json = "json"
+    markdown = "markdown"
+
+
+@app.command()
+def diff(
+    specs: Annotated[
+        list[str],
+        typer.Argument(metavar="A [B [SPEC]]", help="Two specs, a revision and a spec, or two revisions and a spec."),
+    ],
+    format: Annotated[
+        DiffFormat,
+        typer.Option("--format", help="How to print: for people, programs, or a pull request's comment."),
+    ] = DiffFormat.text,
+    since: Annotated[
+        str | None,
+        typer.Option(
+            "--since", metavar="REV", help="As a hook: each of any files that is a spec against REV; no exit code 1."
+        ),
+    ] = None,
+) -> None:
+    """Say what changed between two specs or revisions: layers, shapes, costs, which weights stay good. 1 if anything.
+
+    A and B are files, files of git revisions (HEAD~1:specs/net.yaml), or one of them is a revision: `netspec diff
+    HEAD~1 specs/net.yaml` compares with the working tree, `netspec diff main HEAD specs/net.yaml` two revisions, and
+    `netspec diff specs/net.yaml` the last commit with the working tree.
+    """
+    from netspec.diagnostics import SpecError
+    from netspec.diff.command import run_diff
+    from netspec.diff.git import NoSuchRevision
+    from netspec.diff.since import changes_since
+
+    try:
+        if since is None:
+            text, different = run_diff(specs, format, color=wants_color(sys.stdout))
+        else:
+            text, different = changes_since(since, specs, format, color=wants_color(sys.stdout)), False
+    except SpecError as error:
+        print_findings(error.diagnostics, error.sources, sys.stderr)
+        raise typer.Exit(FINDINGS) from None
+    except NoSuchRevision as error:
+        raise typer.BadParameter(f"{error.message}{f'; {error.help}' if error.help else ''}".replace("`", "")) from None
+    typer.echo(text, nl=False)
+    if different:
+        raise typer.Exit(FINDINGS)
+
+
 @app.command()
 def build(
     spec: Annotated[Path, typer.Argument(metavar="SPEC", help="The spec to build.")],
@@ -171,6 +237,14 @@ def build(
         Path | None,
         typer.Option("--weights", metavar="FILE", help="Take these weights (.npz, .keras, .weights.h5); do not train."),
     ] = None,
+    warm_start: Annotated[
+        Path | None,
+        typer.Option(
+            "--warm-start",
+            metavar="DIR",
+            help="Start training with the weights of this build, for all layers that netspec diff says keep theirs.",
+        ),
+    ] = None,
     cmsis_nn: CmsisOption = None,
     core: CoreOption = None,
     force: Annotated[
@@ -178,13 +252,16 @@ def build(
     ] = False,
 ) -> None:
     """Check, train, quantize, emit, compile for the host, verify; into build/<name>/."""
+    if weights is not None and warm_start is not None:
+        raise typer.BadParameter("--weights are taken as they are and not trained: leave out one of the two",
+                                 param_hint="--warm-start")  # fmt: skip
     from netspec.build import Options
     from netspec.build import build as run_build
     from netspec.train.fit import Interrupted
 
     _require_core(core)
     try:
-        result = run_build(load(str(spec)), Options(out, weights, cmsis_nn, core, force), print_progress)
+        result = run_build(load(str(spec)), Options(out, weights, cmsis_nn, core, force, warm_start), print_progress)
     except Interrupted as stopped:
         print_progress(f"\n{stopped}")
         raise typer.Exit(INTERRUPTED) from None
@@ -252,6 +329,60 @@ def export(
 
 
 @app.command()
+def schema(
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="FILE", help="Write it there instead of to standard output.")
+    ] = None,
+) -> None:
+    """Print the JSON Schema of the language: with it, editors complete, explain and check specs."""
+    from netspec.schema import schema_text, write_schema
+
+    if out is None:
+        typer.echo(schema_text(), nl=False)
+    else:
+        write_schema(out)
+
+
+@app.command()
+def layers(
+    layer_type: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="TYPE", autocompletion=completion.layer_types, help="A type of layer; default: a line for each."
+        ),
+    ] = None,
+    format: FormatOption = Format.text,
+) -> None:
+    """Print the reference of the layers: every type, its keys, defaults and limits, and what the device can run."""
+    from netspec.reference import UnknownType, layers_json, layers_text
+
+    try:
+        typer.echo(layers_json(layer_type) if format is Format.json else layers_text(layer_type))
+    except UnknownType as error:
+        raise typer.BadParameter(str(error), param_hint="TYPE") from None
+
+
+@app.command()
+def init(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What the net is called, in YAML and in C.")],
+    here: Annotated[
+        bool, typer.Option("--here", help="Into the folder that one is in, instead of a new one of that name.")
+    ] = False,
+) -> None:
+    """Make a new project: spec, data stub, pre-commit config, CI example."""
+    from netspec.project import CannotMakeProject, make_project
+
+    folder = Path() if here else Path(name)
+    try:
+        files = make_project(name, folder)
+    except CannotMakeProject as error:
+        raise typer.BadParameter(str(error), param_hint="NAME") from None
+    for file in files:
+        typer.echo((folder / file).as_posix())
+    print_progress(f"now: {'' if here else f'cd {name} && '}netspec check --data . && netspec build {name}.yaml")
+
+
+@app.command()
 def doctor(format: FormatOption = Format.text) -> None:
     """Say what is installed, what is missing, and the command that installs it."""
     from netspec.doctor import doctor_json, doctor_text
@@ -294,7 +425,7 @@ def main() -> None:
 
     def parsed() -> None:
         try:
-            app()
+            app(prog_name="netspec")  # also where it is run as `python -m netspec`
         except typer.Abort:
             sys.exit(INTERRUPTED)
 

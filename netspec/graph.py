@@ -350,7 +350,7 @@ def _outputs(spec: Spec, names: list[str], found: list[Diagnostic]) -> tuple[str
             message = f"output '{name}' is an input, not a layer"
             hint = f"name a layer that reads {name}"
             found.append(Diagnostic("bad-output", message, span, help=hint, path=path))
-        elif name not in known and spec.complete:
+        elif name not in known and spec.is_known(name):
             hint = suggestion(name, names[-40:], "the last layers are" if len(names) > 40 else "the layers are")
             found.append(Diagnostic("bad-output", f"output '{name}' is no layer", span, help=hint, path=path))
         seen.add(name)

@@ -6,22 +6,21 @@ same whatever version of Typer there is.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
 from textwrap import fill
 from typing import Any
 
 import typer
-from typer.core import TyperArgument, TyperCommand, TyperGroup, TyperOption
+from typer.core import TyperCommand, TyperGroup
 
-from netspec.manual import GROUPS, MANUAL
+from netspec.manual import GROUPS, MANUAL, Page
 
 # Typer brings its own copy of click since 0.26, and depends on click before: the class is reached without its module.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 _NAME_WIDTH = 26  # columns; a longer name gets a line of its own
-_HELP_HELP = "Print this page."
 
 
 class CommandLine(typer.Typer):
@@ -35,19 +34,11 @@ class Command(TyperCommand):
     """A command with its page of help, and a hint where an option is misspelt."""
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        arguments = [_argument_usage(each) for each in self.params if isinstance(each, TyperArgument)]
-        return [*arguments, "[OPTION]..."]
+        return [*(_name(each) if each.required else f"[{_name(each)}]" for each in _arguments(self)), "[OPTION]..."]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        page = MANUAL[self.name or ""]
-        writer = _Writer(formatter)
-        self.format_usage(ctx, formatter)
-        for paragraph in (_unwrapped(self.help or ""), *page.details):
-            writer.paragraph(paragraph)
-        writer.definitions("Arguments", _argument_rows(self))
-        writer.definitions("Options", _option_rows(self, ctx))
-        writer.definitions("Exit codes", [(str(code), meaning) for code, meaning in sorted(page.exits.items())])
-        writer.lines("Examples", [line for example in page.examples for line in (f"# {example.what}", example.command)])
+        arguments = [(_name(each), each.help) for each in _arguments(self)]
+        _write_page(self, ctx, formatter, MANUAL.get(self.name or "", Page()), {"Arguments": arguments})
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         with _hints(self, ctx):
@@ -61,16 +52,12 @@ class Commands(TyperGroup):
         return ["COMMAND [ARGUMENT]... [OPTION]..."]
 
     def format_help(self, ctx: Any, formatter: Any) -> None:
-        page = MANUAL[""]
-        writer = _Writer(formatter)
-        self.format_usage(ctx, formatter)
-        for paragraph in (_unwrapped(self.help or ""), *page.details):
-            writer.paragraph(paragraph)
-        for title, names in GROUPS.items():
-            writer.definitions(title, [(name, _summary(self.commands[name].help or "")) for name in names])
-        writer.definitions("Options", _option_rows(self, ctx))
-        writer.definitions("Exit codes", [(str(code), meaning) for code, meaning in sorted(page.exits.items())])
-        writer.lines("Examples", [line for example in page.examples for line in (f"# {example.what}", example.command)])
+        known: Any = self.commands
+        groups = {
+            title: [(name, _summary(known[name].help)) for name in names if name in known]
+            for title, names in GROUPS.items()
+        }
+        _write_page(self, ctx, formatter, MANUAL[""], groups)
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         with _hints(self, ctx):
@@ -90,8 +77,7 @@ def _hints(command: Any, ctx: Any) -> Iterator[None]:
     except _UsageError as error:
         wrong = getattr(error, "option_name", None)
         if type(error).__name__ == "NoSuchOption" and wrong:
-            known = [name for each in _options(command, ctx) for name in (*each.opts, *each.secondary_opts)]
-            long = [name for name in known if name.startswith("--")]
+            long = [name for each in _options(command, ctx) for name in each.opts if name.startswith("--")]
             ctx.fail(f"there is no option '{wrong}'; {_suggestion(wrong, long, 'the options are')}")
         choices = _choices(getattr(error, "param", None))
         prefix, quote, rest = error.message.partition("'")
@@ -101,7 +87,7 @@ def _hints(command: Any, ctx: Any) -> Iterator[None]:
         raise
 
 
-def _suggestion(word: str, candidates: Sequence[str] | Any, known: str) -> str:
+def _suggestion(word: str, candidates: Iterable[str], known: str) -> str:
     from netspec.diagnostics import suggestion
 
     return suggestion(word, candidates, known).replace("`", "")
@@ -110,74 +96,64 @@ def _suggestion(word: str, candidates: Sequence[str] | Any, known: str) -> str:
 # ------------------------------------------------------------------------------------------------------- pages
 
 
-class _Writer:
-    """Writes sections into a page; width comes from the terminal, 80 columns at most."""
-
-    def __init__(self, formatter: Any) -> None:
-        self._formatter = formatter
-        self._width: int = formatter.width
-
-    def paragraph(self, text: str) -> None:
-        self._formatter.write("\n" + fill(text, self._width, initial_indent="  ", subsequent_indent="  ") + "\n")
-
-    def definitions(self, title: str, rows: Sequence[tuple[str, str]]) -> None:
-        if not rows:
-            return
-        column = min(_NAME_WIDTH, max(len(name) for name, _ in rows if len(name) <= _NAME_WIDTH)) + 4
-        self._formatter.write(f"\n{title}:\n")
-        for name, text in rows:
-            lead = f"  {name}".ljust(column)
-            if len(lead) > column:
-                self._formatter.write(f"{lead}\n")
-                lead = " " * column
-            self._formatter.write(fill(text, self._width, initial_indent=lead, subsequent_indent=" " * column) + "\n")
-
-    def lines(self, title: str, lines: Sequence[str]) -> None:
-        if lines:
-            self._formatter.write(f"\n{title}:\n" + "".join(f"  {line}\n" for line in lines))
+def _write_page(
+    command: Any, ctx: Any, formatter: Any, page: Page, sections: Mapping[str, Sequence[tuple[str, str]]]
+) -> None:
+    width: int = formatter.width  # the terminal's, 80 columns at most
+    command.format_usage(ctx, formatter)
+    for text in (" ".join(command.help.split()), *page.details):
+        formatter.write(
+            "\n" + fill(text, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False) + "\n"
+        )
+    options = [_option_row(each) for each in _options(command, ctx)]
+    exits = [(str(code), meaning) for code, meaning in sorted(page.exits.items())]
+    for title, rows in {**sections, "Options": options, "Exit codes": exits}.items():
+        if rows:
+            formatter.write(f"\n{title}:\n" + "".join(_definitions(rows, width)))
+    if page.examples:
+        formatter.write("\nExamples:\n")
+    for example in page.examples:
+        formatter.write(f"  # {example.what}\n  {example.command}\n")
 
 
-def _unwrapped(text: str) -> str:
-    return " ".join(text.split())
+def _definitions(rows: Sequence[tuple[str, str]], width: int) -> Iterator[str]:
+    """Yield lines with the names in one column and what they mean in another."""
+    column = 4 + max((len(name) for name, _ in rows if len(name) <= _NAME_WIDTH), default=0)
+    for name, text in rows:
+        lead = f"  {name}".ljust(column)
+        if len(lead) > column:
+            yield f"{lead}\n"
+            lead = " " * column
+        yield fill(text, width, initial_indent=lead, subsequent_indent=" " * column, break_on_hyphens=False) + "\n"
 
 
 def _summary(text: str) -> str:
     """Return the first sentence of a docstring, without its period."""
-    return _unwrapped(text).partition(". ")[0].rstrip(".")
+    return " ".join(text.split()).partition(". ")[0].rstrip(".")
 
 
-def _argument_usage(argument: TyperArgument) -> str:
-    name = argument.metavar or (argument.name or "").upper()
-    return name if argument.required else f"[{name}]"
+def _name(argument: Any) -> str:
+    return str(argument.metavar or argument.name.upper())
 
 
-def _argument_rows(command: Any) -> list[tuple[str, str]]:
-    return [
-        (each.metavar or (each.name or "").upper(), each.help or "")
-        for each in command.params
-        if isinstance(each, TyperArgument)
-    ]
+def _arguments(command: Any) -> list[Any]:
+    return [each for each in command.params if each.param_type_name == "argument"]
 
 
-def _options(command: Any, ctx: Any) -> list[TyperOption]:
-    return [each for each in command.get_params(ctx) if isinstance(each, TyperOption) and not each.hidden]
+def _options(command: Any, ctx: Any) -> list[Any]:
+    return [each for each in command.get_params(ctx) if each.param_type_name == "option" and not each.hidden]
 
 
-def _option_rows(command: Any, ctx: Any) -> list[tuple[str, str]]:
-    return [_option_row(each) for each in _options(command, ctx)]
-
-
-def _option_row(option: TyperOption) -> tuple[str, str]:
-    name = ", ".join(option.opts)
+def _option_row(option: Any) -> tuple[str, str]:
     choices = _choices(option)
     value = "|".join(choices) if choices else option.metavar or ""
-    text = _HELP_HELP if option.opts == ["--help"] else option.help or ""
-    if choices and isinstance(option.default, Enum):
-        text = f"{text} Default: {option.default.value}."
-    return (f"{name} {value}".rstrip(), text)
+    text = "Print this page." if "--help" in option.opts else option.help
+    if choices:
+        text += f" Default: {option.default.value}."
+    return (f"{', '.join(option.opts)} {value}".rstrip(), text)
 
 
 def _choices(param: Any) -> list[str]:
-    """Return the values that an option can have, where its type is an enumeration."""
+    """Return the values that an option can have, where its default is of an enumeration."""
     default = getattr(param, "default", None)
     return [str(each.value) for each in type(default)] if isinstance(default, Enum) else []

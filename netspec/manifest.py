@@ -22,6 +22,9 @@ STORED_FILE = "weights.npz"
 # Where the spec stood, relative to the build folder. It is a hint for `verify`, no part of the build: the manifest
 # holds digests only and is the same on every machine.
 SPEC_LINK = ".spec"
+# The spec as it was read, for --warm-start: its layers are who the weights belong to. Not called *.yaml, lest
+# `netspec check FOLDER` take it for a spec that somebody maintains.
+SPEC_COPY = "spec.txt"
 SCHEMA_VERSION = 1
 
 
@@ -31,7 +34,10 @@ def sha256(data: bytes) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """What a build was made of. `chain` is the digest of all the rest, so that no line can be edited alone."""
+    """What a build was made of. `chain` is the digest of all the rest, so that no line can be edited alone.
+
+    `initial_weights_sha256` is of the weights that training started with, None where it made its own.
+    """
 
     name: str
     spec: str
@@ -43,12 +49,15 @@ class Manifest:
     quantization: Mapping[str, Mapping[str, Any]]
     files: Mapping[str, str]
     versions: Mapping[str, str]
+    initial_weights_sha256: str | None = None
     schema_version: int = SCHEMA_VERSION
     chain: str = field(default="")
 
     def sealed(self) -> Manifest:
         values = asdict(self) | {"chain": ""}
-        return Manifest(**(values | {"chain": sha256(_canonical(values))}))
+        # A build that started with no weights has the chain that it had before there was this field.
+        counted = {key: value for key, value in values.items() if (key, value) != ("initial_weights_sha256", None)}
+        return Manifest(**(values | {"chain": sha256(_canonical(counted))}))
 
     @property
     def intact(self) -> bool:
@@ -69,14 +78,34 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / MANIFEST
     try:
         values = json.loads(path.read_text(encoding="utf-8"))
-        return Manifest(**values)
+        manifest = Manifest(**values)
+        _require_form(manifest)
+        return manifest
     except FileNotFoundError:
         remedy = "a training was stopped there: " if (folder / ".training").is_dir() else ""
         raise ToolError(
             f"{folder} is no finished build: it has no {MANIFEST}", f"{remedy}run `netspec build SPEC`"
         ) from None
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, KeyError) as error:
         raise ToolError(f"{path} cannot be read: {error}", "run `netspec build SPEC` again") from error
+
+
+def _require_form(manifest: Manifest) -> None:
+    """Raise ValueError unless a manifest holds what `verify` will ask it for."""
+    from netspec.device.cmsis_nn import CORE_EXTENSIONS
+
+    if manifest.schema_version != SCHEMA_VERSION:
+        raise ValueError(f"its schema_version is {manifest.schema_version!r}, this netspec knows {SCHEMA_VERSION}")
+    if manifest.core not in CORE_EXTENSIONS:
+        raise ValueError(f"{manifest.core!r} is no core that netspec knows")
+    if not isinstance(manifest.files, dict) or not all(isinstance(each, str) for each in manifest.files.values()):
+        raise ValueError("its files have no digests")
+    if not isinstance(manifest.quantization, dict):
+        raise ValueError("it has no quantization")
+    for name, quant in manifest.quantization.items():
+        scale, zero_point = quant["scale"], quant["zero_point"]
+        if not isinstance(scale, float) or not 0 < scale < float("inf") or not isinstance(zero_point, int):
+            raise ValueError(f"the quantization of {name} is no scale and zero point")
 
 
 def quantized_digest(model: QuantizedModel) -> str:

@@ -126,7 +126,7 @@ class Conv2D:
 
 @dataclass(frozen=True, slots=True)
 class DepthwiseConv2D:
-    """One filter (or `depth_multiplier`) a channel; Keras' layout of `kernel`: (kernel_h, kernel_w, channels, multiplier).
+    """One filter (or `depth_multiplier`) a channel; `kernel` in Keras' layout (kernel_h, kernel_w, channels, filters).
 
     Without a `kernel` the filter is the constant 1: a batch norm or rescaling that stands alone is such a 1x1
     convolution, with its factors in `affine`.

@@ -57,6 +57,12 @@ def _guarded(action: Callable[[], object]) -> None:
         sys.exit(FAILURE)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except OSError as error:  # a full disk, a folder that is read-only: nothing that netspec got wrong
+        if os.environ.get("NETSPEC_TRACEBACK"):
+            raise
+        place = f"{os.fsdecode(error.filename)}: " if isinstance(error.filename, str | bytes) else ""
+        print_progress(f"error: {place}{error.strerror or error}")
+        sys.exit(FAILURE)
     except Exception as error:
         if os.environ.get("NETSPEC_TRACEBACK"):
             raise

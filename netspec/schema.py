@@ -1,7 +1,7 @@
 """The JSON Schema of the language (draft 2020-12), made from the classes that `check` validates with.
 
-It never refuses what `check` accepts. It cannot refuse all that `check` does: it sees no names and shapes, nor what `$name`
-stands for.
+It never refuses what `check` accepts. It cannot refuse all that `check` does: it sees no names and shapes, nor what
+`$name` stands for.
 
 Pydantic gives the schema of each class. This module joins them, allows `$name` and `${...}` wherever values are put in,
 and says defaults as a spec has them.
@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
+from netspec.diagnostics import ToolError
 from netspec.language import REPEAT
-from netspec.language.forms import Block, Repeat, Use
+from netspec.language.forms import Repeat, Use
 from netspec.layers import LAYERS
 from netspec.layers._schema import is_bare, one_layer
 from netspec.layers._types import IDENTIFIER
@@ -34,18 +36,18 @@ _NAME: Schema = {"pattern": f"^{IDENTIFIER}$"}
 _EXPRESSION = r"\$\{[^{}]*\}"
 _PUT_IN: dict[str, Schema] = {
     "put_in": {
-        "description": "The value of a variable or parameter, `$width`, or integer arithmetic on some, `${width * 2}`.",
+        "title": "the value of a variable, parameter or sum",
         "type": "string",
         "pattern": rf"^(\${IDENTIFIER}|{_EXPRESSION})$",
     },
     "put_in_text": {
-        "description": "The value of a variable or parameter, `$kind`, or a text made of some, `conv_${width}`.",
+        "title": "the value of a variable or parameter, or a text made of some",
         "type": "string",
         "pattern": rf"^\${IDENTIFIER}$|{_EXPRESSION}",
     },
 }
 """What stands for a value as a whole; and also texts that are made of other values."""
-_SHARED = ("initializer", "regularizer", "constraint", "activation", "name", "from")
+SHARED = ("initializer", "regularizer", "constraint", "activation", "name", "from")
 """Last words of keys whose schemas are long and alike in all layers."""
 _ANNOTATIONS = ("title", "description", "markdownDescription", "default", "examples")
 
@@ -55,9 +57,17 @@ def schema_text() -> str:
     return json.dumps(language_schema(), indent=1, ensure_ascii=False) + "\n"
 
 
+def write_schema(path: Path) -> None:
+    """Write the schema to a file. Raises `ToolError` where that cannot be."""
+    try:
+        path.write_text(schema_text(), encoding="utf-8", newline="\n")
+    except OSError as error:
+        raise ToolError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from None
+
+
 def language_schema() -> Schema:
     """Return the JSON Schema of a spec."""
-    root = _model_schema(Top)
+    root = model_schema(Top)
     definitions: dict[str, Schema] = root.pop("$defs")
     data = definitions["Data"]
     data |= {"properties": {key: _not_null(value) for key, value in data["properties"].items()}}
@@ -72,6 +82,7 @@ def language_schema() -> Schema:
         "$id": IDENTITY,
         **root,
         "title": "netspec",
+        "description": "A neural network, from which netspec makes a Keras model and firmware.",
         "properties": _top_keys({key: _not_null(value) for key, value in root["properties"].items()}),
         # Without a `blocks` section every type is known, so that an editor can tell of a misspelt one too.
         "if": {"required": ["blocks"]},
@@ -106,7 +117,7 @@ def _top_keys(keys: dict[str, Schema]) -> dict[str, Schema]:
 
 
 def _layer(layer_type: str, layer: type[Layer]) -> Schema:
-    schema = _model_schema(layer)
+    schema = model_schema(layer)
     if layer.wraps:
         schema["properties"]["layer"] = _of_types(schema["properties"]["layer"])
     schema = _open_keys(schema)
@@ -123,7 +134,7 @@ def _share(definitions: dict[str, Schema]) -> None:
     for schema in list(definitions.values()):
         for key, value in schema.get("properties", {}).items():
             word = key.rpartition("_")[2]
-            if word in _SHARED:
+            if word in SHARED:
                 core = {each: what for each, what in value.items() if each not in _ANNOTATIONS}
                 if definitions.setdefault(word, core) == core:
                     schema["properties"][key] = {**_annotations(value), "$ref": f"#/$defs/{word}"}
@@ -134,9 +145,9 @@ def _layer_lists(block: Schema) -> dict[str, Schema]:
     plain_layer = _of_types(one_layer(LAYERS.items()))
     bare, mapping = plain_layer["anyOf"]
     keyed = [layer_type for layer_type in LAYERS if layer_type not in bare["enum"]]
-    use = _open_keys(_model_schema(Use))
+    use = _open_keys(model_schema(Use))
     use["properties"]["from"] = {**_annotations(use["properties"]["from"]), "$ref": "#/$defs/from"}
-    repeat = _model_schema(Repeat)
+    repeat = model_schema(Repeat)
     repeat["title"] = REPEAT
     repeat["properties"]["times"] = _substitutable(repeat["properties"]["times"])
 
@@ -231,8 +242,9 @@ class _Generator(GenerateJsonSchema):
         return written(dft)
 
 
-def _model_schema(model: type[BaseModel]) -> Schema:
-    schema = _tidy(model.model_json_schema(schema_generator=_Generator))
+def model_schema(model: type[BaseModel]) -> Schema:
+    """Return the schema of a class's keys, without what is put in for values."""
+    schema: Schema = _tidy(model.model_json_schema(schema_generator=_Generator))
     for each in (schema, *schema.get("$defs", {}).values()):
         each["title"] = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", each["title"]).lower()
         for key, value in each["properties"].items():
@@ -289,6 +301,8 @@ def _describe(key: Schema, *, required: bool) -> None:
         text += f"\n\nDefault: `{shown(default)}`."
     if default is None or default == {}:
         key.pop("default", None)  # an editor would insert it
+    if "default" in key:
+        key.pop("examples", None)
     key["markdownDescription"] = text
 
 

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 from netspec.diagnostics import Diagnostic, Fix, Span, SpecError, nearest, suggestion
 from netspec.held import held_item
 from netspec.language import REPEAT, Item, expand
+from netspec.language.tree import is_doubtful
 from netspec.layers import LAYERS
 from netspec.layers._types import IDENTIFIER
 from netspec.layers.base import Layer
@@ -33,7 +34,8 @@ class Spec:
     """A whole spec. `document` answers where things stand, `wiring_faults` is for the graph to tell with its own.
 
     What `survey` returns beside faults is as much of a spec as is sound: the sections that `unsure` names have their
-    defaults, faulty layers are `lost`, and names are known only if `complete`.
+    defaults, and faulty layers are `lost`. `doubtful` are the types that layers of unknown types may be, None where
+    nobody knows which names there are.
     """
 
     document: Document
@@ -48,12 +50,16 @@ class Spec:
     weights: str | None
     wiring_faults: tuple[Diagnostic, ...] = ()
     unsure: frozenset[str] = frozenset()
-    complete: bool = True
+    doubtful: frozenset[str] | None = frozenset()
 
     @property
     def is_partial(self) -> bool:
         """Whether layers are unknown, or what the outputs are."""
-        return not self.complete or "outputs" in self.unsure or any(each.item.lost for each in self.layers)
+        return self.doubtful is None or "outputs" in self.unsure or any(each.item.lost for each in self.layers)
+
+    def is_known(self, name: str) -> bool:
+        """Return whether it is certain that a layer goes by a name, or that none does."""
+        return self.doubtful is not None and not is_doubtful(name, self.doubtful)
 
     @property
     def output_names(self) -> tuple[str, ...]:
@@ -157,7 +163,7 @@ def survey(document: Document) -> tuple[Spec | None, list[Diagnostic]]:
         weights=top.weights,
         wiring_faults=expansion.wiring,
         unsure=unsure,
-        complete=expansion.complete,
+        doubtful=expansion.doubtful,
     )
     return spec, found
 

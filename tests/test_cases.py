@@ -87,7 +87,7 @@ def test_the_voice_of_a_message(path: Path) -> None:
 def test_every_rule_has_a_case() -> None:
     """Rules of the language, the graph and the device; the reader's own have tests beside it."""
     source = Path(__file__).parents[1] / "netspec"
-    files = [source / f"{name}.py" for name in ("spec", "validate", "graph", "check")]
+    files = [source / f"{name}.py" for name in ("spec", "validate", "value_faults", "graph", "check")]
     files += [path for folder in ("language", "layers", "device") for path in (source / folder).glob("*.py")]
     literal = re.compile(r"""(?:Diagnostic\(\s*|\.tell\(\s*|rule(?:: str)? ?= ?)"([a-z0-9-]+)\"""")
     rules = {rule for file in files for rule in literal.findall(file.read_text(encoding="utf-8"))}

@@ -10,6 +10,7 @@ from netspec.diff.net import Net
 from netspec.diff.values import Change, changes, layer_keys, plain
 from netspec.graph import GraphLayer
 from netspec.layers.base import describe
+from netspec.ops import Shape
 from netspec.sections import Target
 from netspec.spec import Spec
 
@@ -18,9 +19,9 @@ Status = Literal["added", "removed", "changed", "affected"]
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """What a layer is and costs; `weight_bytes` is None where the core cannot run the net."""
+    """What a layer is and costs; `weight_bytes` is None where one of the nets does not run on its core."""
 
-    output_shape: tuple[int, ...]
+    output_shape: Shape
     parameters: int
     macs: int
     weight_bytes: int | None
@@ -52,7 +53,7 @@ class LayerDiff:
 
 @dataclass(frozen=True, slots=True)
 class Fate:
-    """What becomes of the trained weights for a layer: it keeps those of `before`, or has to be trained for a reason."""
+    """What becomes of the trained weights for a layer: it keeps those of `before`, or must be trained for a reason."""
 
     layer: str
     before: str | None
@@ -63,7 +64,8 @@ class Fate:
 
 @dataclass(frozen=True)
 class Diff:
-    """What changed between two nets. `spec` holds the sections' keys; `reordered` says that layers run in other order.
+    """What changed between two nets. `spec` holds the sections' keys. `reordered` says that layers run in another
+    order, which follows from their wiring and the outputs.
 
     `layers` stand in the order of after, removed ones where they stood. `fates` are of all layers that have weights.
     """
@@ -123,39 +125,42 @@ def _why_lost(old: GraphLayer, new: GraphLayer) -> str | None:
     was = {weight.name: weight.shape for weight in old.weights}
     now = {weight.name: weight.shape for weight in new.weights}
     reasons = [f"{name} is new" for name in now if name not in was]
-    reasons += [
-        f"{name} was {describe(was[name])} and is {describe(shape)}"
-        for name, shape in now.items()
-        if name in was and was[name] != shape
-    ]
-    reasons += [f"it has no {name} any more" for name in was if name not in now]
+    resized: dict[tuple[Shape, Shape], list[str]] = {}
+    for name, shape in now.items():
+        if name in was and was[name] != shape:
+            resized.setdefault((was[name], shape), []).append(name)
+    for (old_shape, new_shape), names in resized.items():
+        verbs = ("was", "is") if len(names) == 1 else ("were", "are")
+        reasons.append(f"{', '.join(names)} {verbs[0]} {describe(old_shape)} and {verbs[1]} {describe(new_shape)}")
+    reasons += [f"{name} is gone" for name in was if name not in now]
     return ", ".join(reasons)
 
 
 def _layers(matching: Matching) -> list[LayerDiff]:
     """Return the layers that differ: those of after in order, each removed one where it stood."""
     before, after = matching.before, matching.after
+    on_device = before.plan is not None and after.plan is not None
     removed: dict[str | None, list[LayerDiff]] = {}
     last: str | None = None
     for name, layer in before.layers.items():
         if name in matching.layers:
             last = matching.layers[name]
         else:
-            removed.setdefault(last, []).append(_alone("removed", before, layer))
+            removed.setdefault(last, []).append(_alone("removed", before, layer, on_device))
     found = removed.get(None, [])
     for name, layer in after.layers.items():
         old = matching.old_names.get(name)
         if old is None:
-            found.append(_alone("added", after, layer))
+            found.append(_alone("added", after, layer, on_device))
         else:
-            pair = _pair(matching, before.layers[old], layer)
+            pair = _pair(matching, before.layers[old], layer, on_device)
             found += [pair] if pair else []
             found += removed.get(name, [])
     return found
 
 
-def _alone(status: Literal["added", "removed"], net: Net, layer: GraphLayer) -> LayerDiff:
-    cost, added = _cost(net, layer), status == "added"
+def _alone(status: Literal["added", "removed"], net: Net, layer: GraphLayer, on_device: bool) -> LayerDiff:
+    cost, added = _cost(net, layer, on_device), status == "added"
     return LayerDiff(
         status,
         layer.type,
@@ -171,13 +176,13 @@ def _alone(status: Literal["added", "removed"], net: Net, layer: GraphLayer) -> 
     )
 
 
-def _pair(matching: Matching, old: GraphLayer, new: GraphLayer) -> LayerDiff | None:
+def _pair(matching: Matching, old: GraphLayer, new: GraphLayer, on_device: bool) -> LayerDiff | None:
     """Return what is different about a layer; None if nothing is."""
     found = list(changes(layer_keys(old.layer), layer_keys(new.layer)))
     if matching.rewired(old.name, new.name):
         found.append(Change("from", list(old.inputs), list(new.inputs)))
     renamed = matching.renamed(old.name, new.name)
-    costs = _cost(matching.before, old), _cost(matching.after, new)
+    costs = _cost(matching.before, old, on_device), _cost(matching.after, new, on_device)
     if not found and not renamed and costs[0] == costs[1]:
         return None
     return LayerDiff(
@@ -195,8 +200,8 @@ def _pair(matching: Matching, old: GraphLayer, new: GraphLayer) -> LayerDiff | N
     )
 
 
-def _cost(net: Net, layer: GraphLayer) -> Cost:
-    weight_bytes = None if net.weight_bytes is None else net.weight_bytes[layer.name]
+def _cost(net: Net, layer: GraphLayer, on_device: bool) -> Cost:
+    weight_bytes = net.weight_bytes[layer.name] if on_device and net.weight_bytes is not None else None
     return Cost(layer.output_shape, layer.parameters, layer.macs, weight_bytes)
 
 

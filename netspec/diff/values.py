@@ -37,8 +37,9 @@ def plain(value: Any) -> Any:
 
 
 def changes(before: Any, after: Any, key: str = "") -> Iterator[Change]:
-    """Yield what differs, a change a key; mappings without a key in common are one value each."""
-    if isinstance(before, dict) and isinstance(after, dict) and (before.keys() & after.keys() or not key):
+    """Yield what differs, a change a key; mappings with no key in common, `{npz: ...}` and `{csv: ...}`, are values."""
+    mappings = isinstance(before, dict) and isinstance(after, dict)
+    if mappings and (before.keys() & after.keys() or not (before and after and key)):
         for name in dict.fromkeys((*before, *after)):
             yield from changes(before.get(name), after.get(name), f"{key}.{name}" if key else name)
     elif before != after or isinstance(before, bool) != isinstance(after, bool):

@@ -7,6 +7,7 @@ memory than the largest file that is read would need.
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -22,9 +23,11 @@ _HEADER_BYTES = 8
 
 def import_keras_isolated(path: Path, stem: str | None = None, seconds: float = SECONDS) -> Imported:
     """Return a Keras model as a spec. Raises `ModelFault`, and `ToolError` where h5py is not installed."""
-    command = [sys.executable, "-m", __name__, str(path.resolve()), json.dumps(stem)]
+    # -P: what lies in the current folder, beside a model from somewhere, is not imported.
+    command = [sys.executable, "-P", "-m", __name__, str(path.resolve()), json.dumps(stem)]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(each for each in sys.path if each)}
     try:
-        done = subprocess.run(command, capture_output=True, timeout=seconds, check=False)
+        done = subprocess.run(command, capture_output=True, timeout=seconds, check=False, env=environment)
     except subprocess.TimeoutExpired:
         raise MalformedModel(f"the file is not read after {seconds:g} s: the HDF5 library hangs in it") from None
     size = int.from_bytes(done.stdout[:_HEADER_BYTES], "little")

@@ -51,8 +51,8 @@ class Expansion:
     `root` is the document's root with values put in everywhere outside of `vars`, `blocks` and `layers`, and `outputs`
     in full names; `unknown` are the paths in it of values that have none, which `faults` tell, and `origins` where
     the others come from. `items` are the layers, `blocks` the names of what may be used like one. `wiring` is what is
-    wrong with names, in spite of which the other layers can be wired. `complete` is False where layers go by names that
-    nobody knows.
+    wrong with names, in spite of which the other layers can be wired. `doubtful` are types that layers of unknown types
+    may be; it is None where nobody knows which names there are.
     """
 
     root: Mapping
@@ -62,7 +62,7 @@ class Expansion:
     unknown: frozenset[str]
     origins: tuple[tuple[Span, Note], ...]
     blocks: tuple[str, ...]
-    complete: bool
+    doubtful: frozenset[str] | None
 
     def notes(self, span: Span) -> tuple[Note, ...]:
         """Return where the values at a place outside of the layers come from."""
@@ -108,7 +108,7 @@ def _expand(document: Document) -> Expansion:
         unknown=frozenset(trace.unknown),
         origins=tuple(trace.origins),
         blocks=tuple(blocks),
-        complete=body.complete,
+        doubtful=frozenset(body.doubtful) if body.complete else None,
     )
 
 

@@ -33,7 +33,9 @@ class Use(Form):
         None, description="Prefix of the names inside; default: the block's name, numbered as layers are."
     )
     from_: Identifier | list[Identifier] | None = Field(
-        None, alias="from", description="What the block reads: a layer or input name, or a list of names for merges."
+        None,
+        alias="from",
+        description="What it reads: a layer or input, or a list of them for merges; default: the item before.",
     )
 
 

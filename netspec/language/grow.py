@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from netspec.diagnostics import Diagnostic, Fix, Note, Span, SpecError, nearest, suggestion
+from netspec.diagnostics import Diagnostic, Fix, Note, Span, SpecError, all_nearest, nearest, suggestion
 from netspec.language.definitions import REPEAT, Definition, evaluated
 from netspec.language.faults import Faults, with_notes
 from netspec.language.forms import Repeat, Use
@@ -95,7 +95,7 @@ class Grower:
     def _layer(self, written: Written, place: _Place) -> Leaf:
         leaf, trace = self._leaf(written), Trace()
         if written.type not in LAYER_TYPES and (written.keys is None or written.keys.entry("name") is None):
-            place.body.complete = False  # the name that it goes by is as wrong as the type
+            self._doubt(written.type, place.body)
         if written.keys is None:
             leaf.faulty = True
             place.body.complete = False
@@ -113,6 +113,15 @@ class Grower:
         self._weigh(leaf.keys, leaf, place)
         leaf.origins, leaf.unknown = tuple(trace.origins), frozenset(trace.unknown)
         return leaf
+
+    def _doubt(self, unknown: str, body: Body) -> None:
+        """Note that a layer goes by a name that is as wrong as its type, which will be told."""
+        from netspec.other_names import meant_type
+
+        known = (*LAYER_TYPES, *self.blocks)
+        meant = meant_type(unknown, known)
+        body.doubtful.update([meant] if meant else all_nearest(unknown, known))
+        body.complete &= bool(body.doubtful)
 
     def _leaf(self, written: Written) -> Leaf:
         uses = tuple(reversed(self.faults.uses))
@@ -227,6 +236,7 @@ class Grower:
         self.faults.uses.pop()
         leaf.body = body
         place.body.complete &= body.complete
+        place.body.doubtful |= body.doubtful
         return leaf
 
     def _use_keys(self, keys: Mapping, leaf: Leaf, place: _Place, trace: Trace) -> None:

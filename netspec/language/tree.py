@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Set
 from dataclasses import dataclass, field
 from typing import TypeAlias
 
@@ -69,7 +71,8 @@ class Loop:
 class Body:
     """The spec's layers, or those of one use of a block. `names` lead from a name to a layer of the body.
 
-    `complete` is False where something is missing from the names that was told to be wrong.
+    `complete` is False where something is missing from the names that was told to be wrong. `doubtful` are the types
+    that layers of unknown types probably are: nobody knows who goes by their names.
     """
 
     nodes: list[TreeNode]
@@ -78,6 +81,16 @@ class Body:
     names: dict[str, Target] = field(default_factory=dict)
     longest: int = 0
     """Characters of the longest name."""
+    doubtful: set[str] = field(default_factory=set)
+
+    def knows(self, name: str) -> bool:
+        """Return whether a name that is not among `names` is certainly none."""
+        return self.complete and not is_doubtful(name, self.doubtful)
+
+
+def is_doubtful(name: str, types: Set[str]) -> bool:
+    """Return whether a layer of one of the types could go by a name, in a block or a repeat too."""
+    return any(re.fullmatch(rf"(.+_)?{re.escape(each)}(_\d+)*", name) for each in types)
 
 
 TreeNode: TypeAlias = Leaf | Loop

@@ -178,7 +178,7 @@ class Unroller:
         name = frame.find(reference.text)
         if name is not None:
             return (name,)
-        if frame.body.complete and reference.span not in self._unfound:
+        if frame.body.knows(reference.text) and reference.span not in self._unfound:
             self._unfound.add(reference.span)
             self._tell_lost(leaf, reference, frame)
         return None

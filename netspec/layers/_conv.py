@@ -25,6 +25,7 @@ PADDING = (
 class Convolution(Biased):
     """A window that slides over one to three spatial axes; the last axis is the channels."""
 
+    family: ClassVar[str] = "convolution"
     rank: ClassVar[int]
     depthwise: ClassVar[bool] = False
     kernel_size: Shape

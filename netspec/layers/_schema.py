@@ -16,6 +16,11 @@ def is_bare(layer: type[Layer]) -> bool:
     return not any(field.is_required() for field in layer.model_fields.values())
 
 
+def summary(layer: type[Layer]) -> str:
+    """Return the first paragraph of a layer's docstring."""
+    return " ".join((layer.__doc__ or "").split("\n\n")[0].split())
+
+
 def one_layer(types: Iterable[tuple[str, type[Layer]]]) -> dict[str, Any]:
     """Return the schema of a layer of one of these types.
 
@@ -23,9 +28,10 @@ def one_layer(types: Iterable[tuple[str, type[Layer]]]) -> dict[str, Any]:
     that it is wrong, and not that a string was expected.
     """
     known = list(types)
-    bare = [name for name, layer in known if is_bare(layer)]
+    bare = {name: summary(layer) for name, layer in known if is_bare(layer)}
+    alone = {"type": "string", "enum": list(bare), "markdownEnumDescriptions": list(bare.values())}
     return {
-        "anyOf": [*([{"type": "string", "enum": bare}] if bare else []), {"type": "object"}],
+        "anyOf": [*([alone] if bare else []), {"type": "object"}],
         "properties": {name: {} for name, _ in known},
         "additionalProperties": False,
         "minProperties": 1,

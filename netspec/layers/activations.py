@@ -14,6 +14,7 @@ from netspec.ops import Op, Relu, Shape
 
 
 class _Elementwise(Layer):
+    family: ClassVar[str] = "activation"
     formula: ClassVar[str]  # of an output y, in terms of its input x
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:

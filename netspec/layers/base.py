@@ -85,6 +85,7 @@ class Layer(BaseModel):
     )
 
     type: ClassVar[str]
+    family: ClassVar[str]  # the heading that the reference lists it under
     merges: ClassVar[bool] = False
     wraps: ClassVar[bool] = False  # holds another layer under the key `layer`
     input_ranks: ClassVar[tuple[int, ...] | None] = None  # ranks with the batch axis left out; None: any
@@ -94,7 +95,7 @@ class Layer(BaseModel):
     from_: Identifier | list[Identifier] | None = Field(
         None,
         alias="from",
-        description="What this layer reads: a layer or input name, or a list of names for merges.",
+        description="What it reads: a layer or input, or a list of them for merges; default: the item before.",
     )
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:

@@ -17,6 +17,7 @@ from netspec.ops import BatchNorm, Op, Param, Shape
 class BatchNormalization(Layer):
     """gamma * (x - mean) / sqrt(variance + epsilon) + beta over one axis."""
 
+    family: ClassVar[str] = "normalisation"
     type: ClassVar[str] = "batch_normalization"
     integers: ClassVar[Integers] = "converted"
     axis: int = Field(-1, description="The normalized axis; the batch is axis 0.")

@@ -16,6 +16,7 @@ _CROPPING = "Positions to cut off: 1 on every side, [1, 2] an axis, or [[1, 2], 
 
 
 class _Cropping(Layer):
+    family: ClassVar[str] = "shape"
     integers: ClassVar[Integers] = "kept"
     rank: ClassVar[int]
     cropping: ExplicitPadding

@@ -28,6 +28,7 @@ from netspec.ops import Op, Param, Shape
 class Dense(Kernelled):
     """Fully connected layer over the last axis; leading axes are kept."""
 
+    family: ClassVar[str] = "dense"
     type: ClassVar[str] = "dense"
     integers: ClassVar[Integers] = "converted"
     units: Size = Field(description="Number of outputs.", examples=[10])

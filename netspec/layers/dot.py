@@ -17,6 +17,7 @@ from netspec.ops import Op, Shape
 class Dot(Layer):
     """Sum over one axis of each of two inputs: the output has the first one's other axes, then the second one's."""
 
+    family: ClassVar[str] = "merge"
     type: ClassVar[str] = "dot"
     merges: ClassVar[bool] = True
     axes: Axes = Field(description="The axis of both inputs, or one of each; the batch is axis 0.", examples=[-1])

@@ -14,6 +14,7 @@ Rate = Annotated[float, Field(ge=0, lt=1, examples=[0.5], description="Part that
 
 
 class _Noise(Layer):
+    family: ClassVar[str] = "regularisation"
     seed: int | None = Field(None, description="Of the random numbers; default: drawn anew.")
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:

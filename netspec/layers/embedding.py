@@ -19,6 +19,7 @@ class Embedding(Layer):
     `mask_zero` hides steps of id 0 from the recurrent layers after, in training and in Keras' answer.
     """
 
+    family: ClassVar[str] = "dense"
     type: ClassVar[str] = "embedding"
     integers: ClassVar[Integers] = "converted"
     input_dim: Size = Field(description="Number of ids: the largest plus 1.", examples=[1000])

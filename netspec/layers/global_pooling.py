@@ -23,6 +23,7 @@ from netspec.ops import NO_PADDING, Mean, Op, Pool2D, Shape, hwc
 
 
 class _GlobalPooling(Layer):
+    family: ClassVar[str] = "pooling"
     rank: ClassVar[int]
     keras_class: ClassVar[str]
     keepdims: bool = Field(False, description="Leave an axis of size 1 in place of each.")

@@ -17,6 +17,7 @@ from netspec.ops import Op, Shape
 class LayerNormalization(Layer):
     """gamma * (x - mean) / sqrt(variance + epsilon) + beta, mean and variance taken over `axis` of each sample."""
 
+    family: ClassVar[str] = "normalisation"
     type: ClassVar[str] = "layer_normalization"
     integers: ClassVar[Integers] = "converted"
     axis: Axes = Field(-1, description="The axes to take mean and variance over; the batch is axis 0.")

@@ -14,6 +14,7 @@ from netspec.ops import Op, Shape
 
 
 class _Merge(Layer):
+    family: ClassVar[str] = "merge"
     merges: ClassVar[bool] = True
     integers: ClassVar[Integers] = "kept"
     verb: ClassVar[str]
@@ -148,6 +149,7 @@ class Minimum(_Merge):
 class Concatenate(Layer):
     """Join along `axis`; the other axes must agree."""
 
+    family: ClassVar[str] = "merge"
     type: ClassVar[str] = "concatenate"
     integers: ClassVar[Integers] = "kept"
     merges: ClassVar[bool] = True

@@ -49,6 +49,7 @@ class Normalization(Layer):
     x * sqrt(variance) + mean.
     """
 
+    family: ClassVar[str] = "input scaling"
     type: ClassVar[str] = "normalization"
     integers: ClassVar[Integers] = "converted"
     mean: Annotated[float | list[Any], Parsed(_numbers, float | list[Any])] = Field(

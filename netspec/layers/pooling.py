@@ -18,6 +18,7 @@ _POOL_SIZE = "Positions that the window spans: one number for all axes, or one f
 
 
 class _Pooling(Layer):
+    family: ClassVar[str] = "pooling"
     rank: ClassVar[int]
     kind: ClassVar[Literal["max", "average"]]
     pool_size: Any

@@ -18,6 +18,7 @@ from netspec.ops import Op, Shape
 class PReLU(Layer):
     """x above zero, alpha * x below; an alpha for each element, or for each index of the axes that do not share."""
 
+    family: ClassVar[str] = "activation"
     type: ClassVar[str] = "prelu"
     shared_axes: Axes | None = Field(None, description="Axes along which one alpha serves; for images [1, 2].")
     trainable: bool = Field(True, description="`false` freezes the layer's weights.")

@@ -31,6 +31,7 @@ ORTHOGONAL: Initializer = ("orthogonal", ())
 class Recurrent(Kernelled):
     """A cell that runs over (steps, features); its kernels hold `gates` matrices side by side."""
 
+    family: ClassVar[str] = "recurrent"
     input_ranks: ClassVar[tuple[int, ...] | None] = (2,)
     gates: ClassVar[int]
     gate_names: ClassVar[str]

@@ -21,11 +21,14 @@ class Reduce(Layer):
     name in the model, an operation cannot.
     """
 
+    family: ClassVar[str] = "reduction"
     type: ClassVar[str] = "reduce"
     op: Literal["sum", "mean", "max", "min"] = Field(
-        description="What becomes of the values along the axes.", examples=["sum"]
+        description="What becomes of the values along the axes.", examples=["mean"]
     )
-    axis: Axes | None = Field(None, description="The axes that go; default: all. The batch is axis 0.")
+    axis: Axes | None = Field(
+        None, description="The axes that go; default: all. The batch is axis 0.", examples=[[1, 2]]
+    )
     keepdims: bool = Field(False, description="Leave an axis of size 1 in place of each.")
 
     def reads_integers(self) -> Integers:

@@ -14,6 +14,7 @@ from netspec.ops import Op, Rescale, Shape
 class Rescaling(Layer):
     """Multiply by `scale`, then add `offset`."""
 
+    family: ClassVar[str] = "input scaling"
     type: ClassVar[str] = "rescaling"
     integers: ClassVar[Integers] = "converted"
     scale: float = Field(description="Factor of every value.", examples=[0.00392156862745098])

@@ -19,6 +19,7 @@ from netspec.ops import Op, Shape, View
 class Flatten(Layer):
     """All axes in one, row by row."""
 
+    family: ClassVar[str] = "shape"
     type: ClassVar[str] = "flatten"
     integers: ClassVar[Integers] = "kept"
 
@@ -42,6 +43,7 @@ class Flatten(Layer):
 class Reshape(Layer):
     """The same elements as `target_shape`, which leaves out the batch; one size may be -1."""
 
+    family: ClassVar[str] = "shape"
     type: ClassVar[str] = "reshape"
     integers: ClassVar[Integers] = "kept"
     target_shape: list[int] = Field(
@@ -100,6 +102,7 @@ class Reshape(Layer):
 class Permute(Layer):
     """Axes in another order: the output's first axis is the input's axis `dims[0]`, counted from 1."""
 
+    family: ClassVar[str] = "shape"
     type: ClassVar[str] = "permute"
     integers: ClassVar[Integers] = "kept"
     dims: list[int] = Field(
@@ -153,6 +156,7 @@ class Permute(Layer):
 class RepeatVector(Layer):
     """(features) `n` times: (n, features)."""
 
+    family: ClassVar[str] = "shape"
     type: ClassVar[str] = "repeat_vector"
     integers: ClassVar[Integers] = "kept"
     input_ranks: ClassVar[tuple[int, ...] | None] = (1,)

@@ -15,6 +15,7 @@ Interpolation = Literal["nearest", "bilinear", "bicubic", "lanczos3", "lanczos5"
 
 
 class _UpSampling(Layer):
+    family: ClassVar[str] = "shape"
     rank: ClassVar[int]
     size: Any
 

@@ -66,6 +66,7 @@ def _not_for_steps(held: type[Layer]) -> str | None:
 
 
 class _Wrapper(Layer):
+    family: ClassVar[str] = "recurrent"
     wraps: ClassVar[bool] = True
     layer: Layer
     trainable: bool = Field(True, description="`false` freezes the weights of the layer inside.")

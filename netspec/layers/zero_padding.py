@@ -16,6 +16,7 @@ _PADDING = "Zeros to add: 1 on every side, [1, 2] an axis, or [[1, 2], [3, 4]] b
 
 
 class _ZeroPadding(Layer):
+    family: ClassVar[str] = "shape"
     integers: ClassVar[Integers] = "kept"
     rank: ClassVar[int]
     padding: ExplicitPadding

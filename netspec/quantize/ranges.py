@@ -50,14 +50,15 @@ def find_ranges(
     import numpy as np
 
     ranges: dict[str, Range] = {}
-    for name, values in evaluate(graph, weights, inputs).items():
+    with np.errstate(all="ignore"):  # what comes of it is looked at here
+        tensors = evaluate(graph, weights, inputs)
+    for name, values in tensors.items():
+        if not np.isfinite(values).all():
+            raise ValueError(f"tensor {name} is not finite: its values are too large for float32, or none at all")
         ends = (
             (values.min(), values.max())
             if percentile is None
             else np.percentile(values, [100 - percentile, percentile])
         )
-        least, greatest = float(ends[0]), float(ends[1])
-        if not (np.isfinite(least) and np.isfinite(greatest)):
-            raise ValueError(f"tensor {name} is not finite: {least} to {greatest}")
-        ranges[name] = (least, greatest)
+        ranges[name] = (float(ends[0]), float(ends[1]))
     return ranges

@@ -58,6 +58,13 @@ RULES = (
         ),
     ),
     Rule(
+        "dtype-mismatch",
+        "Integers where a layer takes floats.",
+        "An int32 input holds token ids, which are no amounts: 7 is not seven times 1.",
+        "Put an `embedding` between, or give the input `dtype: float32`.",
+        Example(net("- conv1d: {filters: 4, kernel_size: 3}", inputs="{ids: {shape: [16, 1], dtype: int32}}")),
+    ),
+    Rule(
         "window-too-large",
         "A kernel or pool, dilation included, that is larger than its input.",
         "It fits nowhere, so the output would be empty.",

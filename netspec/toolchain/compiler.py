@@ -54,7 +54,10 @@ def find_cc() -> Compiler:
     """
     named = os.environ.get("CC", "").strip()
     for candidate in [named] if named else ["cc", "gcc", "clang"]:
-        command = tuple(shlex.split(candidate))
+        try:
+            command = tuple(shlex.split(candidate))
+        except ValueError as error:
+            raise ToolError(f"CC cannot be read as a command: {named}: {error}", "set CC to a compiler") from error
         if shutil.which(command[0]) is None:
             continue
         version = _ask(command, "--version")
@@ -71,7 +74,10 @@ def cache_folder() -> Path:
     if named:
         return Path(named).expanduser()
     user = os.environ.get("XDG_CACHE_HOME")
-    return (Path(user) if user else Path.home() / ".cache") / "netspec"
+    try:
+        return (Path(user) if user else Path.home() / ".cache") / "netspec"
+    except RuntimeError as error:  # a container's user without a home
+        raise ToolError("no home folder to keep compiled kernels in", "set NETSPEC_CACHE to a folder") from error
 
 
 def compile_library(
@@ -109,15 +115,15 @@ def compile_library(
 
     archive_key = hashlib.sha256("\0".join(target.name for _, target, _ in jobs).encode()).hexdigest()
     archive = cache / "libraries" / archive_key[:32] / "libnetspec_kernels.a"
-    if archive.is_file():
+    if _intact(archive):
         return archive
 
-    missing = [job for job in jobs if not job[1].is_file()]
+    missing = [job for job in jobs if not _intact(job[1])]
     with ThreadPoolExecutor(max_workers=JOBS) as pool:
         # Consuming the results raises the first failure.
         for _ in pool.map(lambda job: _compile_object(cc, *job), missing):
             pass
-    with _published(archive) as scratch:
+    with _published(archive, sealed=True) as scratch:
         _run(
             [os.environ.get("AR", "ar"), "rcs", str(scratch), *(str(target) for _, target, _ in jobs)],
             "archive the kernels",
@@ -154,7 +160,7 @@ def compile_program(
 
 
 def _compile_object(cc: Compiler, source: Path, target: Path, options: list[str]) -> None:
-    with _published(target) as scratch:
+    with _published(target, sealed=True) as scratch:
         _run([*cc.command, *options, "-c", str(source), "-o", str(scratch)], f"compile {source.name}")
 
 
@@ -171,9 +177,24 @@ def _digest_headers(folders: Iterable[Path], *, deep: bool = True) -> str:
     return digest.hexdigest()
 
 
+def _seal(target: Path) -> Path:
+    return target.with_name(f"{target.name}.sha256")
+
+
+def _intact(target: Path) -> bool:
+    """Return whether a file of the cache is there and is what was put there: disks fill up and machines crash."""
+    try:
+        return hashlib.sha256(target.read_bytes()).hexdigest() == _seal(target).read_text(encoding="ascii")
+    except (OSError, UnicodeDecodeError):
+        return False
+
+
 @contextmanager
-def _published(target: Path) -> Iterator[Path]:
-    """Give a name to write to; move it onto `target` at the end, so that nobody ever reads half a file."""
+def _published(target: Path, *, sealed: bool = False) -> Iterator[Path]:
+    """Give a name to write to; move it onto `target` at the end, so that nobody ever reads half a file.
+
+    `sealed` puts the digest beside it that `_intact` asks for. Raises ToolError where nothing was written.
+    """
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         folder = tempfile.TemporaryDirectory(dir=target.parent, prefix=".netspec-")
@@ -185,6 +206,14 @@ def _published(target: Path) -> Iterator[Path]:
     with folder as name:
         scratch = Path(name) / target.name
         yield scratch
+        if not scratch.is_file():
+            raise ToolError(
+                f"the compiler ended well and wrote no {target.name}", "set CC to a C compiler, or unset it"
+            )
+        if sealed:
+            seal = scratch.with_name(_seal(target).name)
+            seal.write_text(hashlib.sha256(scratch.read_bytes()).hexdigest(), encoding="ascii")
+            os.replace(seal, _seal(target))
         os.replace(scratch, target)
 
 

@@ -41,8 +41,11 @@ class Checkpoint:
     best: list[Array]
 
 
-def identity(graph: Graph, data_digest: str) -> dict[str, str]:
-    """Return the digests of what a training run depends on; runs that agree in all of them are the same run."""
+def identity(graph: Graph, data_digest: str, initial_digest: str = "") -> dict[str, str]:
+    """Return the digests of what a training run depends on; runs that agree in all of them are the same run.
+
+    `initial_digest` is of the weights that training starts with, empty where it makes its own.
+    """
     train = graph.spec.train
     assert train is not None
     layers = [
@@ -54,6 +57,7 @@ def identity(graph: Graph, data_digest: str) -> dict[str, str]:
         "layers": _digest([inputs, layers, list(graph.outputs)]),
         "train": _digest(train.model_dump(mode="json", exclude={"data"})),
         "data": data_digest,
+        "initial": initial_digest,
     }
 
 
@@ -94,13 +98,18 @@ def load(folder: Path, owner: dict[str, str]) -> Checkpoint | None:
                     array = np.lib.format.read_array(io.BytesIO(archive.read(name)), allow_pickle=False)
                     arrays[name.partition("/")[0]].append(array)
         found = state["owner"]
-        changed = [what for what in owner if owner[what] != found[what]]
+        changed = [what for what in owner if owner[what] != found.get(what, "")]
         if not changed:
             monitor = Monitor(**state["monitor"]) if state["monitor"] else None
             return Checkpoint(state["epoch"], state["history"], monitor, **arrays)
     except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
         raise ToolError(f"the checkpoint {path} is damaged: {error}", help=_anew(folder)) from error
-    names = {"layers": "the layers", "train": "the train section", "data": "the data"}
+    names = {
+        "layers": "the layers",
+        "train": "the train section",
+        "data": "the data",
+        "initial": "the weights it starts with",
+    }
     what = " and ".join(names[part] for part in changed)
     raise ToolError(
         f"{path} was left by another training: {what} changed since", help=f"undo the change, or {_anew(folder)}"

@@ -29,7 +29,7 @@ from netspec.train.feed import Feed
 from netspec.train.model import build_model
 from netspec.train.monitor import Monitor, choose_monitor
 from netspec.train.progress import Progress, Step
-from netspec.train.weights import Weights, get_weights
+from netspec.train.weights import Weights, get_weights, set_some_weights, weights_digest
 
 if TYPE_CHECKING:
     import keras
@@ -71,6 +71,7 @@ def train(
     resume: bool = True,
     progress: Progress | None = None,
     command: str | None = None,
+    initial: Weights | None = None,
 ) -> Trained:
     """Return the trained model of a graph; `folder` gets history.csv, and a checkpoint while training lasts.
 
@@ -78,6 +79,8 @@ def train(
     data is given, and else of the last epoch. With `resume` it goes on from the checkpoint in `folder`, if there is
     one, else it removes that. A training that was stopped and resumed ends with the weights, to the bit, of one that
     was not, on the same machine and versions.
+
+    `initial` holds weights to start with, of whole layers; the other layers get fresh ones.
 
     `progress` is called during the training. `command` is what an interrupted user is told to type; default: the
     build of this spec.
@@ -87,7 +90,7 @@ def train(
     """
     spec = graph.spec
     assert spec.train is not None
-    owner = checkpoint.identity(graph, dataset.digest)
+    owner = checkpoint.identity(graph, dataset.digest, weights_digest(initial) if initial else "")
     if not resume:
         checkpoint.remove(folder)
     state = checkpoint.load(folder, owner)
@@ -95,7 +98,7 @@ def train(
     done = state.epoch if state else 0
     try:
         with _deferred_signals() as stop:
-            run = _Run(graph, dataset, folder, owner, state, progress, stop)
+            run = _Run(graph, dataset, folder, owner, state, progress, stop, initial or {})
             while run.epoch < spec.train.epochs and not run.stopped_early:
                 run.one_epoch()
                 done = run.epoch
@@ -159,6 +162,7 @@ class _Run:
         state: Checkpoint | None,
         progress: Progress | None,
         stop: _Stop,
+        initial: Weights,
     ) -> None:
         assert graph.spec.train is not None
         self._graph, self._dataset, self._folder, self._owner = graph, dataset, folder, owner
@@ -168,6 +172,7 @@ class _Run:
         self._seconds: list[float] = []
         seed_everything(self._keras, self._train.seed)
         self._model = build_model(graph)
+        set_some_weights(self._model, initial)
         compile_model(graph, self._model)
         validated = dataset.validation is not None
         check_monitor(graph, rehearse(graph, self._model, dataset), validated)

@@ -96,6 +96,14 @@ def set_weights(model: keras.Model, weights: Mapping[tuple[str, str], FloatArray
         variable.assign(weights[key])
 
 
+def set_some_weights(model: keras.Model, weights: Mapping[tuple[str, str], FloatArray]) -> None:
+    """Give some layers their weights and leave the others as they are; names and shapes must be the model's."""
+    variables = {(layer.name, name): variable for layer in model.layers for name, variable in named_weights(layer)}
+    for key, array in weights.items():
+        assert tuple(variables[key].shape) == array.shape, f"{key}: {variables[key].shape}, {array.shape}"
+        variables[key].assign(array)
+
+
 def save_model(model: keras.Model, path: Path) -> None:
     """Write a model as a `.keras` file for inference; the same model gives the same bytes, on any day.
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +20,7 @@ from netspec.manifest import (
     drifted_files,
     quantized_digest,
     read_manifest,
+    sha256,
 )
 from netspec.source import Document
 from netspec.verify.proof import Progress, prove
@@ -33,7 +35,23 @@ def verify_folder(folder: Path, spec: Path | None, cmsis_nn: Path | None, progre
 
     Nothing is trained or calibrated: integers are made again from model.keras and the manifest's scales.
     """
-    from netspec.source import load
+    from netspec.diagnostics import SpecError, ToolError
+
+    try:
+        report = _verified(folder, spec, cmsis_nn, progress)
+    except (SpecError, ToolError):  # a verdict of before would speak of files that cannot be verified now
+        with suppress(OSError):
+            (folder / VERDICT_FILE).unlink(missing_ok=True)
+        raise
+    try:
+        (folder / VERDICT_FILE).write_text(report.to_json() + "\n", encoding="utf-8")
+    except OSError as error:  # a build on a read-only medium is as good as another
+        progress(f"{VERDICT_FILE} is not written: {error.strerror}")
+    return report
+
+
+def _verified(folder: Path, spec: Path | None, cmsis_nn: Path | None, progress: Progress) -> Report:
+    from netspec.source import parse, read
     from netspec.toolchain import find_cmsis_nn
 
     manifest = read_manifest(folder)
@@ -45,16 +63,14 @@ def verify_folder(folder: Path, spec: Path | None, cmsis_nn: Path | None, progre
     if path is None or not path.is_file():
         drift.insert(0, f"the spec {manifest.spec} is gone (name it with --spec)")
     else:
-        document = load(path)
-        if document.sha256 != manifest.spec_sha256:
+        content = read(str(path))
+        if sha256(content) != manifest.spec_sha256:  # before it is parsed: what it is now may be no spec at all
             drift.insert(0, f"the spec {path.as_posix()} was changed after the build")
+        else:
+            document = parse(content, str(path))
     if drift or document is None:
-        report = Report(manifest.name, tuple(drift))
-        (folder / VERDICT_FILE).write_text(report.to_json() + "\n", encoding="utf-8")
-        return report
-    report = _verify_intact(folder, manifest, document, find_cmsis_nn(cmsis_nn), progress)
-    (folder / VERDICT_FILE).write_text(report.to_json() + "\n", encoding="utf-8")
-    return report
+        return Report(manifest.name, tuple(drift))
+    return _verify_intact(folder, manifest, document, find_cmsis_nn(cmsis_nn), progress)
 
 
 def _verify_intact(
@@ -73,6 +89,8 @@ def _verify_intact(
     graph = check(document, manifest.core).graph
     plan = plan_device(graph, manifest.core)
     drift: list[str] = []
+    if manifest.name != graph.name or manifest.quantization.keys() != plan.graph.tensors.keys():
+        return Report(manifest.name, (f"{MANIFEST} is that of another network",))
     if STORED_FILE in manifest.files:
         stored = read_stored(folder / STORED_FILE, graph, plan)
         arrays, digest, weights_file = floats_of(graph, plan.graph, stored), stored_digest(stored), STORED_FILE
@@ -98,9 +116,12 @@ def _verify_intact(
         for name in manifest.files
         if name.startswith("firmware/")
     }
-    for name, text in emit_firmware(model, document).items():
+    emitted = emit_firmware(model, document)
+    for name, text in emitted.items():
         if firmware.get(name) != text:
             drift.append(f"firmware/{name} is not what netspec {__version__} emits for the spec and weights")
+    if not emitted.keys() <= firmware.keys():  # too little is left to be compiled
+        return Report(manifest.name, tuple(drift))
     information = recorded_information(folder)
     return prove(graph, model, arrays, dataset, firmware, cmsis, progress, tuple(drift), information)
 
@@ -117,7 +138,7 @@ def linked_spec(folder: Path) -> Path | None:
     """Return where the spec of a build stood when it was built; None where that is not recorded."""
     try:
         link = (folder / SPEC_LINK).read_text(encoding="utf-8").strip()
-    except OSError:
+    except (OSError, UnicodeDecodeError):
         return None
     path = folder / link
     return Path(os.path.relpath(path)) if path.is_file() else path

@@ -59,6 +59,11 @@ def run_program(model: QuantizedModel, program: Path, inputs: Values) -> dict[st
         done = subprocess.run([str(program)], input=stream, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False)
     except subprocess.TimeoutExpired as error:
         raise ToolError(f"the compiled network did not end within {_TIMEOUT_SECONDS} s") from error
+    except OSError as error:
+        message = f"the compiled network does not run here: {error.strerror}"
+        raise ToolError(
+            message, "let CC name a compiler for this machine, and TMPDIR a folder that programs run from"
+        ) from error
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip().splitlines()[:12]
         raise ToolError(f"the compiled network ended with status {done.returncode}:\n" + "\n".join(said))

@@ -23,6 +23,7 @@ import pytest
 from netspec.importers.faults import MalformedModel, ModelFault
 from netspec.importers.flatbuffer import Flatbuffer
 from netspec.importers.imported import spec_of_tflite
+from netspec.importers.isolated import import_keras_isolated
 from netspec.importers.keras import spec_of_config
 from netspec.importers.tflite_reader import read_model
 from tests.importers.keras_models import functional, layer
@@ -168,6 +169,16 @@ def test_the_corpus_of_longer_runs(folder: str) -> None:
         assert len(names) > 100
         for name in names:
             assert_bounded(read, archive.read(name), name)
+
+
+def test_a_file_that_hangs_the_hdf5_library_is_given_up(tmp_path: Path) -> None:
+    """Found by fuzzing: 11 kB whose attributes libhdf5 never finishes reading."""
+    with zipfile.ZipFile(_CORPUS) as archive:
+        (tmp_path / "model.h5").write_bytes(archive.read("h5/endless.h5"))
+    started = time.perf_counter()
+    with pytest.raises(MalformedModel, match="is not read after 4 s"):
+        import_keras_isolated(tmp_path / "model.h5", seconds=4)
+    assert time.perf_counter() - started < 20
 
 
 # ------------------------------------------------------------------------------------------------ particular attacks

@@ -101,13 +101,14 @@ FAULTS = {
     "unsupported": ("- dropout: {rate: 0.25}", "- relu: {negative_slope: 0.25}"),
 }
 
-# What can be judged only where something else is sound. Whether the device can run the net and what it costs hangs on the
-# layers, the outputs, and the sections that ask; the monitor on all of `train`; a window on its input.
+# What can be judged only where something else is sound. Whether the device can run the net and what it costs hangs on
+# the layers, the outputs, and the sections that ask; the monitor on all of `train`; a window on its input.
 _NET = re.compile(r"stem|pool|sum|side|dropout|deeper|both|classes|value_key|outputs|top_key")
 _TRAIN = {"loss", "optimizer", "epochs", "train_key", "patience"}
+_DEVICE = {"quantize", "core", "budget_unit", "budget_key"}
 _WAITS = {
-    "budget": lambda other: _NET.match(other) or other in {"quantize", "core", "budget_unit", "budget_key", "unsupported"},
-    "unsupported": lambda other: _NET.match(other) or other in {"quantize", "core", "budget_unit", "budget_key"},
+    "budget": lambda other: _NET.match(other) or other in {*_DEVICE, "unsupported"},
+    "unsupported": lambda other: _NET.match(other) or other in _DEVICE,
     "loss_output": lambda other: other in {*_TRAIN, "outputs", "top_key"},
     "monitor": lambda other: other in {*_TRAIN, "outputs", "top_key", "loss_output"},
     "pool_window": lambda other: other.startswith("stem"),
@@ -181,4 +182,3 @@ def test_three_faults_draw_no_finding_that_none_of_them_draws_alone() -> None:
     for names in combinations(FAULTS, 3):
         if all(apart(*pair) for pair in combinations(names, 2)):
             assert told(changed(*names)) <= set().union(*(ALONE[name] for name in names)), names
-

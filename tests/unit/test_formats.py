@@ -36,7 +36,7 @@ def finding(**changes: Any) -> Diagnostic:
 
 def report(*found: Diagnostic, text: str = "a: 1\nb: unit\n", strict: bool = False) -> Report:
     paths = tuple(dict.fromkeys(each.span.path for each in found)) or ("specs/net.yaml",)
-    return Report(found, {path: text for path in paths}, paths, strict)
+    return Report(found, dict.fromkeys(paths, text), paths, strict)
 
 
 def sarif(given: Report) -> dict[str, Any]:

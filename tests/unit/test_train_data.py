@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netspec.diagnostics import Diagnostic, SpecError, ToolError
+from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import Graph
 from netspec.train.data import Dataset, load_data
 from tests.specs import make_graph
@@ -139,9 +139,19 @@ def test_digest_is_of_the_contents(tmp_path: Path) -> None:
             "data-shape",
             "has samples of shape (), loss categorical_crossentropy needs (3,)",
         ),
-        ({"x_train": X, "y_train": Y, "x_tset": X}, {}, "data-unknown-array", "array 'x_tset' of data.npz belongs to no"),
+        (
+            {"x_train": X, "y_train": Y, "x_tset": X},
+            {},
+            "data-unknown-array",
+            "array 'x_tset' of data.npz belongs to no",
+        ),
         ({"x_train": X, "y_train": Y, "x_val": X}, {}, "data-missing-array", "data.npz has no y_val; it has"),
-        ({"x_train": X, "y_train": np.array([object()] * 10)}, {}, "data-unreadable", "array 'y_train' of data.npz cannot"),
+        (
+            {"x_train": X, "y_train": np.array([object()] * 10)},
+            {},
+            "data-unreadable",
+            "array 'y_train' of data.npz cannot",
+        ),
     ],
 )
 def test_mismatches(tmp_path: Path, arrays: dict[str, Any], options: Any, rule: str, message: str) -> None:

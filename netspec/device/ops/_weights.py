@@ -114,9 +114,10 @@ def require_accumulators(quantized: Integers, inputs: Quant, shifts: tuple[int, 
     bound = np.abs(quantized.rows.astype(np.int64)).sum(axis=1) * reach
     if quantized.bias is not None:
         bound = bound + np.abs(quantized.bias.astype(np.int64))
-    shifted = bound << np.maximum(np.asarray(shifts, np.int64), 0)
+    # In double, where a shift by more than 63 does not come round to a small number again.
+    shifted = bound * np.exp2(np.maximum(np.asarray(shifts, np.float64), 0))
     if shifted.max(initial=0) > INT32_MAX:
         raise ValueError(
-            f"an accumulator may reach {int(shifted.max())}, which does not fit int32: the output's range is too "
+            f"an accumulator may reach {float(shifted.max()):.4g}, which does not fit int32: the output's range is too "
             "small for these weights"
         )

@@ -25,10 +25,13 @@ class MeanKernel(Kernel[Mean]):
         )
 
     def numbers(self, op: Mean, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
-        from netspec.device.fixed_point import mean_parameters
+        from netspec.device.fixed_point import INT32_MAX, mean_parameters
 
         height, width, _ = hwc(op.input_shape)
         multiplier, shift = mean_parameters(inputs[0].scale, output.scale, height * width)
+        reach = height * width * max(127 - inputs[0].zero_point, inputs[0].zero_point + 128)
+        if reach * 2 ** max(shift, 0) > INT32_MAX:
+            raise ValueError("its output's range is too small for its input's: a sum would leave int32")
         return Quantized(
             numbers={
                 "input_zero_point": inputs[0].zero_point,
