@@ -201,7 +201,7 @@ def diff(
         ),
     ] = None,
 ) -> None:
-    """Say what changed between two specs or revisions: layers, shapes, costs, which weights stay good. 1 if anything.
+    """Say what changed between two specs or revisions: layers, shapes, costs, which weights stay good.
 
     A and B are files, files of git revisions (HEAD~1:specs/net.yaml), or one of them is a revision: `netspec diff
     HEAD~1 specs/net.yaml` compares with the working tree, `netspec diff main HEAD specs/net.yaml` two revisions, and

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from enum import Enum
+from inspect import cleandoc
 from textwrap import fill
 from typing import Any
 
@@ -17,7 +18,7 @@ from typer.core import TyperCommand, TyperGroup
 
 from netspec.manual import GROUPS, MANUAL, Page
 
-# Typer brings its own copy of click since 0.26, and depends on click before: the class is reached without its module.
+# Typer once depended on click and now brings a copy of it: this class is in both, in another module.
 _UsageError: Any = typer.BadParameter.__mro__[1]
 
 _NAME_WIDTH = 26  # columns; a longer name gets a line of its own
@@ -101,7 +102,7 @@ def _write_page(
 ) -> None:
     width: int = formatter.width  # the terminal's, 80 columns at most
     command.format_usage(ctx, formatter)
-    for text in (" ".join(command.help.split()), *page.details):
+    for text in (*(" ".join(each.split()) for each in cleandoc(command.help).split("\n\n")), *page.details):
         formatter.write(
             "\n" + fill(text, width, initial_indent="  ", subsequent_indent="  ", break_on_hyphens=False) + "\n"
         )

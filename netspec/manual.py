@@ -30,7 +30,7 @@ def _exits(ok: str, findings: str = "") -> dict[int, str]:
     return {0: ok} | ({1: findings} if findings else {}) | _USAGE | _FAILURE
 
 
-_A_CLEAN_SPEC = "the spec has errors, told on standard error"
+_A_FAULTY_SPEC = "a spec has errors, told on standard error"
 _DRIFT = "something differs: the build is not to be trusted"
 
 GROUPS: Mapping[str, tuple[str, ...]] = {
@@ -89,7 +89,7 @@ MANUAL: Mapping[str, Page] = {
             "Weight bytes and arena are those of the emitted firmware: batch norms and activations fold into the layer "
             "before them. The totals count parameters as Keras' summary does.",
         ),
-        exits=_exits("printed", _A_CLEAN_SPEC),
+        exits=_exits("printed", _A_FAULTY_SPEC),
         examples=(
             Example("the table", "netspec show specs/digits.yaml"),
             Example("would it fit another core?", "netspec show --core cortex-m0 specs/digits.yaml"),
@@ -97,17 +97,23 @@ MANUAL: Mapping[str, Page] = {
         ),
     ),
     "explain": Page(
-        exits=_exits("printed", _A_CLEAN_SPEC),
+        exits=_exits("printed", _A_FAULTY_SPEC),
         examples=(
             Example("every layer", "netspec explain specs/digits.yaml"),
             Example("one layer, by its name in `netspec show`", "netspec explain specs/digits.yaml strokes"),
         ),
     ),
     "diff": Page(
-        exits=_exits("the nets are the same", "they differ"),
+        exits=_exits("the nets are the same", f"they differ, or {_A_FAULTY_SPEC}"),
         examples=(
             Example("what I changed since the last commit", "netspec diff HEAD specs/kws.yaml"),
+            Example(
+                "what a branch costs, for its pull request", "netspec diff --format markdown main HEAD specs/kws.yaml"
+            ),
             Example("two files", "netspec diff specs/kws.yaml specs/kws_small.yaml"),
+            Example(
+                "what a commit hook prints of the files that it is given", "netspec diff --since HEAD specs/kws.yaml"
+            ),
         ),
     ),
     "layers": Page(
@@ -115,8 +121,8 @@ MANUAL: Mapping[str, Page] = {
         examples=(Example("every type", "netspec layers"), Example("one type and its keys", "netspec layers conv2d")),
     ),
     "schema": Page(
-        exits={0: "printed"} | _USAGE,
-        examples=(Example("completion and hover text in an editor", "netspec schema > netspec.schema.json"),),
+        exits=_exits("printed, or written"),
+        examples=(Example("completion and hover text in an editor", "netspec schema --out netspec.schema.json"),),
     ),
     "build": Page(
         details=(
@@ -128,6 +134,10 @@ MANUAL: Mapping[str, Page] = {
         examples=(
             Example("into build/digits", "netspec build specs/digits.yaml"),
             Example("with weights that exist", "netspec build --weights digits.keras specs/digits.yaml"),
+            Example(
+                "what did not change need not be learned again",
+                "netspec build --warm-start build/old specs/digits.yaml",
+            ),
             Example("verified with Arm's kernels too", "netspec build --cmsis-nn ~/CMSIS-NN specs/digits.yaml"),
         ),
     ),

@@ -47,7 +47,8 @@ NETS = {
     + "  - concatenate: {name: c, from: [b, b]}\n  - add: {from: [c, c]}\noutputs: [add, c]\n",
     "softmax in the middle": HEAD
     + "  - softmax: {name: a}\n  - relu: {name: b, from: x, max_value: 6}\n"
-    + "  - relu: {name: c, from: x, max_value: 0.001}\n  - concatenate: {from: [a, b, c]}\n  - dense: {units: 2}\n  - softmax\n",
+    + "  - relu: {name: c, from: x, max_value: 0.001}\n  - concatenate: {from: [a, b, c]}\n"
+    + "  - dense: {units: 2}\n  - softmax\n",
     "names that differ in case": HEAD
     + "  - dense: {name: Stem, units: 3}\n  - dense: {name: stem, units: 3}\n  - dense: {name: INT8_MAX, units: 3}\n"
     + "outputs: [Stem, stem, INT8_MAX]\n",

@@ -22,7 +22,6 @@ import pytest
 import typer.main
 
 from netspec.cli import app
-from netspec.diagnostics import nearest
 from netspec.manual import GROUPS, MANUAL
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -123,11 +122,6 @@ def test_a_wrong_command_line_is_answered(arguments: str, message: str) -> None:
     assert done.stderr.startswith("Usage: netspec ")
 
 
-def test_no_command_is_taken_for_another() -> None:
-    for name in NAMES:
-        assert nearest(name, [other for other in NAMES if other != name]) in (None, "explain", "explain-rule")
-
-
 # Only specs, with and without options that need the parser.
 
 
@@ -182,6 +176,7 @@ def completed(words: str) -> list[str]:
         ("netspec build --core cortex-m3", ["cortex-m3", "cortex-m33"]),
         ("netspec explain-rule budget-", ["budget-flash", "budget-ram", "budget-macs"]),
         ("netspec explain specs/digits.yaml relu_", ["relu_1", "relu_2"]),
+        ("netspec layers conv1", ["conv1d", "conv1d_transpose"]),
         ("netspec explain no_such.yaml relu_", []),
         ("netspec check specs/d", []),  # files are left to the shell
     ],
