@@ -114,12 +114,12 @@ def survey(document: Document) -> tuple[Spec | None, list[Diagnostic]]:
     """
     root = document.root
     where = root.entries[0].key.span if root.entries else root.span
-    version = root.get("netspec")
+    found = _empty_sections(root)
+    expansion = expand(document)
+    version = expansion.root.get("netspec")
     if isinstance(version, Scalar) and isinstance(version.value, int) and version.value != LANGUAGE_VERSION:
         message = f"language version {version.text} is not known, this netspec knows {LANGUAGE_VERSION}"
         return None, [Diagnostic("language-version", message, version.span, help="write `netspec: 1`", path="netspec")]
-    found = _empty_sections(root)
-    expansion = expand(document)
     top: Top | None = None
     try:
         top = validate(Top, expansion.root, subject="the spec", place="", where=where)
@@ -147,7 +147,7 @@ def survey(document: Document) -> tuple[Spec | None, list[Diagnostic]]:
             layers.append(LayerSpec(Layer.model_construct(), replace(item, lost=True)))
     if top is None and not expansion.faults:
         top = _rest(expansion.root, unsure)
-    inputs = _input_faults(root, top) if top is not None else []
+    inputs = _input_faults(expansion.root, top) if top is not None else []
     if top is None or inputs or expansion.faults:
         return None, [*found, *inputs, *expansion.wiring]
     spec = Spec(

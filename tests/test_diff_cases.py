@@ -105,3 +105,25 @@ def test_markdown_is_whole_tables(name: str) -> None:
             assert re.fullmatch(r"\|(:?-+:?\|)+", lines[index + 1])
         assert cells == columns, line
         assert line.count("`") % 2 == 0
+
+
+def test_the_page_shows_the_document_as_it_is() -> None:
+    """Every key of the JSON stands in docs/diff.md's example or its table, and no other."""
+    page = (Path(__file__).parents[1] / "docs" / "diff.md").read_text(encoding="utf-8")
+    example = json.loads(page.split("```json\n")[1].split("```")[0])
+    table = page.split("| key | holds |")[1]
+    data = diff_data(case("one_key"))
+    assert list(example) == list(data)
+    assert list(example["before"]) == list(data["before"])
+    [shown], real = example["layers"], data["layers"][0]
+    assert list(shown) == list(real)
+    assert list(shown["before"]) == list(real["before"])
+    assert list(example["peak_layer"]) == list(data["peak_layer"])
+    for kind in ("kept", "retrain"):
+        assert list(example["weights"][kind][0]) == list(data["weights"][kind][0])
+    for key, total in data["totals"].items():
+        assert f"`{key}`" in table
+        assert list(total) == list(example["totals"]["parameters"])
+    added = diff_data(case("insert_a_like_layer"))["layers"][0]
+    assert set(added) - set(shown) == {"from", "read_by"}
+    assert "`layers[].from`, `read_by`" in table

@@ -130,7 +130,8 @@ def test_the_same_again_is_not_trained_again(project: Path) -> None:
 def test_another_start_is_another_training(project: Path) -> None:
     _, said = run("build", "old.yaml", "--out", "old_again", "--warm-start", "new", folder=project)
     assert "under new names: dense_1 -> dense, head -> logits" in said
-    _, said = run("build", "old.yaml", "--out", "old_again", "--warm-start", "old", folder=project)
+    run("build", "old.yaml", "--out", "third", "--warm-start", "old_again", folder=project)
+    _, said = run("build", "old.yaml", "--out", "old_again", "--warm-start", "third", folder=project)
     assert "every layer keeps its own" in said
     assert "epoch 2/2" in said
 

@@ -53,11 +53,10 @@ class Repository:
         return None
 
     def files(self, revision: str) -> list[str]:
-        """Return the paths of all YAML files of a revision, from `folder`."""
-        top = os.path.relpath(self.top, self.folder.resolve())
+        """Return the paths of all YAML files of a revision, from the folder one is in."""
         done = self._git("ls-tree", "-r", "-z", "--name-only", "--full-tree", revision)
         names = map(os.fsdecode, done.stdout.split(b"\0"))
-        return [os.path.normpath(os.path.join(top, name)) for name in names if name.endswith((".yaml", ".yml"))]
+        return [os.path.relpath(self.top / name) for name in names if name.endswith((".yaml", ".yml"))]
 
     def _meant(self, revision: str) -> str:
         if ".." in revision:

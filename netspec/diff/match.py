@@ -16,6 +16,7 @@ from collections.abc import Callable, Hashable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import cached_property
 
+from netspec.diff.align import aligned
 from netspec.diff.net import Given, Net
 from netspec.diff.values import Change, changes, layer_keys
 from netspec.graph import GraphLayer
@@ -223,7 +224,7 @@ class _Pairing:
                 gaps[last][1].append(layer.name)
         for olds, news in gaps.values():
             if len(olds) * len(news) <= LARGEST_TABLE:
-                for old, new in _aligned(olds, news, self._likeness):
+                for old, new in aligned(olds, news, self._likeness):
                     self._pair(old, new)
 
     def _likeness(self, old: str, new: str) -> float:
@@ -257,28 +258,6 @@ def _told(given: Given) -> tuple[str, ...]:
 def _without(names: list[str], taken: Iterable[str]) -> list[str]:
     gone = set(taken)
     return [name for name in names if name not in gone]
-
-
-def _aligned(olds: list[str], news: list[str], likeness: Callable[[str, str], float]) -> list[tuple[str, str]]:
-    """Return the pairs, in the order of both lists, whose likenesses have the largest sum (Needleman and Wunsch)."""
-    rows, columns = len(olds), len(news)
-    score = [[likeness(old, new) for new in news] for old in olds]
-    best = [[0.0] * (columns + 1) for _ in range(rows + 1)]
-    for i in range(rows - 1, -1, -1):
-        for j in range(columns - 1, -1, -1):
-            paired = best[i + 1][j + 1] + score[i][j] if score[i][j] else 0.0
-            best[i][j] = max(paired, best[i + 1][j], best[i][j + 1])
-    pairs = []
-    i = j = 0
-    while i < rows and j < columns:
-        if score[i][j] and best[i][j] == best[i + 1][j + 1] + score[i][j]:
-            pairs.append((olds[i], news[j]))
-            i, j = i + 1, j + 1
-        elif best[i][j] == best[i + 1][j]:
-            i += 1
-        else:
-            j += 1
-    return pairs
 
 
 def _match_inputs(before: Net, after: Net) -> dict[str, str]:

@@ -88,7 +88,7 @@ def _read(repository: Repository, revision: str, path: str, shown: str | None = 
     repository.require(revision)
     content = repository.file(revision, path)
     if content is None:
-        hint = nearest_file(path, repository.files(revision))
+        hint = nearest_file(shown or path, repository.files(revision))
         raise NoSuchRevision(
             f"{revision} has no file {shown or path}", hint or f"`git ls-tree -r {revision}` lists all"
         )

@@ -204,7 +204,7 @@ def test_faults_of_both_specs_are_told_and_nothing_is_compared(plain: Path) -> N
     (plain / "worse.yaml").write_text(OLD.replace("dense", "dens"))
     done = netspec("bad.yaml", "worse.yaml", cwd=plain)
     assert (done.returncode, done.stdout) == (1, "")
-    assert "bad.yaml:4:31: error: unknown key 'unit' of dense" in done.stderr
+    assert "bad.yaml:4:30: error: unknown key 'unit' of dense" in done.stderr
     assert "worse.yaml:4:11: error: unknown layer type 'dens'" in done.stderr
 
 
@@ -218,7 +218,7 @@ def test_a_fault_in_a_revision_is_shown_with_its_line(tmp_path: Path) -> None:
     done = netspec("net.yaml", cwd=tmp_path)
     assert done.returncode == 1
     assert (
-        "HEAD:net.yaml:4:31: error: unknown key 'unit' of dense [unknown-key]\n  |\n4 | layers: [{dense:" in done.stderr
+        "HEAD:net.yaml:4:30: error: unknown key 'unit' of dense [unknown-key]\n  |\n4 | layers: [{dense:" in done.stderr
     )
 
 
