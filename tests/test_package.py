@@ -200,6 +200,11 @@ def test_installed_show_prints_the_table(installed: Path, spec: Path) -> None:
     assert shown["layers"][-1]["output_shape"] == [3]
 
 
+def test_installed_init_makes_a_project_that_passes_check(installed: Path, tmp_path: Path) -> None:
+    run(installed / "netspec", "init", "gate", cwd=tmp_path)
+    assert run(installed / "netspec", "check", "--data", "--strict", ".", cwd=tmp_path / "gate").stdout == ""
+
+
 def test_installed_build_without_tensorflow_names_the_extra(installed: Path, spec: Path) -> None:
     _write_samples(spec.parent)
     done = run(installed / "netspec", "build", spec, cwd=spec.parent, check=False)
