@@ -11,6 +11,8 @@ LAYER_TYPES: dict[str, str] = {
        for short, long in {
            "maxpool": "max_pooling", "avgpool": "average_pooling", "globalmaxpool": "global_max_pooling",
            "globalavgpool": "global_average_pooling", "convolution": "conv",
+           # By letters `max` is nearer to `avg` than `average` is.
+           "avgpooling": "average_pooling", "globalavgpooling": "global_average_pooling",
        }.items()},
     **{f"batchnorm{rank}d": "batch_normalization" for rank in (1, 2, 3)},
     "convolution1dtranspose": "conv1d_transpose",
