@@ -9,6 +9,13 @@ from types import ModuleType
 
 def main() -> None:
     """Run the command line."""
+    try:
+        _run()
+    except KeyboardInterrupt:  # while modules were still being imported; later `running.run` takes it
+        sys.exit(130)
+
+
+def _run() -> None:
     command, *paths = sys.argv[1:] or [""]
     only_specs = paths[:1] == ["--only-specs"]
     paths = paths[only_specs:]

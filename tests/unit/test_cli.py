@@ -257,3 +257,19 @@ def test_what_a_commit_hook_runs_imports_nothing_heavy(command: str) -> None:
         capture_output=True, text=True, check=True, env=os.environ | {"PYTHONPATH": str(ROOT)},
     )  # fmt: skip
     assert done.stderr == "[]\n"
+
+
+def test_an_interruption_before_anything_runs_is_no_traceback(tmp_path: Path) -> None:
+    """Ctrl-C while modules are imported ends as quietly as one later."""
+    (tmp_path / "yaml.py").write_text("raise KeyboardInterrupt\n", encoding="utf-8")
+    (tmp_path / "a.yaml").write_text("netspec: 1\n", encoding="utf-8")
+    done = subprocess.run(
+        [sys.executable, "-m", "netspec", "check", "a.yaml"],
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(tmp_path)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 130
+    assert "Traceback" not in done.stderr
