@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import replace
-from math import ceil, floor
+from math import ceil, floor, isfinite
 from typing import Any
 
 from pydantic import BaseModel
@@ -341,11 +341,11 @@ def _shown(node: Node) -> str:
 
 
 def _is_number(text: str) -> bool:
+    """Tell whether a text reads as a finite number; "inf" and "nan" are words to the language."""
     try:
-        float(text)
+        return isfinite(float(text))
     except ValueError:
         return False
-    return True
 
 
 def _example(key: str, field: FieldInfo) -> str:
