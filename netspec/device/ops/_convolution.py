@@ -18,8 +18,10 @@ from netspec.device.ops.base import (
     Sink,
     StoredWeights,
     Weights,
+    batched,
     clamp_numbers,
     dims,
+    float_bounds,
     limits,
     tflite_activation,
     tile,
@@ -28,6 +30,7 @@ from netspec.layers._window import same_padding
 from netspec.ops import NO_PADDING, Conv2D, Dense, DepthwiseConv2D, Padding, Shape, hwc
 
 if TYPE_CHECKING:
+    import numpy as np
     from numpy.typing import NDArray
 
 ConvT = TypeVar("ConvT", Conv2D, DepthwiseConv2D)
@@ -44,7 +47,7 @@ def has_bias(op: Conv2D | DepthwiseConv2D | Dense) -> bool:
 
 
 class ConvolutionKernel(Kernel[ConvT]):
-    """A convolution with one scale an output channel."""
+    """A convolution with one scale an output channel; `name` is that of its function in `netspec.device.reference`."""
 
     tflite_kind: ClassVar[str]
     channel_axis: ClassVar[int]
@@ -122,18 +125,38 @@ class ConvolutionKernel(Kernel[ConvT]):
         scalars |= clamp_numbers(op.activation, output)
         return Quantized(arrays, scalars, integers.scales, integers.bias_scales)
 
-    def reference_arguments(self, op: ConvT, q: Quantized) -> dict[str, Any]:
-        """Return the keyword arguments of the numpy reference."""
-        return {
-            "input_zero_point": q.numbers["input_zero_point"],
-            "output_zero_point": q.numbers["output_zero_point"],
-            "multipliers": q.arrays["multiplier"].tolist(),
-            "shifts": q.arrays["shift"].tolist(),
-            "strides": op.strides,
-            "dilation": op.dilation,
-            "padding": op.padding,
-            "activation": (q.numbers["activation_min"], q.numbers["activation_max"]),
-        }
+    def evaluate(self, op: ConvT, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        from netspec.device import reference
+
+        kernel, bias = self.float_weights(op, weights)
+        result: NDArray[Any] = getattr(reference, f"{self.name}_float")(
+            batched(inputs[0], hwc(op.input_shape)),
+            kernel,
+            bias,
+            strides=op.strides,
+            dilation=op.dilation,
+            padding=op.padding,
+            activation=float_bounds(op.activation, op.max_value),
+        )
+        return batched(result, op.output_shape)
+
+    def reference(self, op: ConvT, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+        from netspec.device import reference
+
+        result: NDArray[np.int8] = getattr(reference, self.name)(
+            batched(inputs[0], hwc(op.input_shape)),
+            q.arrays["kernel"],
+            q.arrays.get("bias"),
+            input_zero_point=q.numbers["input_zero_point"],
+            output_zero_point=q.numbers["output_zero_point"],
+            multipliers=q.arrays["multiplier"].tolist(),
+            shifts=q.arrays["shift"].tolist(),
+            strides=op.strides,
+            dilation=op.dilation,
+            padding=op.padding,
+            activation=(q.numbers["activation_min"], q.numbers["activation_max"]),
+        )
+        return batched(result, op.output_shape)
 
     def tflite(self, op: ConvT, q: Quantized, sink: Sink) -> None:
         """Append the convolution; padding that is neither `same` nor `valid` becomes a PAD before it."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,10 @@ from netspec.device.cmsis_nn import (
     row_convolution_is_exact,
 )
 from netspec.device.ops._convolution import ConvolutionKernel, common_call
-from netspec.device.ops.base import Layout, Quantized, StoredWeights, Weights, batched, dims, float_bounds
+from netspec.device.ops.base import Layout, Quantized, StoredWeights, Weights, dims
 from netspec.ops import Conv2D, Shape, hwc
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -135,28 +134,6 @@ class Conv2DKernel(ConvolutionKernel[Conv2D]):
             )
             for machine in (extension, HOST_EXTENSION)
         )
-
-    def evaluate(self, op: Conv2D, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        from netspec.device.reference import conv2d_float
-
-        kernel, bias = self.float_weights(op, weights)
-        result = conv2d_float(
-            batched(inputs[0], hwc(op.input_shape)),
-            kernel,
-            bias,
-            strides=op.strides,
-            dilation=op.dilation,
-            padding=op.padding,
-            activation=float_bounds(op.activation, op.max_value),
-        )
-        return batched(result, op.output_shape)
-
-    def reference(self, op: Conv2D, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
-        from netspec.device.reference import conv2d
-
-        image = batched(inputs[0], hwc(op.input_shape))
-        result = conv2d(image, q.arrays["kernel"], q.arrays.get("bias"), **self.reference_arguments(op, q))
-        return batched(result, op.output_shape)
 
     def call(self, op: Conv2D, q: Quantized, extension: Extension) -> Mapping[str, Any]:
         """Return the call; `scratch_optional` where a release asks for scratch that its kernel does without."""

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension, KernelChoice, depthwise_choice, depthwise_scratch_bytes
 from netspec.device.ops._convolution import ConvolutionKernel, common_call
-from netspec.device.ops.base import Layout, Quantized, StoredWeights, Weights, batched, dims, float_bounds
+from netspec.device.ops.base import Layout, Quantized, StoredWeights, Weights, dims
 from netspec.ops import DepthwiseConv2D, Shape, hwc
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -60,28 +59,6 @@ class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
             dilation=op.dilation,
             padding=(op.padding.top, op.padding.left),
         )
-
-    def evaluate(self, op: DepthwiseConv2D, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        from netspec.device.reference import depthwise_conv2d_float
-
-        kernel, bias = self.float_weights(op, weights)
-        result = depthwise_conv2d_float(
-            batched(inputs[0], hwc(op.input_shape)),
-            kernel,
-            bias,
-            strides=op.strides,
-            dilation=op.dilation,
-            padding=op.padding,
-            activation=float_bounds(op.activation, op.max_value),
-        )
-        return batched(result, op.output_shape)
-
-    def reference(self, op: DepthwiseConv2D, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
-        from netspec.device.reference import depthwise_conv2d
-
-        image = batched(inputs[0], hwc(op.input_shape))
-        result = depthwise_conv2d(image, q.arrays["kernel"], q.arrays.get("bias"), **self.reference_arguments(op, q))
-        return batched(result, op.output_shape)
 
     def call(self, op: DepthwiseConv2D, q: Quantized, extension: Extension) -> Mapping[str, Any]:
         return common_call(op, q, op.strides, op.dilation, (op.padding.top, op.padding.left)) | {
