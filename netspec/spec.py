@@ -133,9 +133,12 @@ def survey(document: Document) -> tuple[Spec | None, list[Diagnostic]]:
     layers: list[LayerSpec] = []
     types = (*LAYERS, REPEAT, *expansion.blocks)
     seen: set[tuple[str, str, Span]] = set()
-    for item in expansion.items:
+    for item in (*expansion.items, *expansion.spare):
+        spare = not item.name
         try:
-            layers.append(_layer(item, types))
+            layer = _layer(item, types)
+            if not spare:
+                layers.append(layer)
         except SpecError as error:
             for fault in error.diagnostics:
                 key = (fault.rule, fault.message, fault.span)  # the same for each use of a block: told once
@@ -144,7 +147,8 @@ def survey(document: Document) -> tuple[Spec | None, list[Diagnostic]]:
                     found.append(replace(fault, notes=(*fault.notes, *item.notes(fault.span))))
             if len(found) >= MAX_FAULTS:
                 return None, found
-            layers.append(LayerSpec(Layer.model_construct(), replace(item, lost=True)))
+            if not spare:
+                layers.append(LayerSpec(Layer.model_construct(), replace(item, lost=True)))
     if top is None and not expansion.faults:
         top = _rest(expansion.root, unsure)
     inputs = _input_faults(expansion.root, top) if top is not None else []

@@ -50,13 +50,15 @@ class Expansion:
 
     `root` is the document's root with values put in everywhere outside of `vars`, `blocks` and `layers`, and `outputs`
     in full names; `unknown` are the paths in it of values that have none, which `faults` tell, and `origins` where
-    the others come from. `items` are the layers, `blocks` the names of what may be used like one. `wiring` is what is
-    wrong with names, in spite of which the other layers can be wired. `doubtful` are types that layers of unknown types
+    the others come from. `items` are the layers, `blocks` the names of what may be used like one. `spare` are the
+    layers of blocks that nothing uses, nameless. `wiring` is what is wrong with names, in spite of which the other
+    layers can be wired. `doubtful` are types that layers of unknown types
     may be; it is None where nobody knows which names there are.
     """
 
     root: Mapping
     items: tuple[Item, ...]
+    spare: tuple[Item, ...]
     faults: tuple[Diagnostic, ...]
     wiring: tuple[Diagnostic, ...]
     unknown: frozenset[str]
@@ -89,9 +91,10 @@ def _expand(document: Document) -> Expansion:
     layers = root.get("layers")
     body = Body([], None)
     items: tuple[Item, ...] = ()
+    spare: list[Item] = []
     try:
         body = grower.spec(layers) if isinstance(layers, Sequence) else body
-        grower.unused()
+        spare = grower.unused()
         given = root.get("inputs")
         inputs = {str(each.key.value): each.key.span for each in given.entries} if isinstance(given, Mapping) else {}
         give_names(body, inputs, faults, wiring)
@@ -103,6 +106,7 @@ def _expand(document: Document) -> Expansion:
     return Expansion(
         root=root,
         items=items,
+        spare=tuple(spare),
         faults=tuple(faults.found),
         wiring=tuple(wiring.found),
         unknown=frozenset(trace.unknown),

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from netspec.diagnostics import Diagnostic, Fix, Note, Span, SpecError, all_nearest, nearest, suggestion
 from netspec.language.definitions import REPEAT, Definition, evaluated
 from netspec.language.faults import Faults, with_notes
 from netspec.language.forms import Repeat, Use
-from netspec.language.items import Written, origin_notes, read_item
+from netspec.language.items import Item, Written, origin_notes, read_item
 from netspec.language.substitution import INPUT, NAME, Environment, Substitution, Trace, is_name
 from netspec.language.tree import Body, Leaf, Loop, Reference, TreeNode
 from netspec.layers import LAYER_TYPES
@@ -45,13 +47,19 @@ class Grower:
         body.nodes = self._nodes(layers, "layers", _Place(self.variables, body))
         return body
 
-    def unused(self) -> None:
-        """Tell what is wrong in blocks that nothing uses, as far as that does not hang on their parameters."""
+    def unused(self) -> list[Item]:
+        """Return the layers of blocks that nothing uses, as far as they do not hang on parameters.
+
+        They are no part of the net and have no names. What the language says against them is told; the rest is for
+        whoever knows what a layer may hold.
+        """
+        found: list[Item] = []
         for name, block in self.blocks.items():
             if block is not None and block.sound and name not in self.used:
                 environment = self._parameters(block, {})
-                body = Body([], name)
-                self._nodes(block.layers, f"{block.place}.layers", _Place(environment, body, level=1, depth=1))
+                place = _Place(environment, Body([], name), level=1, depth=1)
+                found += _items(self._nodes(block.layers, f"{block.place}.layers", place))
+        return found
 
     def _nodes(self, layers: Sequence, path: str, place: _Place) -> list[TreeNode]:
         nodes = (self._node(item, f"{path}[{index}]", place) for index, item in enumerate(layers.items))
@@ -340,6 +348,17 @@ class _Place:
 
     def inside(self, times: int) -> _Place:
         return _Place(self.environment, self.body, self.level, self.depth + 1, self.times * times)
+
+
+def _items(nodes: list[TreeNode]) -> Iterator[Item]:
+    """Yield every layer once, however often it is repeated, without a name."""
+    for node in nodes:
+        if isinstance(node, Loop):
+            yield from _items(node.nodes)
+        elif node.body is not None:
+            yield from _items(node.body.nodes)
+        elif not node.faulty:
+            yield Item(node.type, node.type_span, node.keys, node.place, "", node.uses, node.origins, node.unknown)
 
 
 def _named(node: Node, span: Span, level: int) -> list[Reference] | None:
