@@ -5,10 +5,9 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
-
 from netspec.diagnostics import wrong_name
-from netspec.layers._types import Parsed, Size
+from netspec.keys import Before, Field, Keys, Parsed
+from netspec.layers._types import Size
 
 FORMS = {
     "npz": "{npz: FILE}",
@@ -19,10 +18,6 @@ FORMS = {
     "python": "{python: 'package.module:function'}",
 }
 _NAMED = ("npz", "python")
-
-
-class Form(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
 
 
 def _files(value: Any) -> str | dict[str, str]:
@@ -42,7 +37,7 @@ def _files_schema() -> dict[str, Any]:
 Files = Annotated[str | dict[str, str], Parsed(_files, _files_schema)]
 
 
-class Npy(Form):
+class Npy(Keys):
     """A file an array, or with several inputs or outputs a mapping of their names to files."""
 
     x: Annotated[Files, Field(examples=["x.npy"])] = Field(description="Training samples, along the first axis.")
@@ -53,14 +48,14 @@ class Npy(Form):
     y_test: Files | None = Field(None, description="What they should give.")
 
 
-class Csv(Form):
+class Csv(Keys):
     """A table with a header: `target` is the label, every other column a value of the input, in order."""
 
     path: Annotated[str, Field(min_length=1, examples=["table.csv"])] = Field(description="The file.")
     target: Annotated[str, Field(examples=["label"])] = Field(description="Name of the column with the label.")
 
 
-class Images(Form):
+class Images(Keys):
     """A folder of pictures, a folder a class; `resize` is the method, to the input's size."""
 
     path: Annotated[str, Field(min_length=1, examples=["pictures"])] = Field(description="The folder.")
@@ -69,7 +64,7 @@ class Images(Form):
     )
 
 
-class Audio(Form):
+class Audio(Keys):
     """A folder of wav files, a folder a class; docs/audio-features.md says what is computed of them.
 
     Lengths are in samples. `fft_length` is a power of two, by default the least that holds a frame; the upper edge is
@@ -109,8 +104,7 @@ class Audio(Form):
         """Where the last mel filter ends, in hertz."""
         return self.upper_edge_hertz or self.sample_rate / 2
 
-    @model_validator(mode="after")
-    def _consistent(self) -> Audio:
+    def check_together(self) -> None:
         if self.fft & (self.fft - 1) or self.fft < self.frame_length:
             least = 1 << (self.frame_length - 1).bit_length()
             raise ValueError(
@@ -127,7 +121,6 @@ class Audio(Form):
             raise ValueError(f"has {count} coefficients of {self.mel_bins} mel_bins; write `mel_bins: {count}`")
         if self.features == "log_mel" and self.coefficients is not None:
             raise ValueError("has coefficients, which log_mel has none of; remove them, or write `features: mfcc`")
-        return self
 
 
 def _function(value: Any) -> str:
@@ -141,8 +134,6 @@ def _function_schema() -> dict[str, Any]:
 
 
 def _one_loader(value: Any) -> Any:
-    if isinstance(value, Data):
-        return value
     if not isinstance(value, dict) or len(value) != 1:
         raise ValueError("must be a mapping with one key, the loader; write `data: {npz: FILE}`")
     kind, source = next(iter(value.items()))
@@ -154,7 +145,7 @@ def _one_loader(value: Any) -> Any:
     return value
 
 
-class Data(Form):
+class Data(Keys):
     """Where the samples come from: one of these loaders. Paths are relative to the spec."""
 
     npz: Annotated[str, Field(min_length=1)] | None = Field(
@@ -174,4 +165,4 @@ class Data(Form):
         return next(kind for kind in FORMS if getattr(self, kind) is not None)
 
 
-DataForm = Annotated[Data, BeforeValidator(_one_loader)]
+DataForm = Annotated[Data, Before(_one_loader)]

@@ -14,16 +14,17 @@ import re
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from netspec.diagnostics import ToolError
+from netspec.keys import Keys
 from netspec.language import REPEAT
 from netspec.language.forms import Repeat, Use
 from netspec.layers import LAYERS
 from netspec.layers._schema import is_bare, one_layer
 from netspec.layers._types import IDENTIFIER
 from netspec.layers.base import Layer
+from netspec.models import model_of
 from netspec.sections import C_KEYWORDS, LANGUAGE_VERSION, Top
 from netspec.source import parse, plain
 
@@ -242,9 +243,9 @@ class _Generator(GenerateJsonSchema):
         return written(dft)
 
 
-def model_schema(model: type[BaseModel]) -> Schema:
+def model_schema(model: type[Keys]) -> Schema:
     """Return the schema of a class's keys, without what is put in for values."""
-    schema: Schema = _tidy(model.model_json_schema(schema_generator=_Generator))
+    schema: Schema = _tidy(model_of(model).model_json_schema(schema_generator=_Generator))
     for each in (schema, *schema.get("$defs", {}).values()):
         each["title"] = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", each["title"]).lower()
         for key, value in each["properties"].items():
@@ -260,7 +261,7 @@ def written(value: Any) -> Any:
         case tuple():
             items = [written(item) for item in value]
             return items[0] if items and all(item == items[0] for item in items) else items
-        case BaseModel():
+        case Keys():
             return {}
     return value
 

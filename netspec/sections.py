@@ -6,21 +6,16 @@ import re
 from collections.abc import Callable, Iterable
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
 from netspec import keras_names
 from netspec.data_forms import DataForm
 from netspec.diagnostics import wrong_name
+from netspec.keys import Field, Keys, Parsed
 from netspec.language.forms import Block
-from netspec.layers._types import Parsed, Size
+from netspec.layers._types import Size
 
 LANGUAGE_VERSION = 1
 _SIZE = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,9}))? ?(KiB|MiB|k|M)?")
 _UNITS: dict[str, int] = {"": 1, "k": 1000, "M": 1000_000, "KiB": 1024, "MiB": 1024**2}
-
-
-class Section(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
 
 
 def _quantity(value: Any) -> int:
@@ -123,7 +118,7 @@ Metrics = Annotated[list[str] | dict[str, list[str]], Parsed(_metrics, _metrics_
 Optimizer = Annotated[tuple[str, dict[str, Any]], Parsed(_optimizer, _optimizer_schema)]
 
 
-class EarlyStopping(Section):
+class EarlyStopping(Keys):
     """Stop when `monitor` has not improved for `patience` epochs."""
 
     monitor: str = Field("val_loss", description="What is watched: a loss or metric, `val_` before that of validation.")
@@ -134,7 +129,7 @@ class EarlyStopping(Section):
     )
 
 
-class Train(Section):
+class Train(Keys):
     """How the Keras model is trained."""
 
     data: Annotated[DataForm, Field(examples=["{npz: FILE}"])] = Field(
@@ -180,7 +175,7 @@ def _method_schema() -> dict[str, Any]:
     return {"anyOf": [{"type": "string", "enum": ["minmax"]}, form]}
 
 
-class Calibration(Section):
+class Calibration(Keys):
     """How activation ranges are found: over how many training samples, by which method."""
 
     samples: Size = Field(default=256, description="Training samples that are run to see the range of each tensor.")
@@ -191,7 +186,7 @@ class Calibration(Section):
     )
 
 
-class Quantize(Section):
+class Quantize(Keys):
     """How floats become integers."""
 
     scheme: Literal["int8"] = Field(
@@ -206,7 +201,7 @@ Core = Literal[
 DEFAULT_CORE: Core = "cortex-m4"
 
 
-class Budget(Section):
+class Budget(Keys):
     """Limits that `check` enforces."""
 
     flash: Quantity | None = Field(
@@ -220,11 +215,15 @@ class Budget(Section):
     )
 
 
-class Target(Section):
+class Target(Keys):
     """The device."""
 
     core: Core = Field(
         default=DEFAULT_CORE, description="The Arm core whose kernels and scratch sizes are planned for."
+    )
+    io: Literal["arena", "external"] = Field(
+        default="arena",
+        description="Where inputs and outputs lie: in the arena, or wherever the caller's pointers say.",
     )
     budget: Budget = Field(
         default=Budget(), description="Limits; a breach is an error that names the layer at the peak."
@@ -264,7 +263,7 @@ C_HEADERS = frozenset([
 _KERNEL_PREFIXES = ("arm_", "cmsis_", "netspec_")
 
 
-class Input(Section):
+class Input(Keys):
     """An input of the network; `shape` leaves out the batch axis."""
 
     shape: Annotated[list[Size], Field(min_length=1, examples=[[8]])] = Field(
@@ -273,7 +272,7 @@ class Input(Section):
     dtype: Literal["float32", "int32"] = Field("float32", description="Type of the values; int32 for token ids.")
 
 
-class Top(Section):
+class Top(Keys):
     """The spec's top level as written; sections that are classes of their own are validated by them."""
 
     netspec: Annotated[int, Field(examples=[1])] = Field(description="Version of the language.")
@@ -295,8 +294,8 @@ class Top(Section):
     layers: Annotated[list[Any], Field(min_length=1, examples=["[{dense: {units: 10}}]"])] = Field(
         description="The layers in order; each reads the one before it unless `from` says otherwise."
     )
-    outputs: list[str] | None = Field(
-        None, min_length=1, description="Names of the layers whose outputs the network gives; default: the last layer."
+    outputs: Annotated[list[str], Field(min_length=1)] | None = Field(
+        None, description="Names of the layers whose outputs the network gives; default: the last layer."
     )
     train: Train | None = Field(None, description="How the Keras model is trained; only `build` needs it.")
     quantize: Quantize = Field(Quantize(), description="How the trained floats become integers.")

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-
-from pydantic import ValidationError
+from typing import Literal
 
 from netspec.diagnostics import Diagnostic, Fix, Span, SpecError, nearest, suggestion
 from netspec.held import held_item
@@ -69,6 +68,10 @@ class Spec:
     @property
     def core(self) -> Core:
         return self.target.core if self.target else DEFAULT_CORE
+
+    @property
+    def io(self) -> Literal["arena", "external"]:
+        return self.target.io if self.target else "arena"
 
     def span(self, *path: str | int) -> Span:
         """Return the place of a value, or of the nearest thing around it that is written."""
@@ -178,13 +181,15 @@ _INPUTS_AND_LAYERS = frozenset(["inputs", "layers", "vars", "blocks"])
 def _sections(faults: list[Diagnostic]) -> frozenset[str]:
     """Return the sections that faults are in; an unknown one may be any, so what the outputs are is unsure too."""
     found = {fault.path.split(".")[0].split("[")[0] for fault in faults}
-    return frozenset(found if found <= set(Top.model_fields) else {*found, "outputs"})
+    return frozenset(found if found <= set(Top.keys) else {*found, "outputs"})
 
 
 def _rest(root: Mapping, unsure: frozenset[str]) -> Top | None:
     """Return the sections that have no fault; None if the inputs or the layers are not among them."""
     if unsure & _INPUTS_AND_LAYERS:
         return None
+    from pydantic import ValidationError
+
     sound = {str(entry.key.value): plain(entry.value) for entry in root.entries if entry.key.value not in unsure}
     try:
         return Top.model_validate({"netspec": LANGUAGE_VERSION, "name": "net"} | sound)
@@ -203,7 +208,7 @@ def _empty_sections(root: Mapping) -> list[Diagnostic]:
             path=entry.key.text,
         )
         for entry in root.entries
-        if isinstance(entry.value, Scalar) and entry.value.value is None and entry.key.text in Top.model_fields
+        if isinstance(entry.value, Scalar) and entry.value.value is None and entry.key.text in Top.keys
     ]
 
 

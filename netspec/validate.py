@@ -1,4 +1,4 @@
-"""Plain data into a pydantic class, every fault a diagnostic under the key or value at fault.
+"""Plain data into a class of keys, every fault a diagnostic under the key or value at fault.
 
 Pydantic finds the faults; `value_faults` says them in our voice. A class's own parsers raise `ValueError` with a
 predicate ("must be ..."), which is printed after the key's name, and after a semicolon what to write instead; in the
@@ -9,15 +9,14 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from pydantic import BaseModel, ValidationError
-
 from netspec.diagnostics import Span, SpecError
+from netspec.keys import Keys, Unsure
 from netspec.source import Entry, Mapping, plain
 
 MAX_FAULTS = 50
 """So many faults of one file are told; looking for more only delays the first."""
 
-Model = TypeVar("Model", bound=BaseModel)
+Model = TypeVar("Model", bound=Keys)
 
 
 def span_of(entry: Entry) -> Span:
@@ -34,10 +33,16 @@ def validate(model: type[Model], node: Mapping, *, subject: str, place: str, whe
     `subject` names the thing in messages ("conv2d"), `place` is its dotted place in the spec, empty for the spec
     itself, and `where` the span that a missing key is told at. Raises `SpecError` with one diagnostic a fault.
     """
+    data = plain(node)
     try:
-        return model.model_validate(plain(node))
-    except ValidationError as error:
-        from netspec.value_faults import tell  # most specs have no fault
+        return model.read(data)
+    except Unsure:
+        from pydantic import ValidationError  # most specs have no fault, and need not wait for what says so
 
+        from netspec.models import judge
+        from netspec.value_faults import tell
+    try:
+        return judge(model, data)
+    except ValidationError as error:
         details = error.errors(include_url=False)[: 4 * MAX_FAULTS]
     raise SpecError(tell(details, model, node, subject, place, where))

@@ -9,7 +9,6 @@ from dataclasses import replace
 from math import ceil, floor, isfinite
 from typing import Any
 
-from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import ErrorDetails
 
@@ -23,6 +22,7 @@ from netspec.diagnostics import (
     same_letters,
     suggestion,
 )
+from netspec.keys import Keys
 from netspec.other_names import VALUES, meant_key
 from netspec.source import Entry, Mapping, Node, Scalar, Sequence, plain
 from netspec.validate import span_of
@@ -63,7 +63,7 @@ _QUOTED = re.compile("`([^`]+)`")
 
 
 def tell(
-    complaints: Iterable[ErrorDetails], model: type[BaseModel], node: Mapping, subject: str, place: str, where: Span
+    complaints: Iterable[ErrorDetails], model: type[Keys], node: Mapping, subject: str, place: str, where: Span
 ) -> list[Diagnostic]:
     """Return a diagnostic for each of the complaints that does not follow from another; see `validate.validate`."""
     faults = [_Fault(details, model, node, subject, place, where) for details in complaints]
@@ -103,7 +103,7 @@ class _Fault:
     """One of pydantic's complaints, and where in the file it belongs."""
 
     def __init__(
-        self, details: ErrorDetails, model: type[BaseModel], node: Mapping, subject: str, place: str, where: Span
+        self, details: ErrorDetails, model: type[Keys], node: Mapping, subject: str, place: str, where: Span
     ) -> None:
         self.kind = details["type"]
         self.details = details
@@ -354,9 +354,9 @@ def _example(key: str, field: FieldInfo) -> str:
     return f"{key}: {examples[0]}"
 
 
-def _model_at(model: type[BaseModel], names: list[str]) -> type[BaseModel] | None:
+def _model_at(model: type[Keys], names: list[str]) -> type[Keys] | None:
     """Return the class of the mapping at `names`, if it is one; in a mapping of names to classes a name is any key."""
-    current: type[BaseModel] | None = model
+    current: type[Keys] | None = model
     pending = list(names)
     while pending and current is not None:
         field = _fields(current).get(pending.pop(0))
@@ -364,16 +364,16 @@ def _model_at(model: type[BaseModel], names: list[str]) -> type[BaseModel] | Non
         if getattr(annotation, "__origin__", None) is dict and pending:
             pending.pop(0)
         arguments = (annotation, *getattr(annotation, "__args__", ()))
-        current = next((each for each in arguments if isinstance(each, type) and issubclass(each, BaseModel)), None)
+        current = next((each for each in arguments if isinstance(each, type) and issubclass(each, Keys)), None)
     return current
 
 
-def _fields(model: type[BaseModel] | None) -> dict[str, FieldInfo]:
+def _fields(model: type[Keys] | None) -> dict[str, FieldInfo]:
     """Return a class's fields by the keys that a spec writes."""
     return {field.alias or name: field for name, field in model.model_fields.items()} if model else {}
 
 
-def _choices(model: type[BaseModel], names: list[str]) -> list[str]:
+def _choices(model: type[Keys], names: list[str]) -> list[str]:
     """Return the texts that a key's Literal allows, in order."""
     field = _fields(_model_at(model, names[:-1])).get(names[-1])
     found: list[str] = []

@@ -4,16 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from netspec.keys import Field, Keys
 from netspec.layers._types import Identifier, Size
 
 
-class Form(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", defer_build=True)
-
-
-class Block(Form):
+class Block(Keys):
     """A reusable group of layers, used like a layer by its name."""
 
     params: dict[str, Any] = Field(
@@ -26,7 +21,7 @@ class Block(Form):
     )
 
 
-class Use(Form):
+class Use(Keys):
     """What a use of a block takes beside the block's parameters."""
 
     name: Identifier | None = Field(
@@ -39,7 +34,7 @@ class Use(Form):
     )
 
 
-class Repeat(Form):
+class Repeat(Keys):
     """Its layers, several times after each other; the names inside get the suffix _1, _2 and so on."""
 
     times: Size = Field(description="How many times.", examples=[2])

@@ -7,39 +7,10 @@ which KEY stands for the key's name; the JSON Schema's form of the type stands b
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import FunctionType
 from typing import Annotated, Any, Literal
 
-from pydantic import Field
-from pydantic_core import CoreSchema, core_schema
-
 from netspec.diagnostics import WrongName, did_you_mean, same_letters, wrong_name
-
-
-class Parsed:
-    """Annotates a key that a function of ours parses; `json_type` is the type that the JSON Schema shows.
-
-    Where no type says it, `json_type` is a function that returns the schema.
-
-    It is pydantic's PlainValidator without the schema of `json_type`, which `check` does not need and which took
-    most of the time to build a class.
-    """
-
-    def __init__(self, parse: Callable[[Any], Any], json_type: Any) -> None:
-        self.parse = parse
-        self.json_type = json_type
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
-        return core_schema.no_info_plain_validator_function(self.parse)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
-        from pydantic import TypeAdapter
-
-        if isinstance(self.json_type, FunctionType):
-            written: dict[str, Any] = self.json_type()
-            return written
-        return TypeAdapter(self.json_type).json_schema()
-
+from netspec.keys import Field, Parsed
 
 IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
 Identifier = Annotated[str, Field(pattern=f"^{IDENTIFIER}$")]

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from pydantic import Field
-
+from netspec.keys import Field
 from netspec.layers._explanation import Equation, sized
 from netspec.layers._types import ActivationName, Constraint, Initializer, Regularizer, keras_config
 from netspec.layers.base import Layer, Weight

@@ -8,8 +8,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any, ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-
+from netspec.keys import Field, Keys
 from netspec.layers._explanation import Explanation
 from netspec.layers._types import Identifier
 from netspec.ops import Op, Shape
@@ -68,21 +67,12 @@ class KerasCall:
     module: str = KERAS_LAYERS
 
 
-class Layer(BaseModel):
+class Layer(Keys):
     """Keys common to all layers, and the questions a layer answers.
 
     Shapes have no batch axis. `inputs` is the tuple of input shapes: one shape unless `merges`.
     Methods raise `LayerError` with the key at fault; they know no YAML and no neighbour.
     """
-
-    model_config = ConfigDict(
-        frozen=True,
-        strict=True,
-        extra="forbid",
-        defer_build=True,
-        populate_by_name=False,
-        protected_namespaces=(),
-    )
 
     type: ClassVar[str]
     family: ClassVar[str]  # the heading that the reference lists it under

@@ -5,8 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
-
+from netspec.keys import Field, Parsed
 from netspec.layers._conv import KERNEL_SIZE, Convolution
 from netspec.layers._explanation import (
     Equation,
@@ -20,7 +19,7 @@ from netspec.layers._explanation import (
     worked,
 )
 from netspec.layers._pytorch import TorchAxis, transposed
-from netspec.layers._types import Amounts1, Amounts2, Parsed, Size, Sizes1, Sizes2
+from netspec.layers._types import Amounts1, Amounts2, Size, Sizes1, Sizes2
 from netspec.layers._weighted import Kernelled
 from netspec.layers._window import effective_size, written
 from netspec.layers.base import DeviceUnsupported, KerasCall, LayerError, Weight, describe

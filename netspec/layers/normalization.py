@@ -5,11 +5,9 @@ from __future__ import annotations
 from math import sqrt
 from typing import Annotated, Any, ClassVar
 
-from pydantic import Field
-
+from netspec.keys import Field, Parsed
 from netspec.layers._axes import Axes, axes_of
 from netspec.layers._explanation import Explanation, axis_names, listed, unchanged
-from netspec.layers._types import Parsed
 from netspec.layers.base import DeviceUnsupported, Integers, KerasCall, Layer, LayerError, describe
 from netspec.ops import Op, Rescale, Shape
 

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, NoReturn
 
-from pydantic import Field
-
+from netspec.keys import Field, Parsed
 from netspec.layers._explanation import Equation, Explanation, PyTorch, counted, product, sized
-from netspec.layers._types import ActivationName, Constraint, Initializer, Parsed, Regularizer, Size
+from netspec.layers._types import ActivationName, Constraint, Initializer, Regularizer, Size
 from netspec.layers._weighted import Kernelled
 from netspec.layers.base import DeviceUnsupported, KerasCall, Weight, check_rank
 from netspec.ops import Op, Shape

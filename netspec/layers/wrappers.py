@@ -7,13 +7,11 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, ValidationError, field_serializer
-
 from netspec.diagnostics import suggestion
+from netspec.keys import Field, Parsed
 from netspec.layers import LAYERS
 from netspec.layers._explanation import Equation, Explanation, PyTorch, sized
 from netspec.layers._schema import one_layer
-from netspec.layers._types import Parsed
 from netspec.layers.base import (
     KERAS_LAYERS,
     DeviceUnsupported,
@@ -45,7 +43,12 @@ def _held(refuse: Callable[[type[Layer]], str | None]) -> Parsed:
             raise ValueError(f"'{layer_type}' {reason}")
         try:
             return LAYERS[layer_type].model_validate(keys or {})
-        except ValidationError as error:  # pydantic would take its faults for those of the wrapper's keys
+        except ValueError as error:
+            from pydantic import ValidationError
+
+            if not isinstance(error, ValidationError):
+                raise
+            # Pydantic would take its faults for those of the wrapper's keys.
             raise ValueError(f"'{layer_type}' has {error.error_count()} faults in its keys") from error
 
     return Parsed(parse, lambda: one_layer((name, each) for name, each in LAYERS.items() if refuse(each) is None))
@@ -71,9 +74,12 @@ class _Wrapper(Layer):
     layer: Layer
     trainable: bool = Field(True, description="`false` freezes the weights of the layer inside.")
 
-    @field_serializer("layer")
-    def _dump_layer(self, layer: Layer) -> dict[str, Any]:
-        return {layer.type: layer.model_dump(mode="json")}
+    def model_dump(self, **options: Any) -> dict[str, Any]:
+        """Return the values as plain data; the held layer as a spec has it, under its type."""
+        found = super().model_dump(**options)
+        if "layer" in found:
+            found["layer"] = {self.layer.type: self.layer.model_dump(mode="json")}
+        return found
 
     @contextmanager
     def _inside(self, rank_help: str | None = None) -> Iterator[None]:
