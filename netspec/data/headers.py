@@ -60,12 +60,12 @@ class Header:
         return prod(self.shape) * self.itemsize
 
 
-def read_header(stream: IO[bytes], length: int | None = None) -> tuple[Header, int]:
+def read_header(stream: IO[bytes], length: int | None = None, *, scalars: bool = False) -> tuple[Header, int]:
     """Return the header of the .npy that `stream` stands at, and how many bytes it takes.
 
     The format is that of numpy.lib.format, versions 1 to 3. `length` is how many bytes the .npy has, where that is
-    known. Raises `HeaderError` for what is none, for Python objects (a pickle, which nothing here ever opens) and for
-    a header that promises more than there is.
+    known. Raises `HeaderError` for what is none, for Python objects (a pickle, which nothing here ever opens), for
+    a header that promises more than there is and, unless `scalars`, for a single number.
     """
     start = stream.read(8)
     if len(start) < 8 or not start.startswith(MAGIC):
@@ -83,7 +83,7 @@ def read_header(stream: IO[bytes], length: int | None = None) -> tuple[Header, i
     taken = 8 + width + size
     if header.kind == "O":
         raise HeaderError("it holds Python objects, a pickle, which may run code and is never opened")
-    if not header.shape:
+    if not header.shape and not scalars:
         raise HeaderError("it holds a single number, without an axis of samples")
     if length is not None and taken + header.nbytes > length:
         raise HeaderError(

@@ -40,10 +40,14 @@ class DraftLayer:
 
 @dataclass(slots=True)
 class Draft:
-    """A spec in the making. `notes` say what was frozen or dropped; they become comments at its head."""
+    """A spec in the making. `notes` say what was frozen or dropped; they become comments at its head.
+
+    `nameless` says that nobody named the model; then Keras may have counted its layers on from an earlier model's.
+    """
 
     name: str
     notes: list[str] = field(default_factory=list)
+    nameless: bool = False
     inputs: dict[str, Shape] = field(default_factory=dict)
     dtypes: dict[str, str] = field(default_factory=dict)
     layers: list[DraftLayer] = field(default_factory=list)

@@ -55,7 +55,7 @@ def _draft(found: KerasGraph, file_name: str) -> tuple[Draft, dict[int, KerasLay
     """Return the draft of a spec, and the Keras layer behind each of its layers."""
     automatic = re.fullmatch(r"(model|functional|sequential)(_\d+)?", found.name)
     name = file_name.partition(".")[0] if automatic else found.name
-    draft = Draft(spec_name(name), [f"Imported from {file_name}, with its weights."])
+    draft = Draft(spec_name(name), [f"Imported from {file_name}, with its weights."], automatic is not None)
     readers = Counter(key for layer in found.layers for key in layer.reads)
     readers.update(found.outputs)
     source_of: dict[str, Source] = {}

@@ -60,15 +60,7 @@ class Translator:
         integer = _is_integer(model)
         self.draft = Draft(spec_name(file_name.rpartition(".")[0] or file_name))
         self.result = Translated(self.draft, integer)
-        if integer:
-            self.draft.notes.append(
-                f"Imported from {file_name}, an int8 model. The integers of its weights and the scales of its tensors "
-                "are kept as they are: a build computes bit for bit what TensorFlow Lite Micro computes with that file."
-            )
-        else:
-            self.draft.notes.append(
-                f"Imported from {file_name}. Its weights are here as floats: a build chooses int8 scales of its own."
-            )
+        self.draft.notes.append(f"Imported from {file_name}, {_origin(model, integer)}")
 
     def run(self, operators: Mapping[str, OperatorTranslator]) -> Translated:
         """Return the whole model translated, each operator by its own function."""
@@ -257,16 +249,16 @@ class Translator:
         tensor = self._tensor(operator, 1)
         kernel = self.constant(operator, 1)
         has_bias = len(operator.inputs) > 2 and operator.inputs[2] >= 0
-        bias = self.constant(operator, 2).reshape(-1) if has_bias else None
+        bias = self.constant(operator, 2) if has_bias else None
         if any(tensor.zero_points):
             raise ModelFault(f"{operator.shown} has weights with a zero point, {tensor.shown}")
         if self.result.integer:
             if kernel.dtype != np.int8 or not tensor.scales or (bias is not None and bias.dtype != np.int32):
                 raise ModelFault(f"{operator.shown} has other weights than int8 with biases of int32")
             require_int8(operator, self._tensor(operator, 0))
-            return LayerWeights(layout(kernel), bias, tensor.scales)
+            return LayerWeights(layout(kernel), None if bias is None else bias.reshape(-1), tensor.scales)
         floats = as_floats(kernel, tensor)
-        bias_floats = None if bias is None else as_floats(bias, self._tensor(operator, 2))
+        bias_floats = None if bias is None else as_floats(bias, self._tensor(operator, 2)).reshape(-1)
         return LayerWeights(layout(floats), bias_floats)
 
     def geometry(self, operator: FileOperator) -> dict[str, Any]:
@@ -294,6 +286,26 @@ def _is_integer(model: FileModel) -> bool:
     kinds = {tensor.dtype for tensor in between if tensor.dtype not in ("int32", "int64")}
     constants = {index for op in model.operators if op.kind == "DEQUANTIZE" for index in op.outputs}
     return "int8" in kinds and kinds <= {"int8"} and not (constants - set(model.outputs))
+
+
+def _origin(model: FileModel, integer: bool) -> str:
+    """Say what kind of model a file holds, and what becomes of its numbers."""
+    if integer:
+        return (
+            "an int8 model. The integers of its weights and the scales of its tensors are kept as they are: a build "
+            "computes bit for bit what TensorFlow Lite Micro computes with that file."
+        )
+    floats = "Its weights are here as floats: a build chooses int8 scales of its own."
+    written = {index for operator in model.operators for index in operator.outputs}
+    if any(model.tensors[index].dtype == "int16" for index in written):
+        return (
+            "a model of 16 bit activations and 8 bit weights. The device computes with 8 bits, where the file's scales "
+            f"say nothing. {floats}"
+        )
+    constants = {tensor.dtype for tensor in model.tensors if tensor.data is not None}
+    if "int8" in constants:
+        return f"a float model whose weights have 8 bits. {floats}"
+    return f"a {'float16' if 'float16' in constants else 'float'} model. {floats}"
 
 
 def as_floats(values: NDArray[Any], tensor: FileTensor) -> NDArray[Any]:

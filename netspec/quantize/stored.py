@@ -21,6 +21,7 @@ from math import isfinite, prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from netspec.data.headers import HeaderError, read_header
 from netspec.device.graph import DeviceGraph
 from netspec.device.ops import kernel_of
 from netspec.device.ops.base import Quant, Quantized
@@ -67,7 +68,7 @@ def quantize_stored(plan: DevicePlan, stored: Stored) -> QuantizedModel:
         try:
             integers = kernel.stored_integers(node.op, stored, reads)
             found = kernel.numbers(node.op, integers, reads, stored.tensors[node.output])
-        except ValueError as error:
+        except (ValueError, OverflowError) as error:
             raise ToolError(
                 f"layer {node.layer} (line {node.line}) cannot run with the integers that were imported: {error}",
                 help="remove `weights` from the spec and train, or quantize the original model anew",
@@ -157,9 +158,11 @@ def read_stored(path: Path, graph: Graph, plan: DevicePlan) -> Stored:
             return _Reader(archive, path, graph).read(plan)
     except FileNotFoundError:
         raise ToolError(f"there is no weights file {path}", help="check the path") from None
-    except OSError as error:
-        raise ToolError(f"the weights file {path} cannot be read: {error}") from error
-    except (ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError) as error:
+    except (PermissionError, IsADirectoryError) as error:
+        raise ToolError(f"the weights file {path} cannot be opened: {error.strerror}") from error
+    except (
+        OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError, RuntimeError, HeaderError,
+    ) as error:  # fmt: skip
         reason = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise _fault(graph, f"{path.name} cannot be read: {reason}", "import the model again") from error
 
@@ -210,12 +213,13 @@ class _Reader:
         if info is None:
             raise self._misfit(f"{self._path.name} has no array '{key}'")
         with self._archive.open(info) as member:
-            if np.lib.format.read_magic(member) != (1, 0):
-                raise ValueError(f"'{key}' is of another npy version than 1.0")
-            found, fortran, kind = np.lib.format.read_array_header_1_0(member)
+            header, _ = read_header(member, scalars=True)
+            kind = np.dtype(dtype).newbyteorder("<")
+            same = (header.kind, header.itemsize, header.order) == (kind.kind, kind.itemsize, "<")
+            if not same or header.fortran:
+                raise self._misfit(f"'{key}' is {header.dtype} in {self._path.name}, not {dtype}")
+            found = header.shape
             fits = found == shape if shape is not None else len(found) == 1 and 1 <= found[0] <= most
-            if kind != np.dtype(dtype).newbyteorder("<") or fortran:
-                raise self._misfit(f"'{key}' is {kind} in {self._path.name}, not {dtype}")
             if not fits:
                 wanted = describe(shape) if shape is not None else "one axis"
                 raise self._misfit(f"'{key}' is {wanted} in the spec and {describe(found)} in {self._path.name}")

@@ -54,6 +54,35 @@ def functional(layers: list[dict[str, Any]], inputs: list[str], outputs: list[st
     return {"class_name": "Functional", "config": config}
 
 
+def config_of(graph: Graph, names: Mapping[str, str] | None = None) -> bytes:
+    """Return a graph as the config of a Keras model, as JSON; `names` are other names for some of its layers.
+
+    Layers that Keras would make several of, such as a padded convolution, are not for this.
+    """
+    called = {each.name: (names or {}).get(each.name, each.name) for each in graph.layers} | {
+        n: n for n in graph.inputs
+    }
+    layers = [layer("InputLayer", name, batch_input_shape=[None, *shape]) for name, shape in graph.inputs.items()]
+    for each in graph.layers:
+        [call] = each.layer.keras(each.input_shapes)
+        reads = [called[name] for name in each.inputs]
+        layers.append(layer(call.class_name, called[each.name], reads, **call.config))
+    config = functional(layers, list(graph.inputs), [called[name] for name in graph.outputs])
+    config["config"]["name"] = graph.name
+    return json.dumps(config).encode()
+
+
+def keras_numbering(graph: Graph, first: int = 0) -> dict[str, str]:
+    """Return the names that Keras gives the layers of a graph if nobody names them, counted from `first` on."""
+    counts: dict[str, int] = {}
+    found = {}
+    for each in graph.layers:
+        count = counts.get(each.type, first)
+        counts[each.type] = count + 1
+        found[each.name] = f"{each.type}_{count}" if count else each.type
+    return found
+
+
 def write_h5(path: Path, config: Mapping[str, Any], weights: Mapping[str, Mapping[str, NDArray[np.float32]]]) -> Path:
     """Write a legacy file; `weights` are the arrays of each outer layer by their paths, in order."""
     import h5py

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import warnings
 from pathlib import Path
 from typing import Any
@@ -95,9 +96,15 @@ def test_an_int8_model_is_computed_as_the_interpreter_does(trained: Any, tmp_pat
 
 
 @pytest.mark.parametrize(
-    ("kind", "tolerance"), [("float", 1e-5), ("float16", 5e-3), ("dynamic", 5e-2), ("int16", 5e-2)]
+    ("kind", "tolerance", "said"),
+    [
+        ("float", 1e-5, "a float model."),
+        ("float16", 5e-3, "a float16 model."),
+        ("dynamic", 5e-2, "a float model whose weights have 8 bits."),
+        ("int16", 5e-2, "a model of 16 bit activations and 8 bit weights. The device computes with 8 bits"),
+    ],
 )
-def test_other_models_become_float_specs(trained: Any, tmp_path: Path, kind: str, tolerance: float) -> None:
+def test_other_models_become_float_specs(trained: Any, tmp_path: Path, kind: str, tolerance: float, said: str) -> None:
     """Their weights are floats, exact where the file's were; the batch norm is folded in the file and stays so."""
     from netspec.train.model import build_model
     from netspec.train.weights import read_weights, set_weights
@@ -110,4 +117,26 @@ def test_other_models_become_float_specs(trained: Any, tmp_path: Path, kind: str
     set_weights(model, read_weights(tmp_path / found.weights_name, graph))
     ours, theirs = model.predict(samples(), verbose=0), trained.predict(samples(), verbose=0)
     assert np.abs(ours - theirs).max() <= tolerance
-    assert "a build chooses int8 scales of its own" in " ".join(found.notes)
+    assert f"Imported from little.tflite, {said}" in found.notes[0]
+    assert "a build chooses int8 scales of its own" in found.notes[0]
+    assert said in " ".join(found.text.replace("#", "").split())
+
+
+def test_the_weights_of_a_model_of_16_bit_activations_are_those_that_its_integers_stand_for(
+    trained: Any, tmp_path: Path
+) -> None:
+    """Each kernel is a whole number of steps of its channel's scale, and the bias of its 64 bits."""
+    tflite = converted(trained, "int16")
+    (tmp_path / "little.tflite").write_bytes(tflite)
+    found = import_model(tmp_path / "little.tflite")
+    file = read_model(tflite)
+    assert {file.tensors[index].dtype for each in file.operators for index in each.outputs} >= {"int16"}
+    with np.load(io.BytesIO(found.weights)) as arrays:
+        kernel, bias = arrays["stem/kernel"], arrays["stem/bias"]
+    operator = next(each for each in file.operators if each.kind == "CONV_2D")
+    weights, biases = file.tensors[operator.inputs[1]], file.tensors[operator.inputs[2]]
+    assert (weights.dtype, biases.dtype) == ("int8", "int64")
+    integers = np.frombuffer(weights.data or b"", np.int8).reshape(weights.shape).transpose(1, 2, 3, 0)
+    np.testing.assert_array_equal(kernel, (integers * np.array(weights.scales, np.float64)).astype(np.float32))
+    steps = np.frombuffer(biases.data or b"", "<i8")
+    np.testing.assert_array_equal(bias, (steps * np.array(biases.scales, np.float64)).astype(np.float32))

@@ -14,6 +14,7 @@ from netspec.check import check
 from netspec.diagnostics import SpecError
 from netspec.graph import Graph
 from netspec.importers.imported import import_model
+from netspec.importers.names import is_automatic
 from netspec.importers.result import graph_of
 from netspec.source import load
 from tests.builds import random_weights
@@ -51,19 +52,81 @@ def test_trained_models_compute_what_keras_computes(tmp_path: Path, name: str, p
 @pytest.mark.parametrize("name", ["ad01.h5", "pretrainedResnet.h5"])
 def test_the_summary_of_a_trained_model_is_the_original_s(name: str) -> None:
     path = shared_model(name)
-    original = keras().models.load_model(path, compile=False)
-    graph = graph_of(import_model(path).text)
-    ours = [(each.output_shape, each.parameters) for each in graph.layers]
-    theirs = [(each.output.shape[1:], each.count_params()) for each in original.layers[1:]]
+    assert_same_summary(graph_of(import_model(path).text), keras().models.load_model(path, compile=False))
+
+
+def assert_same_summary(graph: Graph, original: Any) -> None:
+    """Assert that `netspec show` has the rows that Keras' summary has, with the names that are no mere numbers.
+
+    Layers of branches stand side by side, and each program lists them in an order of its own.
+    """
+    theirs = [
+        ("" if is_automatic(each.name) else each.name, tuple(each.output.shape[1:]), each.count_params())
+        for each in original.layers
+        if type(each).__name__ != "InputLayer"
+    ]
+    given = {name for name, _, _ in theirs}
+    ours = [(each.name if each.name in given else "", each.output_shape, each.parameters) for each in graph.layers]
     assert sorted(ours) == sorted(theirs)
     trainable = sum(int(np.prod(variable.shape)) for variable in original.trainable_weights)
-    assert graph.trainable_parameters == trainable
+    assert (graph.parameters, graph.trainable_parameters) == (original.count_params(), trainable)
 
 
 def test_repeated_groups_are_written_once() -> None:
     text = import_model(shared_model("ad01.h5")).text
     assert text.count("- repeat:") == 2
     assert text.count("dense: {units: 128}") == 2
+    assert "name:" not in text.partition("layers:")[2], "numbers that Keras gave say nothing"
+    text = import_model(shared_model("pretrainedResnet.h5")).text
+    assert "\nblocks:\n  residual:\n    params: {filters: null}\n" in text
+    assert "\n  - residual: {filters: 32}\n  - residual: {filters: 64}\n" in text
+
+
+def _residual(layers: Any, given: Any, filters: int, strides: int) -> Any:
+    here = layers.Conv2D(filters, 3, strides=strides, padding="same", use_bias=False)(given)
+    here = layers.ReLU()(layers.BatchNormalization()(here))
+    here = layers.BatchNormalization()(layers.Conv2D(filters, 3, padding="same", use_bias=False)(here))
+    if strides > 1:
+        given = layers.Conv2D(filters, 1, strides=strides, use_bias=False)(given)
+    return layers.ReLU()(layers.Add()([here, given]))
+
+
+@pytest.mark.parametrize("ending", ["keras", "h5"])
+def test_a_residual_net_of_keras_is_written_in_blocks(tmp_path: Path, ending: str) -> None:
+    """ResNet-20 as people write it with a function, without a name: 73 layers in 29 lines, and the same floats."""
+    layers = keras().layers
+    image = keras().Input((16, 16, 3), name="image")
+    here = layers.ReLU()(layers.BatchNormalization()(layers.Conv2D(8, 3, padding="same", use_bias=False)(image)))
+    for stage, filters in enumerate((8, 12, 16)):
+        for place in range(3):
+            here = _residual(layers, here, filters, 2 if stage and not place else 1)
+    here = layers.Dense(10, activation="softmax")(layers.GlobalAveragePooling2D()(here))
+    original = keras().Model(image, here)
+    generator = np.random.default_rng(2)
+    for variable in original.weights:
+        variable.assign(generator.uniform(0.2, 0.5, variable.shape))
+    path = tmp_path / f"resnet.{ending}"
+    original.save(path)
+    text = import_model(path).text
+    assert text.partition("\nlayers:\n")[2].splitlines() == [
+        "  - conv2d: {filters: 8, kernel_size: 3, padding: same, use_bias: false}",
+        "  - batch_normalization",
+        "  - relu",
+        "  - repeat: {times: 3, layers: [{residual: {filters: 8}}]}",
+        "  - residual_down: {filters: 12}",
+        "  - residual: {filters: 12}",
+        "  - residual: {filters: 12}",
+        "  - residual_down: {filters: 16}",
+        "  - residual: {filters: 16}",
+        "  - residual: {filters: 16}",
+        "  - global_average_pooling2d",
+        "  - dense: {units: 10, activation: softmax}",
+        "",
+        "weights: resnet.weights.npz",
+    ]
+    assert_same_summary(graph_of(text), original)
+    inputs = generator.normal(0, 1, (4, 16, 16, 3)).astype(np.float32)
+    assert_close(rebuilt_outputs(path, tmp_path, inputs), original.predict(inputs, verbose=0))
 
 
 # ----------------------------------------------------------------------------------------------------- file kinds

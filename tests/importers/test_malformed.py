@@ -6,6 +6,7 @@ runs (`fuzz.py`).
 
 from __future__ import annotations
 
+import io
 import json
 import random
 import struct
@@ -28,6 +29,8 @@ from netspec.importers.keras import spec_of_config
 from netspec.importers.tflite_reader import read_model
 from tests.importers.keras_models import functional, layer
 from tests.importers.test_tflite_operators import File, integers
+from tests.importers.weights_files import floats, read_both
+from tests.importers.weights_files import integers as stored_integers
 
 _CORPUS = Path(__file__).with_name("corpus.zip")
 _MUTATIONS = 1200
@@ -161,14 +164,26 @@ def test_every_truncation_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("traced")
-@pytest.mark.parametrize("folder", ["tflite", "keras"])
-def test_the_corpus_of_longer_runs(folder: str) -> None:
-    read = {"tflite": tflite, "keras": keras}[folder]
+@pytest.mark.parametrize(("folder", "least"), [("tflite", 200), ("keras", 200), ("npz", 30)])
+def test_the_corpus_of_longer_runs(folder: str, least: int, tmp_path: Path) -> None:
+    def npz(data: bytes) -> object:
+        (tmp_path / "weights.npz").write_bytes(data)
+        return read_both(tmp_path / "weights.npz")
+
+    read = {"tflite": tflite, "keras": keras, "npz": npz}[folder]
     with zipfile.ZipFile(_CORPUS) as archive:
         names = [name for name in archive.namelist() if name.startswith(f"{folder}/")]
-        assert len(names) > 100
+        assert len(names) >= least
         for name in names:
             assert_bounded(read, archive.read(name), name)
+
+
+@pytest.mark.parametrize("write", [floats, stored_integers])
+def test_sound_weights_are_read_as_what_they_are(write: Callable[[Path], None], tmp_path: Path) -> None:
+    """So that the corpus of weights begins with something that is read to its end."""
+    write(tmp_path / "weights.npz")
+    [fault] = read_both(tmp_path / "weights.npz")
+    assert ("is float32 in weights.npz, not int8" if write is floats else "not floats") in fault
 
 
 def test_a_file_that_hangs_the_hdf5_library_is_given_up(tmp_path: Path) -> None:
@@ -230,6 +245,32 @@ def test_huge_shapes_are_refused_before_anything_is_allocated() -> None:
     file.operator("MAX_POOL_2D", (x,), y, **window)
     with pytest.raises(MalformedModel, match=r"has the shape \[1, 60000, 60000, 4\]"):
         tflite(file.to_bytes([x], [y]))
+
+
+def test_scales_too_far_apart_for_int32_are_refused() -> None:
+    """Found by fuzzing: the kernel would shift its input out of int32, which C leaves undefined."""
+    file = File()
+    x, y, z = (
+        file.activation("x", (1, 4)),
+        file.activation("y", (1, 4), 1 / 128, 0),
+        file.activation("z", (1, 4), 1e-30),
+    )
+    file.operator("TANH", (x,), y)
+    file.operator("QUANTIZE", (y,), z)
+    with pytest.raises(ModelFault, match=r"layer z .* cannot run with the integers .* does not fit int32"):
+        tflite(file.to_bytes([x], [z]))
+
+
+def test_biases_of_two_axes_with_scales_along_the_second() -> None:
+    """Found by fuzzing: a bias of integers in a float model, which was flattened before its axes were counted."""
+    file = File()
+    x, y = file.activation("x", (1, 4, 4, 2), dtype="float32"), file.activation("y", (1, 4, 4, 3), dtype="float32")
+    kernel = file.constant("k", integers(3, 1, 1, 2), [0.01])
+    bias = file.constant("b", np.arange(3, dtype=np.int32).reshape(1, 3), [0.5, 0.25, 0.125], 1)
+    file.operator("CONV_2D", (x, kernel, bias), y, stride_h=1, stride_w=1, padding="SAME")
+    found = spec_of_tflite(file.to_bytes([x], [y]), "model.tflite")
+    with np.load(io.BytesIO(found.weights)) as arrays:
+        np.testing.assert_array_equal(arrays["y/bias"], [0.0, 0.25, 0.25])
 
 
 def test_tensors_that_read_themselves_are_refused() -> None:

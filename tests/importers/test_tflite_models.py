@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import resource
 import subprocess
 import sys
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -129,12 +129,15 @@ def test_the_spec_is_short_and_says_what_was_frozen(original: Path) -> None:
     found = import_model(original)
     assert "is open in the file (-1); here it is 1" in " ".join(found.text.replace("#", "").split())
     assert "name:" not in found.text.partition("layers:")[2], "Keras' numbering says nothing, so no name is written"
-    if original.name != "pretrainedResnet_quant.tflite":
-        assert "- repeat:" in found.text
+    assert {
+        "kws_ref_model.tflite": "- repeat:",
+        "ad01_int8.tflite": "- repeat:",
+        "pretrainedResnet_quant.tflite": "\nblocks:\n  residual:\n    params: {filters: null}\n",
+    }[original.name] in found.text
     lines = [line for line in found.text.splitlines() if line and not line.startswith("#")]
     assert (
         len(lines)
-        == {"kws_ref_model.tflite": 16, "ad01_int8.tflite": 10, "pretrainedResnet_quant.tflite": 25}[original.name]
+        == {"kws_ref_model.tflite": 16, "ad01_int8.tflite": 10, "pretrainedResnet_quant.tflite": 26}[original.name]
     )
 
 
@@ -180,15 +183,25 @@ assert not heavy, heavy
 """
 
 
-def test_import_and_emit_take_seconds_and_no_tensorflow(original: Path, tmp_path: Path) -> None:
-    started = time.perf_counter()
-    done = subprocess.run(
-        [sys.executable, "-c", _WHOLE, str(original), str(tmp_path)], capture_output=True, text=True, check=False
-    )
-    seconds = time.perf_counter() - started
-    assert done.returncode == 0, done.stderr
-    assert (tmp_path / "firmware" / "CMakeLists.txt").is_file()
-    assert seconds < 10.0, "far beyond the 3 s that it may take on a machine that does nothing else"
+_SECONDS = 3.0
+_TRIES = 3
+
+
+def test_import_and_emit_take_less_than_3_s_and_no_tensorflow(original: Path, tmp_path: Path) -> None:
+    """Of processor time, for others may have the machine too; a processor that just woke up gets another chance."""
+    seconds = []
+    while not seconds or (seconds[-1] >= _SECONDS and len(seconds) < _TRIES):
+        folder = tmp_path / str(len(seconds))
+        folder.mkdir()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        done = subprocess.run(
+            [sys.executable, "-c", _WHOLE, str(original), str(folder)], capture_output=True, text=True, check=False
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        assert done.returncode == 0, done.stderr
+        assert (folder / "firmware" / "CMakeLists.txt").is_file()
+        seconds.append(after.ru_utime - before.ru_utime + after.ru_stime - before.ru_stime)
+    assert seconds[-1] < _SECONDS, f"import and emit took {seconds} s of processor time"
 
 
 def test_a_build_of_an_import_needs_no_tensorflow_and_verifies(original: Path, imported: Path) -> None:

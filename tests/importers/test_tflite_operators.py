@@ -19,12 +19,14 @@ from netspec.check import check
 from netspec.device.plan import plan_device
 from netspec.diagnostics import SpecError
 from netspec.graph import Graph
+from netspec.importers.flatbuffer import Flatbuffer
 from netspec.importers.imported import import_model
 from netspec.importers.result import Imported, graph_of
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.stored import quantize_stored, read_stored
 from netspec.quantize.tflite import Operator, Tensor, write
 from netspec.quantize.tflite_model import TFLiteModel
+from netspec.quantize.tflite_schema import OPERATORS
 from netspec.source import parse
 from tests.builds import quantized
 from tests.nets import device_nets
@@ -281,6 +283,21 @@ def test_views_are_no_ops(tmp_path: Path) -> None:
     file.operator("TANH", (back,), y)
     graph = assert_equal_to_interpreter(file, [x], [y], tmp_path)
     assert [layer.type for layer in graph.layers] == ["flatten", "reshape", "tanh"]
+
+
+def test_a_reshape_without_its_options(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As converters of 2020 write it: the sizes stand in a tensor alone."""
+    monkeypatch.setitem(OPERATORS, "RESHAPE", OPERATORS["RESHAPE"]._replace(options_type=0))
+    file = File()
+    x, flat = file.activation("x", (1, 4, 3)), file.activation("flat", (1, 12))
+    y = file.activation("y", (1, 12), 1 / 128, 0)
+    file.operator("RESHAPE", (x, file.constant("shape", np.array([-1, 12], np.int32))), flat, new_shape=[1, 12])
+    file.operator("TANH", (flat,), y)
+    root = Flatbuffer(file.to_bytes([x], [y]), b"TFL3").root()
+    [graph] = root.tables(2, lambda table: table)
+    assert graph.tables(3, lambda table: table)[0].table(4) is None
+    found = assert_equal_to_interpreter(file, [x], [y], tmp_path)
+    assert [layer.type for layer in found.layers] == ["flatten", "tanh"]
 
 
 def test_float_ends_are_dropped_and_said(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ import io
 import subprocess
 import sys
 import time
+import tracemalloc
 import zipfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from netspec.diagnostics import SpecError, ToolError
 from netspec.graph import Graph
 from netspec.train.backend import load_keras
 from netspec.train.model import build_model
+from netspec.train.weight_files import read_arrays_isolated
 from netspec.train.weights import (
     Weights,
     get_weights,
@@ -223,7 +225,7 @@ def test_unreadable_files(tmp_path: Path, name: str, content: bytes | None) -> N
 
 def test_a_pickle_in_an_npz_is_never_loaded(tmp_path: Path) -> None:
     np.savez(tmp_path / "w.npz", **{"a/kernel": np.array([Trap()], object)})
-    with pytest.raises(SpecError, match="is a pickle, which is not loaded"):
+    with pytest.raises(SpecError, match="a pickle, which may run code and is never opened"):
         read_weights(tmp_path / "w.npz", SMALL)
 
 
@@ -240,6 +242,145 @@ def test_a_declared_terabyte_is_not_allocated(tmp_path: Path) -> None:
         archive.writestr("a/kernel.npy", header.getvalue())
     with pytest.raises(SpecError, match=r"'kernel' of layer 'a' is \(3, 2\) in the spec and \(1099511627776,\)"):
         read_weights(tmp_path / "w.npz", SMALL)
+
+
+def test_headers_that_may_unpack_to_gigabytes_are_not_read(tmp_path: Path) -> None:
+    """From version 2 on numpy's headers may have 4 GiB, and spaces compress to a thousandth."""
+    with zipfile.ZipFile(tmp_path / "w.npz", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a/kernel.npy", b"\x93NUMPY\x02\x00" + (1 << 28).to_bytes(4, "little") + b" " * (1 << 28))
+    assert peak_mebibytes_of_refusal(tmp_path / "w.npz", "its header claims 268435456 bytes") < 32
+
+
+def test_a_header_on_which_numpy_s_own_parser_gives_up(tmp_path: Path) -> None:
+    """Found by fuzzing: NumPy hands an odd header to Python's tokenizer, whose errors are of no usual kind."""
+    with zipfile.ZipFile(tmp_path / "w.npz", "w") as archive:
+        archive.writestr("a/kernel.npy", b"\x93NUMPY\x01\x00\x02\x00{\n")
+    with pytest.raises(SpecError, match="its header is no plain mapping"):
+        read_weights(tmp_path / "w.npz", SMALL)
+
+
+def test_an_array_in_fortran_s_order(tmp_path: Path) -> None:
+    weights = random_weights(SMALL)
+    np.savez(tmp_path / "w.npz", **{f"{a}/{b}": np.asfortranarray(array) for (a, b), array in weights.items()})
+    assert_same(read_weights(tmp_path / "w.npz", SMALL), weights)
+
+
+def test_an_array_that_stands_in_an_npz_twice(tmp_path: Path) -> None:
+    """Entries that share their bytes would be unpacked again and again."""
+    with zipfile.ZipFile(tmp_path / "w.npz", "w") as archive:
+        archive.writestr("a/kernel.npy", b"")
+        with pytest.warns(UserWarning, match="Duplicate name"):
+            archive.writestr("a/kernel.npy", b"")
+    with pytest.raises(SpecError, match="an array stands in it twice"):
+        read_weights(tmp_path / "w.npz", SMALL)
+
+
+def peak_mebibytes_of_refusal(path: Path, message: str) -> float:
+    """Return what memory Python takes at most while it refuses a weights file with a message."""
+    tracemalloc.start()
+    try:
+        with pytest.raises(SpecError, match=message):
+            read_weights(path, SMALL)
+        return tracemalloc.get_traced_memory()[1] / 2**20
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("name", ["config.json", "model.weights.h5"])
+def test_a_keras_file_that_is_a_bomb(tmp_path: Path, name: str) -> None:
+    members = {"config.json": b"{}", "model.weights.h5": b""} | {name: bytes(512 * 2**20)}
+    with zipfile.ZipFile(tmp_path / "w.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        for member, content in members.items():
+            archive.writestr(member, content)
+    assert (tmp_path / "w.keras").stat().st_size < 2**20
+    del members
+    assert peak_mebibytes_of_refusal(tmp_path / "w.keras", f"{name} unpacks to more than") < 160
+
+
+@pytest.mark.parametrize("kept", ["in this process", "isolated"])
+def test_an_h5_file_that_declares_terabytes(tmp_path: Path, kept: str) -> None:
+    build_model(SMALL).save_weights(tmp_path / "w.weights.h5")
+    with h5py.File(tmp_path / "w.weights.h5", "a") as file:
+        variables = file["layers/dense/vars"]
+        del variables["0"]
+        variables.create_dataset("0", (1 << 40,), "<f4", chunks=(1024,))
+    with pytest.raises(SpecError, match=r"'kernel' of layer 'a' is \(3, 2\) in the spec and \(1099511627776,\)"):
+        read_weights(tmp_path / "w.weights.h5", SMALL, isolated=kept == "isolated")
+
+
+def test_h5_groups_inside_of_themselves(tmp_path: Path) -> None:
+    build_model(SMALL).save_weights(tmp_path / "w.weights.h5")
+    with h5py.File(tmp_path / "w.weights.h5", "a") as file:
+        file["layers/dense/layer"] = file["layers/dense"]
+    with pytest.raises(SpecError, match="has arrays that the spec does not: a/2, a/3"):
+        read_weights(tmp_path / "w.weights.h5", SMALL)
+
+
+@pytest.mark.parametrize("config", [b"[]", b'{"config": 3}', b"[" * 100_000, b'{"config": {"layers": [{}]}}'])
+def test_a_keras_file_whose_config_is_none(tmp_path: Path, config: bytes) -> None:
+    with zipfile.ZipFile(tmp_path / "w.keras", "w") as archive:
+        archive.writestr("config.json", config)
+        archive.writestr("model.weights.h5", b"")
+    with pytest.raises(SpecError, match=r"w\.keras cannot be read"):
+        read_weights(tmp_path / "w.keras", SMALL)
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".weights.h5"])
+def test_a_process_of_its_own_reads_the_same(tmp_path: Path, suffix: str) -> None:
+    weights, path = random_weights(EVERY_WEIGHTED_TYPE), tmp_path / f"net{suffix}"
+    model = build_model(EVERY_WEIGHTED_TYPE)
+    set_weights(model, weights)
+    model.save(path) if suffix == ".keras" else model.save_weights(path)
+    assert_same(read_weights(path, EVERY_WEIGHTED_TYPE, isolated=True), weights)
+
+
+def test_a_process_of_its_own_says_the_same(tmp_path: Path) -> None:
+    (tmp_path / "w.keras").write_bytes(b"no such format")
+    other = build_model(make_graph([{"dense": {"name": "a", "units": 5}}, {"dense": {"name": "z", "units": 1}}], [3]))
+    save_model(other, tmp_path / "other.keras")
+    (tmp_path / "none.h5").write_bytes(b"")
+    for name in ("w.keras", "other.keras", "none.h5", "nowhere.keras"):
+        said = []
+        for isolated in (False, True):
+            with pytest.raises((SpecError, ToolError)) as caught:
+                read_weights(tmp_path / name, SMALL, isolated=isolated)
+            said.append(str(caught.value))
+        assert said[0] == said[1]
+
+
+def test_a_build_refuses_a_bomb(tmp_path: Path) -> None:
+    """As the command, which may take no more memory than it needs to start."""
+    (tmp_path / "net.yaml").write_text(
+        "netspec: 1\nname: net\ninputs: {x: {shape: [3]}}\nlayers: [{dense: {units: 2}}]\n", encoding="utf-8"
+    )
+    with zipfile.ZipFile(tmp_path / "bomb.keras", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("config.json", b"{}")
+        archive.writestr("model.weights.h5", bytes(512 * 2**20))
+    limited = (
+        "import resource, sys; resource.setrlimit(resource.RLIMIT_DATA, (3 << 29, 3 << 29)); "
+        "from netspec.__main__ import main; sys.argv[0] = 'netspec'; main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", limited, "build", "net.yaml", "--weights", "bomb.keras"],
+        cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 1, done.stdout + done.stderr
+    assert "model.weights.h5 unpacks to more than" in " ".join(done.stdout.split())
+    assert "Traceback" not in done.stdout + done.stderr
+
+
+def test_a_file_that_takes_too_long_is_given_up(tmp_path: Path) -> None:
+    build_model(SMALL).save_weights(tmp_path / "w.weights.h5")
+    with pytest.raises(ValueError, match=r"is not read after 0\.01 s: the HDF5 library hangs in it"):
+        read_arrays_isolated(tmp_path / "w.weights.h5", {"a": [("kernel", (3, 2))]}, seconds=0.01)
+
+
+def test_a_whole_model_of_keras_2_is_for_the_importer(tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file.create_group("model_weights")
+    with pytest.raises(ToolError, match=r"w\.h5 is a whole model of Keras 2") as caught:
+        read_weights(tmp_path / "w.h5", SMALL)
+    assert f"run `netspec import {tmp_path / 'w.h5'}`" in str(caught.value.help)
 
 
 def test_unknown_kinds(tmp_path: Path) -> None:
