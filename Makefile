@@ -1,6 +1,8 @@
 # make demo       build specs/digits.yaml from nothing: train, quantize, emit C, compile, verify
 # make test       lint, types and the tests that take seconds        make test-all   the slow ones too
 # make bench      the figures in the README                          make lint       ruff and mypy only
+# make bench-firmware  docs/footprint.md: what networks take on Cortex-M, linked and run on emulated boards
+# make kernel-sizes    the sizes that `netspec show` predicts code with; CMSIS_NN_PATH names another copy to measure
 # make docs       docs/checks.md from the registry of rules, running every example; docs/layers.md from the classes
 # make clean      remove what was built (the environment in .venv stays; `make distclean` takes that too)
 
@@ -19,19 +21,25 @@ TRAIN := $(if $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m)),train-c
 YAML_LANGUAGE_SERVER := 1.25.0
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-all bench docs lint editor clean distclean
+.PHONY: demo test test-all bench bench-firmware kernel-sizes docs lint editor firmware-tools clean distclean
 
 demo: $(VENV)/.train
 	$(BIN)/netspec build specs/digits.yaml
 
-test: lint editor
+test: lint editor firmware-tools
 	$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile -m "not slow"
 
-test-all: lint editor
+test-all: lint editor firmware-tools
 	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 
 bench: $(VENV)/.test
 	$(BIN)/python tests/bench.py
+
+bench-firmware: $(VENV)/.test firmware-tools
+	$(BIN)/python -m tests.bench_firmware --write docs/footprint.md
+
+kernel-sizes: $(VENV)/.test firmware-tools
+	$(BIN)/python -m tests.kernel_sizes
 
 docs: $(VENV)/.test
 	$(BIN)/python -m netspec.rules.page docs/checks.md
@@ -45,6 +53,10 @@ editor: | $(BIN)/python
 	elif npm install --silent --no-audit --no-fund --prefix $(VENV)/npm yaml-language-server@$(YAML_LANGUAGE_SERVER); \
 	  then touch $(VENV)/npm/$(YAML_LANGUAGE_SERVER); \
 	else echo "npm could not install yaml-language-server: the tests of the editor are skipped"; fi
+
+# The compiler and the emulator of Cortex-M.
+firmware-tools:
+	@.ci/firmware-tools
 
 lint: $(VENV)/.test
 	$(BIN)/ruff check .

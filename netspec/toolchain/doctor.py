@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 import subprocess
@@ -12,6 +13,7 @@ from importlib import metadata
 from pathlib import Path
 
 from netspec.diagnostics import ToolError
+from netspec.toolchain.arm import GCC, newlib_specs
 from netspec.toolchain.cmsis_nn import INSTALL, find_cmsis_nn
 from netspec.toolchain.compiler import find_cc, install_command
 
@@ -50,10 +52,9 @@ def describe() -> list[Tool]:
             "arm-none-eabi-gcc",
             ("arm-none-eabi-gcc",),
             "compiles the firmware for Cortex-M",
-            "brew install --cask gcc-arm-embedded"
-            if mac
-            else "sudo apt-get install gcc-arm-none-eabi libnewlib-arm-none-eabi",
+            "brew install --cask gcc-arm-embedded" if mac else "sudo apt-get install gcc-arm-none-eabi",
         ),
+        _newlib(),
         _program(
             "qemu-system-arm",
             ("qemu-system-arm",),
@@ -80,6 +81,28 @@ def _compiler() -> Tool:
         return Tool("cc", None, None, purpose, error.help or install_command(), error.message)
     where = shutil.which(cc.command[0])
     return Tool("cc", cc.version, Path(where) if where else None, purpose, install_command())
+
+
+def _newlib() -> Tool:
+    purpose = "the C library of firmware"
+    install = "sudo apt-get install libnewlib-arm-none-eabi"
+    where = shutil.which(GCC)
+    if where is None:
+        return Tool("newlib", None, None, purpose, install, f"looked for where {GCC} would have it")
+    specs = newlib_specs(where)
+    if specs is None:
+        return Tool("newlib", None, None, purpose, install, f"{where} has no nano.specs")
+    return Tool("newlib", _newlib_version(where), specs, purpose, install)
+
+
+def _newlib_version(gcc: str) -> str:
+    command = [gcc, "-E", "-dM", "-include", "_newlib_version.h", "-x", "c", os.devnull]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+    except OSError:
+        return "unknown version"
+    found = re.search(r'^#define _NEWLIB_VERSION "([^"]+)"', result.stdout, re.MULTILINE)
+    return found[1] if found else "unknown version"
 
 
 def _cmsis_nn() -> Tool:

@@ -27,18 +27,26 @@ from netspec.verify.proof import Progress, prove
 from netspec.verify.report import Report
 
 if TYPE_CHECKING:
+    from netspec.quantize.stored import Stored
     from netspec.toolchain import CmsisNN
 
 
-def verify_folder(folder: Path, spec: Path | None, cmsis_nn: Path | None, progress: Progress) -> Report:
+def verify_folder(
+    folder: Path, spec: Path | None, cmsis_nn: Path | None, progress: Progress, run: str | None = None
+) -> Report:
     """Prove a build again: digests against files, files against what the spec and weights give, all implementations.
 
-    Nothing is trained or calibrated: integers are made again from model.keras and the manifest's scales.
+    `run` is a core on whose emulated board the firmware is booted too. Nothing is trained or calibrated: integers are
+    made again from model.keras and the manifest's scales.
     """
     from netspec.diagnostics import SpecError, ToolError
 
     try:
-        report = _verified(folder, spec, cmsis_nn, progress)
+        if run is not None:
+            from netspec.verify.board import require_tools
+
+            require_tools()
+        report = _verified(folder, spec, cmsis_nn, progress, run)
     except (SpecError, ToolError):  # a verdict of before would speak of files that cannot be verified now
         with suppress(OSError):
             (folder / VERDICT_FILE).unlink(missing_ok=True)
@@ -50,7 +58,7 @@ def verify_folder(folder: Path, spec: Path | None, cmsis_nn: Path | None, progre
     return report
 
 
-def _verified(folder: Path, spec: Path | None, cmsis_nn: Path | None, progress: Progress) -> Report:
+def _verified(folder: Path, spec: Path | None, cmsis_nn: Path | None, progress: Progress, run: str | None) -> Report:
     from netspec.source import parse, read
     from netspec.toolchain import find_cmsis_nn
 
@@ -70,11 +78,11 @@ def _verified(folder: Path, spec: Path | None, cmsis_nn: Path | None, progress: 
             document = parse(content, str(path))
     if drift or document is None:
         return Report(manifest.name, tuple(drift))
-    return _verify_intact(folder, manifest, document, find_cmsis_nn(cmsis_nn), progress)
+    return _verify_intact(folder, manifest, document, find_cmsis_nn(cmsis_nn), progress, run)
 
 
 def _verify_intact(
-    folder: Path, manifest: Manifest, document: Document, cmsis: CmsisNN | None, progress: Progress
+    folder: Path, manifest: Manifest, document: Document, cmsis: CmsisNN | None, progress: Progress, run: str | None
 ) -> Report:
     """Make everything again from the spec and the weights and compare it with the files, then run the proof."""
     from netspec.check import check
@@ -89,6 +97,7 @@ def _verify_intact(
     graph = check(document, manifest.core).graph
     plan = plan_device(graph, manifest.core)
     drift: list[str] = []
+    stored: Stored | None = None
     if manifest.name != graph.name or manifest.quantization.keys() != plan.graph.tensors.keys():
         return Report(manifest.name, (f"{MANIFEST} is that of another network",))
     if STORED_FILE in manifest.files:
@@ -123,7 +132,14 @@ def _verify_intact(
     if not emitted.keys() <= firmware.keys():  # too little is left to be compiled
         return Report(manifest.name, tuple(drift))
     information = recorded_information(folder)
-    return prove(graph, model, arrays, dataset, firmware, cmsis, progress, tuple(drift), information)
+    report = prove(graph, model, arrays, dataset, firmware, cmsis, progress, tuple(drift), information)
+    if run is None or drift:
+        return report
+    from netspec.verify.boot import boot
+    from netspec.verify.proof import held_out
+
+    samples, _ = held_out(dataset)
+    return boot(report, run, graph, model, stored or arrays, document, samples, cmsis, progress)
 
 
 def recorded_information(folder: Path) -> dict[str, Any]:

@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from netspec.verify.board_figures import BoardFigures, figures_text
+
 
 @dataclass(frozen=True, slots=True)
 class TensorResult:
@@ -66,6 +68,8 @@ class Report:
     comparisons: tuple[Comparison, ...] = ()
     accuracy: tuple[Accuracy, ...] = ()
     information: Mapping[str, Any] = field(default_factory=dict)
+    boards: tuple[BoardFigures, ...] = ()
+    """What the network took on an emulated board, for each provider of kernels; empty where none was booted."""
 
     @property
     def agrees(self) -> bool:
@@ -91,6 +95,7 @@ class Report:
             ],
             "accuracy": [asdict(accuracy) for accuracy in self.accuracy],
             "information": dict(self.information),
+            "boards": [board.to_data() for board in self.boards],
         }
 
     def to_json(self) -> str:
@@ -107,6 +112,7 @@ class Report:
                     f"    {result.tensor}: {result.mismatches:,} of {result.elements:,}, largest {result.largest}"
                     for result in comparison.tensors
                 ]
+        lines += figures_text(self.boards)
         for score in self.accuracy:
             lines.append(
                 f"{score.metric} on {score.samples} {score.split} samples: "

@@ -17,10 +17,10 @@ from netspec.toolchain import _declarations as declarations
 
 # Functions of every supported CMSIS-NN with their argument counts in 4.0.
 _BASE = {
-    "arm_convolve_wrapper_s8": 11,
-    "arm_depthwise_conv_wrapper_s8": 11,
-    "arm_fully_connected_s8": 11,
-    "arm_avgpool_s8": 7,
+    "arm_convolve_1x1_s8_fast": 11,
+    "arm_depthwise_conv_s8": 11,
+    "arm_depthwise_conv_3x3_s8": 11,
+    "arm_depthwise_conv_s8_opt": 11,
     "arm_max_pool_s8": 7,
     "arm_convolve_s8": 11,
 }
@@ -80,17 +80,17 @@ def make_cmsis() -> Callable[..., Path]:
 def firmware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Put a small firmware folder in place of the real one: three portable kernels and one of our own.
 
-    arm_softmax_s8 calls arm_pad_s8; arm_convolve_wrapper_s8.c also holds the function for its scratch size.
+    arm_softmax_s8 calls arm_pad_s8; arm_convolve_1x1_s8_fast.c also holds the function for its scratch size.
     """
     root = tmp_path / "firmware"
-    functions = {"arm_convolve_wrapper_s8": 11, "arm_pad_s8": 6, "arm_softmax_s8": 7}
-    size = "arm_convolve_wrapper_s8_get_buffer_size"
+    functions = {"arm_convolve_1x1_s8_fast": 11, "arm_pad_s8": 6, "arm_softmax_s8": 7}
+    size = "arm_convolve_1x1_s8_fast_get_buffer_size"
     kernels = '#include "arm_nnfunctions.h"\nint netspec_table_s8(int index);\n'
     for name in ("arm_pad_s8", "arm_softmax_s8"):
         macro = f"NETSPEC_CMSIS_NN_LACKS_{name.removeprefix('arm_').upper()}"
         kernels += f"#ifdef {macro}\n{_prototype(name, functions[name])};\n#endif\n"
     files = {root / f"portable/{name}.c": _body(name, functions[name], "netspec_kernels.h") for name in functions}
-    files[root / "portable/arm_convolve_wrapper_s8.c"] += _body(size, 1)
+    files[root / "portable/arm_convolve_1x1_s8_fast.c"] += _body(size, 1)
     softmax = root / "portable/arm_softmax_s8.c"
     files[softmax] = files[softmax].replace("return 0;", "return arm_pad_s8(a0, a1, a2, a3, a4, a5);")
     files |= {
@@ -180,16 +180,11 @@ static const volatile kernel kernels[] = {{
 int main(void)
 {{
     const int8_t input[2] = {{1, 2}}, weights[2] = {{3, 4}};
-    const int32_t bias[1] = {{5}};
+    const int32_t sums[1] = {{5}};
     int8_t output[1] = {{0}};
-    int32_t sums[1] = {{16}};
-    const cmsis_nn_context ctx = {{sums, 4}};
-    const cmsis_nn_fc_params params = {{0, 0, 0, {{-128, 127}}}};
-    const cmsis_nn_per_tensor_quant_params one = {{1 << 30, 1}};
-    const cmsis_nn_dims in = {{1, 1, 1, 2}}, filter = {{2, 1, 1, 1}}, out = {{1, 1, 1, 1}};
-    const arm_cmsis_nn_status status =
-        arm_fully_connected_s8(&ctx, &params, &one, &in, input, &filter, weights, &out, bias, &out, output);
-    printf("%d %d %d\\n", (int)status, output[0], kernels[0] != 0);
+    const netspec_dense layer = {{weights, sums, 2, 1, 1 << 30, 1, 0, -128, 127}};
+    netspec_dense_s8(&layer, input, output, 1);
+    printf("%d %d\\n", output[0], kernels[0] != 0);
     return 0;
 }}
 """)

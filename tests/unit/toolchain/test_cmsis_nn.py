@@ -100,12 +100,12 @@ def test_a_folder_without_cmsis_nn_says_what_was_looked_for(tmp_path: Path) -> N
 def test_an_old_cmsis_nn_is_refused_by_what_it_lacks(
     make_cmsis: Make, write: Callable[..., None], tmp_path: Path
 ) -> None:
-    root = make_cmsis(tmp_path, arm_convolve_wrapper_s8=0)
-    with pytest.raises(ToolError, match=r"not supported: it has no arm_convolve_wrapper_s8$"):
+    root = make_cmsis(tmp_path, arm_convolve_1x1_s8_fast=0)
+    with pytest.raises(ToolError, match=r"not supported: it has no arm_convolve_1x1_s8_fast$"):
         toolchain.probe(root)
     for name in ("Include/arm_nnfunctions.h", "Include/arm_nn_types.h"):
         write({root / name: (root / name).read_text().replace("arm_cmsis_nn_status", "arm_status")})
-    with pytest.raises(ToolError, match=r"has no arm_convolve_wrapper_s8, arm_cmsis_nn_status$"):
+    with pytest.raises(ToolError, match=r"has no arm_convolve_1x1_s8_fast, arm_cmsis_nn_status$"):
         toolchain.probe(root)
 
 

@@ -43,18 +43,18 @@ def test_portable_code_fills_in_what_cmsis_nn_lacks(firmware: Path, make_cmsis: 
 
 def test_facts_follow_from_the_headers_and_not_from_the_calls(firmware: Path, make_cmsis: Make, tmp_path: Path) -> None:
     # softmax is declared but not defined: filled in, but with Arm's own declaration
-    size = {"arm_convolve_wrapper_s8_get_buffer_size": 1}
+    size = {"arm_convolve_1x1_s8_fast_get_buffer_size": 1}
     undefined = frozenset({"arm_softmax_s8"})
     cmsis = toolchain.probe(make_cmsis(tmp_path / "nn", undefined=undefined, arm_softmax_s8=7, **size))
-    for called in (frozenset({"arm_pad_s8", "arm_softmax_s8"}), frozenset({"arm_convolve_wrapper_s8"})):
+    for called in (frozenset({"arm_pad_s8", "arm_softmax_s8"}), frozenset({"arm_convolve_1x1_s8_fast"})):
         kernels = toolchain.cmsis_kernels(cmsis, called)
         assert kernels.defines == ("NETSPEC_CMSIS_NN", "NETSPEC_CMSIS_NN_LACKS_PAD_S8")
 
 
 def test_a_function_with_other_arguments_is_refused(firmware: Path, make_cmsis: Make, tmp_path: Path) -> None:
-    cmsis = toolchain.probe(make_cmsis(tmp_path / "nn", arm_convolve_wrapper_s8=12))
-    with pytest.raises(ToolError, match="arm_convolve_wrapper_s8 takes 12 arguments, netspec passes 11"):
-        toolchain.cmsis_kernels(cmsis, frozenset({"arm_convolve_wrapper_s8"}))
+    cmsis = toolchain.probe(make_cmsis(tmp_path / "nn", arm_convolve_1x1_s8_fast=12))
+    with pytest.raises(ToolError, match="arm_convolve_1x1_s8_fast takes 12 arguments, netspec passes 11"):
+        toolchain.cmsis_kernels(cmsis, frozenset({"arm_convolve_1x1_s8_fast"}))
 
 
 def test_half_a_pair_of_functions_is_refused(firmware: Path, make_cmsis: Make, tmp_path: Path) -> None:
@@ -62,15 +62,6 @@ def test_half_a_pair_of_functions_is_refused(firmware: Path, make_cmsis: Make, t
     cmsis = toolchain.probe(make_cmsis(tmp_path / "nn"))
     with pytest.raises(
         ToolError,
-        match=r"incomplete: it has arm_convolve_wrapper_s8 but not arm_convolve_wrapper_s8_get_buffer_size$",
+        match=r"incomplete: it has arm_convolve_1x1_s8_fast but not arm_convolve_1x1_s8_fast_get_buffer_size$",
     ):
-        toolchain.cmsis_kernels(cmsis, frozenset({"arm_convolve_wrapper_s8_get_buffer_size"}))
-
-
-@pytest.mark.parametrize(("arguments", "unbiased"), [(0, False), (4, True), (6, False), (7, False)])
-def test_the_kernel_sums_of_5_are_named(
-    arguments: int, unbiased: bool, firmware: Path, make_cmsis: Make, tmp_path: Path
-) -> None:
-    cmsis = toolchain.probe(make_cmsis(tmp_path / "nn", arm_vector_sum_s8=arguments))
-    kernels = toolchain.cmsis_kernels(cmsis, frozenset({"arm_max_pool_s8"}))
-    assert ("NETSPEC_CMSIS_NN_UNBIASED_KERNEL_SUMS" in kernels.defines) == unbiased
+        toolchain.cmsis_kernels(cmsis, frozenset({"arm_convolve_1x1_s8_fast_get_buffer_size"}))

@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* What app.c runs: a file that netspec writes for each network defines these. */
+#ifndef NETSPEC_BOARD_NETWORK_H
+#define NETSPEC_BOARD_NETWORK_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+/* Fills the memory of the network, then reads the inputs of one sample from a file; 0 at the end of the file. */
+int load_sample(int file);
+
+/* Runs the network on what was loaded: 0, or the status of the layer that failed. */
+int run_network(void);
+
+/* Writes the outputs of the network, one behind the other. */
+void save_outputs(int file);
+
+/* Returns the name of the layer that a status stands for. */
+const char *name_of_status(int status);
+
+/* For load_sample: fills memory with a pattern, and reads an input; 0 at the end of the file, where `first`. */
+void app_fill(void *memory, size_t size);
+int app_read(int file, void *data, size_t size, int first);
+
+/* The network calls this after each layer where it was compiled to be traced. */
+void app_trace(int index, const int8_t *data, size_t size);
+
+#endif

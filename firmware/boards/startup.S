@@ -1,0 +1,94 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Vector table and reset, for every Cortex-M from v6-M on.
+ *
+ * Exceptions run on the main stack, the program on the process stack: when the program's stack overflows, there is
+ * one left on which to say so. The program's stack ends where the RAM begins, or at PSPLIM where there is one, so an
+ * overflow is a fault and destroys nothing.
+ */
+    .syntax unified
+    .thumb
+
+    .section .board_vectors, "a"
+    .word board_handler_stack_top
+    .word Reset_Handler
+    .word board_fault_entry             /* NMI */
+    .word board_fault_entry             /* HardFault */
+    .word board_fault_entry             /* MemManage   from here on reserved on v6-M */
+    .word board_fault_entry             /* BusFault */
+    .word board_fault_entry             /* UsageFault */
+    .word board_fault_entry             /* SecureFault */
+    .word 0, 0, 0
+    .word board_fault_entry             /* SVCall */
+    .word board_fault_entry             /* DebugMonitor */
+    .word 0
+    .word board_fault_entry             /* PendSV */
+    .word board_counter_wrapped         /* SysTick */
+
+    .section .text.Reset_Handler, "ax"
+    .global Reset_Handler
+    .type Reset_Handler, %function
+    .thumb_func
+Reset_Handler:
+#if defined(__ARM_FP) || defined(__ARM_FEATURE_MVE)
+    /* CPACR: full access to coprocessors 10 and 11, which are the FPU and MVE. Before any C, which may use them. */
+    ldr     r0, =0xe000ed88
+    ldr     r1, [r0]
+    ldr     r2, =0x00f00000
+    orrs    r1, r1, r2
+    str     r1, [r0]
+    dsb
+    isb
+#endif
+    bl      board_init
+    ldr     r0, =board_stack_top
+    msr     psp, r0
+#if __ARM_ARCH >= 8
+    ldr     r0, =board_stack_bottom
+    msr     psplim, r0
+#endif
+    movs    r0, #2                      /* CONTROL.SPSEL */
+    msr     control, r0
+    isb
+    bl      main
+    bl      board_exit
+    .pool
+    .size Reset_Handler, . - Reset_Handler
+
+    /* Hands the registers that the processor stacked, and EXC_RETURN, to board_fault. */
+    .section .text.board_fault_entry, "ax"
+    .global board_fault_entry
+    .type board_fault_entry, %function
+    .thumb_func
+board_fault_entry:
+    mrs     r0, psp
+    mov     r1, lr
+    movs    r2, #4                      /* EXC_RETURN.SPSEL: which stack was in use */
+    tst     r1, r2
+    bne     1f
+    mrs     r0, msp
+1:  ldr     r2, =board_fault
+    bx      r2
+    .pool
+    .size board_fault_entry, . - board_fault_entry
+
+    /* void board_spin(uint32_t rounds) */
+    .section .text.board_spin, "ax"
+    .global board_spin
+    .type board_spin, %function
+    .thumb_func
+board_spin:
+1:  subs    r0, r0, #1
+    bne     1b
+    bx      lr
+    .size board_spin, . - board_spin
+
+    /* int board_semihost(int operation, const void *block) */
+    .section .text.board_semihost, "ax"
+    .global board_semihost
+    .type board_semihost, %function
+    .thumb_func
+board_semihost:
+    bkpt    0xab
+    bx      lr
+    .size board_semihost, . - board_semihost

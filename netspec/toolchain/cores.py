@@ -1,0 +1,75 @@
+"""The cores that firmware is compiled for, and the emulated boards on which it runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+
+@dataclass(frozen=True)
+class Board:
+    """A machine of QEMU that firmware/boards knows: its name there, and what it is called."""
+
+    machine: str
+    title: str
+
+
+@dataclass(frozen=True)
+class Core:
+    """A core: what the compiler is told, and where its code runs.
+
+    ``larger`` is a board with more memory whose processor executes the same code. ``note`` says what a report has to
+    say when board or flags are those of another core.
+    """
+
+    name: str
+    flags: tuple[str, ...]
+    board: Board
+    larger: Board | None = None
+    note: str | None = None
+
+
+MICROBIT = Board("microbit", "micro:bit")
+AN385 = Board("mps2-an385", "MPS2 AN385")
+_AN547 = Board("mps3-an547", "MPS3 AN547")
+M55_FLAGS = ("-mcpu=cortex-m55", "-mfloat-abi=hard")
+
+CORES: Mapping[str, Core] = MappingProxyType(
+    {
+        core.name: core
+        for core in (
+            Core("cortex-m0", ("-mcpu=cortex-m0",), MICROBIT, AN385),
+            Core(
+                "cortex-m0+",
+                ("-mcpu=cortex-m0plus",),
+                MICROBIT,
+                AN385,
+                "QEMU has no Cortex-M0+; a Cortex-M0 executes the same instructions",
+            ),
+            Core("cortex-m3", ("-mcpu=cortex-m3",), AN385),
+            Core(
+                "cortex-m4",
+                ("-mcpu=cortex-m4", "-mfloat-abi=hard", "-mfpu=fpv4-sp-d16"),
+                Board("mps2-an386", "MPS2 AN386"),
+            ),
+            Core(
+                "cortex-m7",
+                ("-mcpu=cortex-m7", "-mfloat-abi=hard", "-mfpu=fpv5-d16"),
+                Board("mps2-an500", "MPS2 AN500"),
+            ),
+            Core(
+                "cortex-m33",
+                ("-mcpu=cortex-m33", "-mfloat-abi=hard", "-mfpu=fpv5-sp-d16"),
+                Board("mps2-an505", "MPS2 AN505"),
+            ),
+            Core("cortex-m55", M55_FLAGS, _AN547),
+            Core(
+                "cortex-m85",
+                ("-mcpu=cortex-m85", "-mfloat-abi=hard"),
+                _AN547,
+                note="QEMU has no Cortex-M85; this runs on its Cortex-M55",
+            ),
+        )
+    }
+)

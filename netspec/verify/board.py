@@ -1,0 +1,299 @@
+"""A built network on an emulated Cortex-M: every tensor it computes, and what it costs there.
+
+Three images are made, which differ in how the emitted file is compiled: with trace and assertions, to compare every
+tensor of all samples; with the trace alone, to count each layer's instructions; and as a product would compile it,
+for instructions, stack and sizes of the whole.
+"""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+from pathlib import Path
+from statistics import fmean
+from typing import TYPE_CHECKING, Literal
+
+from netspec.diagnostics import ToolError
+from netspec.ops import macs
+from netspec.toolchain.arm import (
+    BOARD,
+    CONSTANTS,
+    Board,
+    Core,
+    Image,
+    ImageTooLarge,
+    compile_source,
+    core_named,
+    find_arm_gcc,
+    link_image,
+)
+from netspec.toolchain.map_file import MapFile
+from netspec.toolchain.qemu import TIMEOUT_SECONDS, Run, find_qemu, require_success, run_image
+from netspec.verify.board_figures import BoardFigures, LayerFigures, PartSizes
+from netspec.verify.oracles import Values
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from netspec.quantize.model import QuantizedModel
+    from netspec.toolchain import KernelSet
+
+Variant = Literal["plain", "layers", "compare"]
+"""How the network is compiled: as in a product, traced, or traced with its assertions."""
+
+GLUE = "board_main"
+"""Stem of the file that joins a network to firmware/boards/app; its variables are the network's memory."""
+
+_LARGEST_DENOMINATOR = 100
+"""The calibration is good to a millionth; fractions of that size are a hundred times further apart."""
+
+_MACS_PER_SECOND = 2_000_000
+"""What QEMU does at the very least, on a slow and busy machine: for the time that a run is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class BoardRun:
+    """What a network did on a board. Instructions are those of the first sample."""
+
+    core: Core
+    board: Board
+    provider: str
+    notes: tuple[str, ...]
+    cases: int
+    outputs: Values
+    """Every tensor that a node writes, (cases, elements)."""
+    instructions: int
+    layers: tuple[LayerFigures, ...]
+    instructions_per_tick: float
+    """What the board measured of its clock. Small figures are means of some runs, and so finer than a tick."""
+    stack_bytes: int
+    """The most that one inference had on the stack."""
+    image: Image
+
+    @property
+    def figures(self) -> BoardFigures:
+        """Return what a report tells of this."""
+        return BoardFigures(
+            core=self.core.name,
+            machine=self.board.machine,
+            title=f"{self.core.name} ({self.board.title})",
+            provider=self.provider,
+            notes=self.notes,
+            instructions=self.instructions,
+            instructions_per_tick=self.instructions_per_tick,
+            stack_bytes=self.stack_bytes,
+            layers=self.layers,
+            sizes=part_sizes(self.image.map),
+        )
+
+
+def part_sizes(image: MapFile) -> dict[str, PartSizes]:
+    """Return the bytes of each part of a network's image; padding between sections of the linker is the board's.
+
+    The network's memory is that of the file that joins it to the board's program.
+    """
+    parts = {name: [sizes.text, sizes.rodata, sizes.data, sizes.bss] for name, sizes in image.groups().items()}
+    arena = image.sizes(BOARD, f"plain.{GLUE}.o").bss
+    parts["arena"] = [0, 0, 0, arena]
+    parts[BOARD][3] -= arena
+    for column, kind in enumerate(("text", "rodata", "data", "bss")):
+        parts[BOARD][column] += image.padding.get(kind, 0)
+    return {name: PartSizes(*bytes) for name, bytes in parts.items()}
+
+
+def require_tools() -> None:
+    """Raise ToolError, with what to type, where the cross compiler or the emulator is missing."""
+    find_arm_gcc()
+    find_qemu()
+
+
+def board_main(model: QuantizedModel) -> str:
+    """Return the C text that joins the network to firmware/boards/app."""
+    from netspec.emit.render import render
+    from netspec.emit.view import make_view
+
+    return render(f"{GLUE}.c.j2", view=make_view(model))
+
+
+def link_network(
+    model: QuantizedModel,
+    firmware: Mapping[str, str],
+    kernels: KernelSet,
+    folder: Path,
+    *,
+    board: Board | None = None,
+    cache_dir: Path | None = None,
+) -> Image:
+    """Compile an emitted network and link it for the core that it is planned for; the files go into `folder`.
+
+    `kernels` are `toolchain.arm.device_kernels`. Raises ImageTooLarge where the board, by default the core's own,
+    cannot hold it.
+    """
+    return _Linker(model, firmware, kernels, folder, cache_dir).link("plain", board)
+
+
+class _Linker:
+    """The files of a network in a folder, the constants compiled once, and the images that are linked of them."""
+
+    def __init__(
+        self,
+        model: QuantizedModel,
+        firmware: Mapping[str, str],
+        kernels: KernelSet,
+        folder: Path,
+        cache_dir: Path | None,
+    ) -> None:
+        from netspec.emit import host_defines
+
+        self.cc = find_arm_gcc()
+        self.core = core_named(model.plan.core, self.cc)
+        self._model, self._kernels, self._folder, self._cache_dir = model, kernels, folder, cache_dir
+        traced = host_defines(model)
+        self._defines: dict[Variant, tuple[str, ...]] = {"plain": (), "layers": traced[:1], "compare": traced}
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in firmware.items():
+            if "/" not in name and name.endswith((".h", ".c")):
+                (folder / name).write_text(text, encoding="utf-8")
+        (folder / f"{GLUE}.c").write_text(board_main(model), encoding="utf-8")
+        constants = folder / f"{model.name}_weights.c"
+        self._constants = compile_source(
+            self.core, constants, kernels, constants.with_suffix(".o"), include_dirs=[folder], cc=self.cc
+        )
+
+    def link(self, variant: Variant, board: Board | None) -> Image:
+        return link_image(
+            self.core,
+            [self._folder / f"{self._model.name}.c", self._folder / f"{GLUE}.c", self._constants],
+            self._kernels,
+            self._folder / f"{variant}.elf",
+            include_dirs=[self._folder],
+            defines=self._defines[variant],
+            groups={GLUE: BOARD, self._constants.stem: CONSTANTS},
+            board=board,
+            cc=self.cc,
+            cache_dir=self._cache_dir,
+        )
+
+    def link_all(self) -> tuple[dict[Variant, Image], tuple[str, ...]]:
+        """Return the images for one board that can hold all of them, and what has to be said of the choice."""
+        variants: tuple[Variant, ...] = ("plain", "layers", "compare")
+        core = self.core
+        notes = (core.note,) if core.note else ()
+        try:
+            return {variant: self.link(variant, None) for variant in variants}, notes
+        except ImageTooLarge:
+            if core.larger is None:
+                raise
+            told = f"too large for the {core.board.title}: the same code runs on {core.larger.title}"
+            return {variant: self.link(variant, core.larger) for variant in variants}, (*notes, told)
+
+
+def run_on_board(
+    model: QuantizedModel,
+    firmware: Mapping[str, str],
+    kernels: KernelSet,
+    inputs: Values,
+    *,
+    folder: Path | None = None,
+    cache_dir: Path | None = None,
+) -> BoardRun:
+    """Boot an emitted network on the board of its core and return all that it computed and took.
+
+    `inputs` are int8 with a batch axis; `folder` keeps the images, else they go when this returns. A network that its
+    core's board cannot hold runs on a larger one that executes the same code, which the notes say. Raises ToolError
+    where a tool is missing or fails, where the network does, and with the registers where it takes a fault.
+    """
+    if folder is not None:
+        return _run(model, firmware, kernels, inputs, folder, cache_dir)
+    with tempfile.TemporaryDirectory(prefix="netspec-board-") as name:
+        return _run(model, firmware, kernels, inputs, Path(name), cache_dir)
+
+
+def _run(
+    model: QuantizedModel,
+    firmware: Mapping[str, str],
+    kernels: KernelSet,
+    inputs: Values,
+    folder: Path,
+    cache_dir: Path | None,
+) -> BoardRun:
+    images, notes = _Linker(model, firmware, kernels, folder, cache_dir).link_all()
+    plain = images["plain"]
+    graph = model.plan.graph
+    cases = len(inputs[graph.inputs[0].name])
+    _write_samples(model, inputs, folder / "input")
+    work = sum(macs(node.op) for node in graph.nodes)
+
+    def boot(variant: Variant, word: str, samples: int, purpose: str) -> Run:
+        seconds = TIMEOUT_SECONDS + samples * work / _MACS_PER_SECOND  # small networks run more often, in no time
+        run = run_image(images[variant], folder, (word,), count=word != "compare", timeout_seconds=seconds)
+        return require_success(run, images[variant], purpose)
+
+    boot("compare", "compare", cases, f"run {model.name}")
+    outputs = _read_tensors(model, folder / "output", cases)
+    whole = boot("plain", "measure", 2, f"measure {model.name}")
+    layers = boot("layers", "layers", 1, f"count the instructions of {model.name}'s layers")
+    tick = _instructions_per_tick(whole)
+    instructions = round(fmean(whole.figures("total")) * tick)
+    return BoardRun(
+        core=plain.core,
+        board=plain.board,
+        provider=kernels.provider,
+        notes=notes,
+        cases=cases,
+        outputs=outputs,
+        instructions=instructions,
+        layers=_layer_costs(model, layers, instructions),
+        instructions_per_tick=tick,
+        stack_bytes=whole.figure("stack"),
+        image=plain,
+    )
+
+
+def _write_samples(model: QuantizedModel, inputs: Values, path: Path) -> None:
+    import numpy as np
+
+    flat = [inputs[given.name].reshape(len(inputs[given.name]), -1) for given in model.plan.graph.inputs]
+    path.write_bytes(np.concatenate(flat, axis=1).astype(np.int8).tobytes())
+
+
+def _read_tensors(model: QuantizedModel, path: Path, cases: int) -> dict[str, NDArray[np.int8]]:
+    import numpy as np
+
+    from netspec.emit import host_tensors
+
+    tensors = host_tensors(model)
+    size = sum(count for _, count in tensors)
+    data = np.frombuffer(path.read_bytes(), np.int8)
+    if data.size != size * cases:
+        raise ToolError(f"the firmware wrote {data.size} bytes, {size * cases} were expected")
+    samples, found, start = data.reshape(cases, -1) if size else data.reshape(cases, 0), {}, 0
+    for name, count in tensors:
+        found[name] = samples[:, start : start + count]
+        start += count
+    return found
+
+
+def _instructions_per_tick(run: Run) -> float:
+    """Return what the board measured of itself: a fraction of small numbers, since clocks are."""
+    measured = Fraction(run.figure("calibration-instructions"), run.figure("calibration-ticks"))
+    return float(measured.limit_denominator(_LARGEST_DENOMINATOR))
+
+
+def _layer_costs(model: QuantizedModel, run: Run, instructions: int) -> tuple[LayerFigures, ...]:
+    """Return what each layer takes of `instructions`, without what the trace adds to each alike."""
+    from netspec.device.ops import kernel_of
+
+    nodes, ticks = model.plan.graph.nodes, run.figures("ticks")
+    if nodes and (not ticks or len(ticks) % len(nodes)):
+        raise ToolError(f"the firmware told the ticks of {len(ticks)} layers, a multiple of {len(nodes)} was expected")
+    tick = _instructions_per_tick(run)
+    counts = [fmean(ticks[index :: len(nodes)]) * tick for index in range(len(nodes))]
+    of_trace = max(0.0, sum(counts) - instructions) / max(1, len(nodes))
+    return tuple(
+        LayerFigures(node.layer, node.output, kernel_of(node.op).name, max(0, round(count - of_trace)), macs(node.op))
+        for node, count in zip(nodes, counts, strict=True)
+    )
