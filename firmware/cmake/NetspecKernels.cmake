@@ -35,8 +35,9 @@ function(netspec_add_kernels target)
   if(NOT TARGET netspec_kernels)
     file(GLOB own CONFIGURE_DEPENDS "${NETSPEC_FIRMWARE_DIR}/src/netspec_*.c")
     add_library(netspec_kernels STATIC ${own})
-    target_compile_features(netspec_kernels PUBLIC c_std_99)
-    target_include_directories(netspec_kernels PUBLIC "${NETSPEC_FIRMWARE_DIR}/include")
+    target_compile_features(netspec_kernels PRIVATE c_std_99)
+    # For those who build: what is installed of a network needs no header of the kernels.
+    target_include_directories(netspec_kernels PUBLIC "$<BUILD_INTERFACE:${NETSPEC_FIRMWARE_DIR}/include>")
     if(CMAKE_C_COMPILER_ID MATCHES "GNU|Clang")
       # So that the linker can leave out what a model does not call (-Wl,--gc-sections).
       target_compile_options(netspec_kernels PRIVATE -ffunction-sections -fdata-sections)
@@ -56,11 +57,41 @@ endfunction()
 function(_netspec_portable)
   file(GLOB sources CONFIGURE_DEPENDS "${NETSPEC_FIRMWARE_DIR}/portable/*.c")
   target_sources(netspec_kernels PRIVATE ${sources})
-  target_include_directories(netspec_kernels PUBLIC "${NETSPEC_FIRMWARE_DIR}/portable/include")
+  target_include_directories(netspec_kernels PUBLIC "$<BUILD_INTERFACE:${NETSPEC_FIRMWARE_DIR}/portable/include>")
   message(STATUS "netspec kernels: portable")
 endfunction()
 
 function(_netspec_cmsis_nn root)
+  _netspec_examine("${root}")
+  target_sources(netspec_kernels PRIVATE ${vendor} ${filled_sources})
+
+  if(header MATCHES "#include \"arm_nn_math_types.h\"")
+    file(READ "${root}/Include/arm_nn_math_types.h" types)
+    if(types MATCHES "cmsis_compiler[.]h")
+      _netspec_cmsis_core("${root}" core core_defines)
+      list(APPEND defines ${core_defines})
+      target_include_directories(netspec_kernels SYSTEM PUBLIC "$<BUILD_INTERFACE:${core}>")
+    endif()
+  endif()
+
+  target_include_directories(netspec_kernels SYSTEM PUBLIC "$<BUILD_INTERFACE:${root}/Include>")
+  target_compile_definitions(netspec_kernels PUBLIC "$<BUILD_INTERFACE:${defines}>")
+  if(CMAKE_C_COMPILER_ID MATCHES "GNU|Clang")
+    # Arm's sources are not ours to warn about, and 4.1's headers forget to include <stdint.h>.
+    set_source_files_properties(${vendor} PROPERTIES COMPILE_OPTIONS "-w;-include;stdint.h")
+  endif()
+
+  list(JOIN filled " " filled)
+  message(STATUS "netspec kernels: CMSIS-NN in ${root}")
+  message(STATUS "netspec kernels: arm_convolve_s8 takes ${convolve} arguments, arm_vector_sum_s8 ${vector_sum}")
+  message(STATUS "netspec kernels: portable fillers: ${filled}")
+endfunction()
+
+# Look at the CMSIS-NN in `root` and set for the caller what follows from it: `vendor`, its int8 sources; `header`, the
+# text of arm_nnfunctions.h; `defines`, what netspec_kernels.h has to be told; `filled` and `filled_sources`, the
+# portable functions that take the place of missing ones, and their files; `convolve` and `vector_sum`, how many
+# arguments these functions take.
+function(_netspec_examine root)
   file(GLOB_RECURSE vendor CONFIGURE_DEPENDS "${root}/Source/*.c")
   # Float, 4-bit and Python-binding sources: int8 code never calls them, and some need a half-precision type.
   list(FILTER vendor EXCLUDE REGEX "_(f16|f32|s4)(_[^/]*)?[.]c$|/Source/Bindings/")
@@ -77,7 +108,7 @@ function(_netspec_cmsis_nn root)
 
   file(READ "${root}/Include/arm_nnfunctions.h" header)
   set(missing "")
-  foreach(function arm_convolve_wrapper_s8 arm_depthwise_conv_wrapper_s8 arm_fully_connected_s8 arm_avgpool_s8
+  foreach(function arm_convolve_1x1_s8_fast arm_depthwise_conv_s8 arm_depthwise_conv_3x3_s8 arm_depthwise_conv_s8_opt
                    arm_max_pool_s8)
     _netspec_arguments("${declarations}" ${function} arguments)
     if(arguments LESS 0)
@@ -95,12 +126,9 @@ function(_netspec_cmsis_nn root)
   _netspec_arguments("${declarations}" arm_convolve_s8 convolve)
   _netspec_arguments("${declarations}" arm_vector_sum_s8 vector_sum)
   set(defines NETSPEC_CMSIS_NN)
-  if(vector_sum EQUAL 4)
-    # 5.x on Helium wants the sums of dense weights without input offset and bias, unlike what emitted code brings.
-    list(APPEND defines NETSPEC_CMSIS_NN_UNBIASED_KERNEL_SUMS)
-  endif()
   set(filled "")
-  file(GLOB portable CONFIGURE_DEPENDS "${NETSPEC_FIRMWARE_DIR}/portable/*.c")
+  set(filled_sources "")
+  file(GLOB portable CONFIGURE_DEPENDS "${NETSPEC_FIRMWARE_DIR}/portable/arm_*.c")
   foreach(source IN LISTS portable)
     get_filename_component(function "${source}" NAME_WE)
     _netspec_arguments("${declarations}" ${function} arguments)
@@ -116,32 +144,20 @@ function(_netspec_cmsis_nn root)
                           "netspec passes ${wanted}")
     endif()
     if(arguments LESS 0 OR NOT "${function}(" IN_LIST definitions)
-      target_sources(netspec_kernels PRIVATE "${source}")
+      list(APPEND filled_sources "${source}")
       list(APPEND filled ${function})
     endif()
   endforeach()
 
-  if(header MATCHES "#include \"arm_nn_math_types.h\"")
-    file(READ "${root}/Include/arm_nn_math_types.h" types)
-    if(types MATCHES "cmsis_compiler[.]h")
-      _netspec_cmsis_core("${root}" core core_defines)
-      list(APPEND defines ${core_defines})
-      target_include_directories(netspec_kernels SYSTEM PUBLIC ${core})
-    endif()
+  if(filled MATCHES "arm_depthwise_conv_")
+    # What all of these call.
+    list(APPEND filled netspec_portable_depthwise_conv_s8)
+    list(APPEND filled_sources "${NETSPEC_FIRMWARE_DIR}/portable/netspec_portable_depthwise_conv_s8.c")
   endif()
 
-  target_sources(netspec_kernels PRIVATE ${vendor})
-  target_include_directories(netspec_kernels SYSTEM PUBLIC "${root}/Include")
-  target_compile_definitions(netspec_kernels PUBLIC ${defines})
-  if(CMAKE_C_COMPILER_ID MATCHES "GNU|Clang")
-    # Arm's sources are not ours to warn about, and 4.1's headers forget to include <stdint.h>.
-    set_source_files_properties(${vendor} PROPERTIES COMPILE_OPTIONS "-w;-include;stdint.h")
-  endif()
-
-  list(JOIN filled " " filled)
-  message(STATUS "netspec kernels: CMSIS-NN in ${root}")
-  message(STATUS "netspec kernels: arm_convolve_s8 takes ${convolve} arguments, arm_vector_sum_s8 ${vector_sum}")
-  message(STATUS "netspec kernels: portable fillers: ${filled}")
+  foreach(name vendor header defines filled filled_sources convolve vector_sum)
+    set(${name} "${${name}}" PARENT_SCOPE)
+  endforeach()
 endfunction()
 
 # Set `result` to the root of CMSIS-NN: named by the user, an installed pack, or downloaded.
