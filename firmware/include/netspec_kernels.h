@@ -6,12 +6,13 @@
 #ifndef NETSPEC_KERNELS_H
 #define NETSPEC_KERNELS_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 #include "arm_nnfunctions.h"
 
 /* Raised when a function below changes its arguments or its numbers; emitted code refuses another value. */
-#define NETSPEC_KERNELS_VERSION 1
+#define NETSPEC_KERNELS_VERSION 2
 
 #if defined(__BYTE_ORDER__) && defined(__ORDER_LITTLE_ENDIAN__) && (__BYTE_ORDER__ != __ORDER_LITTLE_ENDIAN__)
 #error "netspec emits tables for little-endian machines only"
@@ -30,6 +31,91 @@ arm_cmsis_nn_status arm_pad_s8(const int8_t *input,
                                const cmsis_nn_dims *pre_pad,
                                const cmsis_nn_dims *post_pad);
 #endif
+
+/* A convolution with symmetric weights and a scale for each filter. n of the shapes is not read. */
+typedef struct {
+    const int8_t *kernel;      /* [outputs, rows, columns, channels] */
+    const int32_t *kernel_sum; /* one an output: its bias plus the input offset times the sum of its weights */
+    const int32_t *multiplier; /* with shift the scale of the sums over that of the output: Q0.31, not negative */
+    const int32_t *shift;      /* -31 to 30 */
+    cmsis_nn_dims input;
+    cmsis_nn_dims filter;
+    cmsis_nn_dims output;
+    cmsis_nn_tile stride;
+    cmsis_nn_tile padding; /* above and left; what lies below and right follows from the output's shape */
+    cmsis_nn_tile dilation;
+    int8_t input_zero; /* what padding holds: the input's zero point */
+    int8_t output_offset;
+    int8_t min; /* of the output, both included */
+    int8_t max;
+} netspec_convolution;
+
+/*
+ * Convolve one image: CONV_2D. columns has room for that many windows of int8, at least one: on Helium 4 are used, with
+ * DSP instructions 2, else 1; fewer are slower. It is not touched where windows lie in one piece of the input.
+ */
+void netspec_convolve_s8(
+    const netspec_convolution *layer, const int8_t *input, int8_t *output, int8_t *columns, int32_t room);
+
+/* A dense layer with symmetric weights and one scale in all. */
+typedef struct {
+    const int8_t *kernel;      /* [outputs, inputs] */
+    const int32_t *kernel_sum; /* one an output: its bias plus the input offset times the sum of its weights */
+    int32_t inputs;
+    int32_t outputs;
+    int32_t multiplier; /* with shift the scale of the sums over that of the output: Q0.31 and a power of two */
+    int8_t shift;       /* -31 to 30 */
+    int8_t output_offset;
+    int8_t min; /* of the output, both included */
+    int8_t max;
+} netspec_dense;
+
+/* Multiply vectors by the layer's matrix: FULLY_CONNECTED. input is [rows, inputs], output [rows, outputs]. */
+void netspec_dense_s8(const netspec_dense *layer, const int8_t *input, int8_t *output, int32_t rows);
+
+/* A sum of two tensors of different scales. Multipliers are Q0.31 and not negative, shifts powers of two, at most 0. */
+typedef struct {
+    int32_t multiplier1; /* scale of the first input over twice the larger of both */
+    int32_t multiplier2;
+    int32_t multiplier; /* twice the larger of both over 2^20 times the output's scale */
+    int16_t offset1;    /* minus the zero point of the first input */
+    int16_t offset2;
+    int8_t shift1;
+    int8_t shift2;
+    int8_t shift;
+    int8_t output_offset;
+    int8_t min; /* of the output, both included */
+    int8_t max;
+} netspec_add;
+
+/* Add size values: ADD. In place is allowed: output may be either input. */
+void netspec_add_s8(const netspec_add *sum, const int8_t *one, const int8_t *two, int8_t *output, int32_t size);
+
+/*
+ * Average int8 over windows: AVERAGE_POOL_2D, padding not counted, halves away from zero.
+ *
+ * filter_dims gives the window's h and w. Returns ARM_CMSIS_NN_ARG_ERROR, with output_data undefined, if a window
+ * lies wholly outside the input: such an average does not exist.
+ */
+arm_cmsis_nn_status netspec_average_pool_s8(const cmsis_nn_pool_params *pool_params,
+                                            const cmsis_nn_dims *input_dims,
+                                            const int8_t *input_data,
+                                            const cmsis_nn_dims *filter_dims,
+                                            const cmsis_nn_dims *output_dims,
+                                            int8_t *output_data);
+
+/*
+ * Take the softmax of each row of int8; outputs have scale 1/256 and zero point -128.
+ *
+ * mult and shift rescale differences to 5 integer bits; a difference below diff_min gives -128. In place is allowed.
+ */
+void netspec_softmax_s8(const int8_t *input,
+                        int32_t num_rows,
+                        int32_t row_size,
+                        int32_t mult,
+                        int32_t shift,
+                        int32_t diff_min,
+                        int8_t *output);
 
 /*
  * Replace every value by table[value + 128].

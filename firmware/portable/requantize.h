@@ -34,12 +34,9 @@ static inline int32_t ns_shift_left(int32_t value, int32_t exponent)
     return (int32_t)((uint32_t)value << (uint32_t)exponent);
 }
 
-/* Return round(a * b / 2^31), halves up; only -2^31 squared does not fit and saturates. */
+/* Return round(a * b / 2^31), halves up. -2^31 squared, which does not fit, is for callers to exclude. */
 static inline int32_t ns_doubling_high_multiply(int32_t a, int32_t b)
 {
-    if (a == INT32_MIN && b == INT32_MIN) {
-        return INT32_MAX;
-    }
     const int64_t product = (int64_t)a * b;
     return (int32_t)((product + ((int64_t)1 << 30)) >> 31);
 }
@@ -53,12 +50,17 @@ static inline int32_t ns_rounding_divide(int32_t value, int32_t exponent)
     return (value >> exponent) + (remainder > threshold ? 1 : 0);
 }
 
-/* Return value * multiplier * 2^(shift - 31), rounded twice; shift is -31 to 30. */
+/* Return value * multiplier / 2^(31 + places), rounded twice; places is 0 to 31, multiplier not negative. */
+static inline int32_t ns_scale_down(int32_t value, int32_t multiplier, int32_t places)
+{
+    return ns_rounding_divide(ns_doubling_high_multiply(value, multiplier), places);
+}
+
+/* Return value * multiplier * 2^(shift - 31), rounded twice; shift is -31 to 30, multiplier not negative. */
 static inline int32_t ns_requantize(int32_t value, int32_t multiplier, int32_t shift)
 {
     const int32_t left = shift > 0 ? shift : 0;
-    const int32_t right = shift > 0 ? 0 : -shift;
-    return ns_rounding_divide(ns_doubling_high_multiply(ns_shift_left(value, left), multiplier), right);
+    return ns_scale_down(ns_shift_left(value, left), multiplier, left - shift);
 }
 
 /* Return an accumulator as an output value: rescaled, offset, clamped. */

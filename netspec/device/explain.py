@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from netspec.device.cmsis_nn import CORE_EXTENSIONS, Extension, KernelChoice
-from netspec.device.graph import DeviceGraph, Node, lower_supported, tensor_bytes
+from netspec.device.graph import DeviceGraph, Node, lower_supported
 from netspec.device.ops import kernel_of
 from netspec.device.ops.base import Constant, Layout
 from netspec.device.passes import run_passes
 from netspec.device.plan import DevicePlan, plan_device
+from netspec.device.sharing import Share
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import Graph, GraphLayer
 from netspec.layers.base import DeviceUnsupported
@@ -37,6 +38,10 @@ class Step:
     clamp: str | None
     scratch_bytes: int
     arena: Arena | None
+    shares: tuple[Share, ...] = ()
+    """Inputs that stand in the output."""
+    equal_table: str | None = None
+    """The op whose look-up table is this one's too, and is kept once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +66,8 @@ class Device:
     """The ops that each layer is part of, in the order they run; a layer without any is missing."""
     live: Mapping[str, Mapping[str, int]]
     """By op: the bytes that the arena holds while it runs, by tensor; empty without a plan."""
+    shares: Mapping[str, tuple[Share, ...]] = field(default_factory=dict)
+    """By op: which of its inputs stand in its output."""
 
     def layer(self, layer: GraphLayer) -> OnDevice:
         """Return what becomes of a layer."""
@@ -89,6 +96,8 @@ class Device:
             _clamp(node.op),
             kernel.scratch_bytes(node.op, self.extension),
             arena,
+            self.shares.get(node.name, ()),
+            self.plan.equal_tables.get(node.name) if self.plan else None,
         )
 
 
@@ -103,7 +112,7 @@ def explain_device(graph: Graph, core: str | None = None) -> Device:
         plan = plan_device(graph, core)
     except SpecError as error:
         return Device(core, extension, None, error.diagnostics, _nodes(run_passes(lower_supported(graph))), {})
-    return Device(core, extension, plan, (), _nodes(plan.graph), _live(plan))
+    return Device(core, extension, plan, (), _nodes(plan.graph), _live(plan), plan.memory.shares_by_node())
 
 
 def _nodes(graph: DeviceGraph) -> dict[str, tuple[Node, ...]]:
@@ -116,22 +125,7 @@ def _nodes(graph: DeviceGraph) -> dict[str, tuple[Node, ...]]:
 
 def _live(plan: DevicePlan) -> dict[str, dict[str, int]]:
     """Return what `DevicePlan.live_tensors` says of each op, in one walk over all."""
-    graph, scratch = plan.graph, plan.memory.scratch_bytes
-    born: dict[int, list[str]] = {}
-    dying: dict[int, list[str]] = {}
-    for name, (first, last) in graph.lifetimes().items():
-        born.setdefault(first, []).append(name)
-        dying.setdefault(last, []).append(name)
-    sizes = {name: tensor_bytes(shape) for name, shape in graph.tensors.items()}
-    alive = {name: sizes[name] for name in born.get(-1, ())}
-    found: dict[str, dict[str, int]] = {}
-    for step, node in enumerate(graph.nodes):
-        alive |= {name: sizes[name] for name in born.get(step, ())}
-        own = scratch.get(node.name)
-        found[node.name] = alive | ({f"scratch of {node.name}": own} if own else {})
-        for name in dying.get(step, ()):
-            del alive[name]
-    return found
+    return {node.name: live for node, live in plan.live_by_node()}
 
 
 def folding(affine: Affine) -> str:

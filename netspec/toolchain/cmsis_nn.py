@@ -40,13 +40,12 @@ _CORE_LAYOUTS = (
     "../CMSIS_5/CMSIS/Core/Include",
     "CMSIS/Core/Include",
 )
-# The wrappers that every build may call. They are stable from 4.0 on, so a tree without them is older or
-# something else.
-_REQUIRED = (
-    "arm_convolve_wrapper_s8",
-    "arm_depthwise_conv_wrapper_s8",
-    "arm_fully_connected_s8",
-    "arm_avgpool_s8",
+# The kernels that every release from 4.0 on has: a tree without them is older or something else.
+REQUIRED = (
+    "arm_convolve_1x1_s8_fast",
+    "arm_depthwise_conv_s8",
+    "arm_depthwise_conv_3x3_s8",
+    "arm_depthwise_conv_s8_opt",
     "arm_max_pool_s8",
 )
 # Float, 4-bit and Python-binding sources: never called by int8 code, and some need a half-precision type.
@@ -137,8 +136,8 @@ def probe(path: Path, *, origin: str = "path") -> CmsisNN:
     texts = {header.relative_to(include).as_posix(): _read(header) for header in headers}
     functions = declared(texts[HEADER])
     types = texts.get("arm_nn_types.h", "")
-    missing = [name for name in _REQUIRED if name not in functions]
-    if "arm_cmsis_nn_status" not in texts[HEADER]:  # 3.x has the wrappers, with another status type
+    missing = [name for name in REQUIRED if name not in functions]
+    if "arm_cmsis_nn_status" not in texts[HEADER]:  # 3.x has the kernels, with another status type
         missing.append("arm_cmsis_nn_status")
     if missing:
         raise ToolError(

@@ -29,16 +29,22 @@ VENDOR = ("-std=gnu11", "-w", "-include", "stdint.h")
 # Arm's kernels shift negative numbers left, which C leaves undefined and every compiler for Arm defines.
 SANITIZE_VENDOR = ("-fno-sanitize=shift",)
 JOBS = 2
+# What gcc writes beside an object when asked: stack per function, and who calls whom.
+_BESIDE = (".su", ".ci")
 _ERROR_LINES = 15
 
 
 @dataclass(frozen=True)
 class Compiler:
-    """A C compiler: its command in words, the first line of ``--version``, the machine it compiles for."""
+    """A C compiler: its command in words, the first line of ``--version``, the machine it compiles for.
+
+    ``archiver`` makes the static libraries of another machine's objects; None is $AR, else ar.
+    """
 
     command: tuple[str, ...]
     version: str
     machine: str
+    archiver: str | None = None
 
 
 def install_command() -> str:
@@ -96,6 +102,41 @@ def compile_library(
     """
     cc = cc or find_cc()
     cache = cache_dir or cache_folder()
+    jobs = _object_jobs(kernels, cc, flags, cache, sanitize=sanitize)
+    archive_key = hashlib.sha256("\0".join(target.name for _, target, _ in jobs).encode()).hexdigest()
+    archive = cache / "libraries" / archive_key[:32] / "libnetspec_kernels.a"
+    if _intact(archive):
+        return archive
+
+    _compile_missing(cc, jobs)
+    archiver = cc.archiver or os.environ.get("AR", "ar")
+    with _published(archive, sealed=True) as scratch:
+        run_compiler([archiver, "rcs", str(scratch), *(str(target) for _, target, _ in jobs)], "archive the kernels")
+    return archive
+
+
+def compile_objects(
+    kernels: KernelSet,
+    cc: Compiler | None = None,
+    flags: Sequence[str] = ("-O2",),
+    cache_dir: Path | None = None,
+) -> tuple[Path, ...]:
+    """Return the object of each source of `kernels`, compiled or from the cache.
+
+    The same objects as in the archive of `compile_library`, in the order of its sources. With ``-fstack-usage`` or
+    ``-fcallgraph-info`` among `flags` what the compiler wrote beside an object lies beside it (.su, .ci). Raises
+    ToolError as `compile_library` does.
+    """
+    cc = cc or find_cc()
+    jobs = _object_jobs(kernels, cc, flags, cache_dir or cache_folder())
+    _compile_missing(cc, jobs)
+    return tuple(target for _, target, _ in jobs)
+
+
+def _object_jobs(
+    kernels: KernelSet, cc: Compiler, flags: Sequence[str], cache: Path, *, sanitize: bool = False
+) -> list[tuple[Path, Path, list[str]]]:
+    """Return each source, the object in the cache that it becomes, and the options that make it so."""
     common = [*flags, *(SANITIZE if sanitize else ()), "-ffunction-sections", "-fdata-sections"]
     common += [f"-D{define}" for define in kernels.defines]
     includes = _includes(kernels.include_dirs, kernels.system_include_dirs)
@@ -112,23 +153,15 @@ def compile_library(
         key = hashlib.sha256("\0".join([*about, source.name, ""]).encode() + source.read_bytes()).hexdigest()
         target = cache / "objects" / key[:2] / f"{source.stem}-{key[2:34]}.o"
         jobs.append((source, target, [*options, *includes]))
+    return jobs
 
-    archive_key = hashlib.sha256("\0".join(target.name for _, target, _ in jobs).encode()).hexdigest()
-    archive = cache / "libraries" / archive_key[:32] / "libnetspec_kernels.a"
-    if _intact(archive):
-        return archive
 
+def _compile_missing(cc: Compiler, jobs: Sequence[tuple[Path, Path, list[str]]]) -> None:
     missing = [job for job in jobs if not _intact(job[1])]
     with ThreadPoolExecutor(max_workers=JOBS) as pool:
         # Consuming the results raises the first failure.
         for _ in pool.map(lambda job: _compile_object(cc, *job), missing):
             pass
-    with _published(archive, sealed=True) as scratch:
-        _run(
-            [os.environ.get("AR", "ar"), "rcs", str(scratch), *(str(target) for _, target, _ in jobs)],
-            "archive the kernels",
-        )
-    return archive
 
 
 def compile_program(
@@ -155,13 +188,16 @@ def compile_program(
     options += _includes(include_dirs, system_include_dirs)
     with _published(output) as scratch:
         inputs = [str(path) for path in (*sources, *libs)]
-        _run([*cc.command, *options, "-o", str(scratch), *inputs, "-lm"], f"build {output.name}")
+        run_compiler([*cc.command, *options, "-o", str(scratch), *inputs, "-lm"], f"build {output.name}")
     return output
 
 
 def _compile_object(cc: Compiler, source: Path, target: Path, options: list[str]) -> None:
     with _published(target, sealed=True) as scratch:
-        _run([*cc.command, *options, "-c", str(source), "-o", str(scratch)], f"compile {source.name}")
+        run_compiler([*cc.command, *options, "-c", str(source), "-o", str(scratch)], f"compile {source.name}")
+        for ending in _BESIDE:  # before the object itself, which then vouches for them
+            if scratch.with_suffix(ending).is_file():
+                os.replace(scratch.with_suffix(ending), target.with_suffix(ending))
 
 
 def _includes(own: Iterable[Path], system: Iterable[Path]) -> list[str]:
@@ -217,7 +253,8 @@ def _published(target: Path, *, sealed: bool = False) -> Iterator[Path]:
         os.replace(scratch, target)
 
 
-def _run(command: Sequence[str], purpose: str) -> None:
+def run_compiler(command: Sequence[str], purpose: str) -> None:
+    """Run a compiler or archiver. Raises ToolError with its first lines, and the whole command as help."""
     try:
         result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
     except OSError as error:

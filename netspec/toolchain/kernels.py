@@ -99,11 +99,8 @@ def _facts(cmsis: CmsisNN, expected: Iterable[str]) -> tuple[str, ...]:
     They follow from the copy alone, not from the functions called, so that all builds with it share objects.
     """
     lacking = sorted(name for name in expected if name not in cmsis.declared)
-    # 5.x on Helium wants the sums of dense weights without input offset and bias, unlike what emitted code brings.
-    unbiased = ("NETSPEC_CMSIS_NN_UNBIASED_KERNEL_SUMS",) if cmsis.vector_sum_arguments == 4 else ()
     return (
         "NETSPEC_CMSIS_NN",
-        *unbiased,
         *(f"NETSPEC_CMSIS_NN_LACKS_{name.removeprefix('arm_').upper()}" for name in lacking),
     )
 

@@ -22,7 +22,7 @@ Ints = NDArray[np.int64]
 (
     CONVOLVE,
     DEPTHWISE,
-    FULLY_CONNECTED,
+    DENSE,
     AVERAGE_POOL,
     MAX_POOL,
     SOFTMAX,
@@ -33,6 +33,11 @@ Ints = NDArray[np.int64]
     MEAN,
     TABLE_IN_PLACE,
 ) = range(12)  # as in run_cases.c
+
+# By the number that a case gives: as in run_cases.c.
+CONVOLUTIONS = ("netspec_convolve_s8", "arm_convolve_1x1_s8_fast")
+DEPTHWISE_CONVOLUTIONS = ("arm_depthwise_conv_s8", "arm_depthwise_conv_3x3_s8", "arm_depthwise_conv_s8_opt")
+EXTENSIONS: tuple[cmsis_nn.Extension, ...] = ("none", "dsp", "mve")
 
 SUCCESS, ARGUMENT_ERROR = 0, -1
 UNTOUCHED = 0x55  # what run_cases.c fills outputs with
@@ -73,54 +78,58 @@ def read_results(cases: Iterable[Case], data: bytes) -> list[tuple[int, bytes]]:
 
 
 def convolution(random: Random) -> Case:
-    """Return a convolution: any window, stride, dilation, padding, groups, batches, saturating values."""
-    groups = random.choice([1, 1, 1, 1, 2, 3])
-    group_inputs = random.choice([1, 1, 2, 3, 4, 5, 7, 8, 16, 17])
-    pointwise = random.random() < 0.2
-    window = _Window(random, pointwise=pointwise)
-    inputs, outputs = groups * group_inputs, groups * random.choice([1, 2, 3, 4, 5, 8])
-    batches = random.choice([1, 1, 1, 2])
-    x = _values(random, (batches, *window.input, inputs))
-    w = _values(random, (outputs, *window.kernel, group_inputs), low=-127)
+    """Return a convolution: any window, stride, dilation, padding, saturating values, few or many columns."""
+    inputs, outputs = random.choice([1, 1, 2, 3, 4, 5, 7, 8, 16, 17]), random.choice([1, 2, 3, 4, 5, 8])
+    window = _Window(random, pointwise=random.random() < 0.3)
+    if window.kernel == (1, 1) and window.padding == (0, 0) and random.random() < 0.5:
+        window.stride, window.output = (1, 1), window.input
+    x = _values(random, (1, *window.input, inputs))
+    w = _values(random, (outputs, *window.kernel, inputs), low=-127)
     quant = _PerChannel(random, outputs, taps=w[0].size)
-    scratch = cmsis_nn.convolve_scratch_bytes(
-        "none",
-        input_hwc=(*window.input, inputs),
-        kernel_hw=window.kernel,
-        output_hwc=(*window.output, outputs),
-        strides=window.stride,
-        dilation=window.dilation,
-        padding=window.padding,
-        groups=groups,
+    geometry = cmsis_nn.Window(
+        (*window.input, inputs),
+        window.kernel,
+        (*window.output, outputs),
+        window.stride,
+        window.dilation,
+        window.padding,
     )
+    choices = {cmsis_nn.convolve_choice(extension, geometry).function for extension in EXTENSIONS}
+    function = random.choice(sorted(choices))
+    bias = np.zeros(outputs, np.int64) if quant.bias is None else quant.bias
+    kernel_sum = _wrap(bias + quant.input_offset * w.sum(axis=(1, 2, 3)))
+    # What CMSIS-NN's wrapper wants on a host, to be compared with: two columns of int16.
+    scratch = 4 * -(-w[0].size // 4) * 4
+    room = 4 if geometry.in_one_piece else random.randint(1, 4)
 
     def expected() -> tuple[int, bytes]:
-        sums = np.zeros((batches, *window.output, outputs), np.int64)
-        of_group = outputs // groups
-        for g in range(groups):
-            own = slice(g * of_group, (g + 1) * of_group)
-            for y, x_, tap in window.taps(x[..., g * group_inputs : (g + 1) * group_inputs], quant.input_offset):
-                sums[..., own] += tap @ w[own, y, x_].T
+        sums = np.zeros((1, *window.output, outputs), np.int64)
+        for y, x_, tap in window.taps(x, quant.input_offset):
+            sums += tap @ w[:, y, x_].T
         return SUCCESS, quant.finish(sums)
 
-    flags = set()
-    if groups > 1:
-        flags |= {"groups"} if quant.bias is not None else {"groups", "groups without bias"}
-    elif window.kernel == (1, 1) and window.padding == (0, 0) and window.reaches_beyond():
-        flags.add("1x1 beyond the edge")  # their 1x1 kernels know no padding, not even below and right
+    # The 1x1 kernels behind the wrapper know no padding, not even below and right.
+    pointwise = window.kernel == (1, 1) and window.padding == (0, 0)
+    beyond = pointwise and any((window.output[i] - 1) * window.stride[i] >= window.input[i] for i in (0, 1))
     return Case(
         CONVOLVE,
         (
-            *(batches, *window.input, inputs),
-            *(outputs, *window.kernel, group_inputs),
-            *(batches, *window.output, outputs),
+            *(1, *window.input, inputs),
+            *(outputs, *window.kernel, inputs),
+            *(1, *window.output, outputs),
             *(*window.stride, *window.padding, *window.dilation),
-            *(*quant.parameters, scratch, 1),
+            *(
+                *quant.parameters,
+                scratch,
+                0 if geometry.in_one_piece else room * w[0].size,
+                CONVOLUTIONS.index(function),
+            ),
+            room,
         ),
-        (_bytes(x), _bytes(w), *quant.blobs),
-        batches * window.output[0] * window.output[1] * outputs,
+        (_bytes(x), _bytes(w), *quant.blobs, kernel_sum.astype("<i4").tobytes()),
+        window.output[0] * window.output[1] * outputs,
         expected,
-        frozenset(flags),
+        frozenset({"1x1 beyond the edge"} if beyond else ()),
     )
 
 
@@ -132,15 +141,17 @@ def depthwise_convolution(random: Random) -> Case:
     x = _values(random, (batches, *window.input, channels))
     w = _values(random, (*window.kernel, outputs), low=-127)
     quant = _PerChannel(random, outputs, taps=w[..., 0].size)
-    scratch = cmsis_nn.depthwise_scratch_bytes(
-        "none",
-        input_hwc=(*window.input, channels),
-        kernel_hw=window.kernel,
-        output_hwc=(*window.output, outputs),
-        strides=window.stride,
-        dilation=window.dilation,
-        padding=window.padding,
+    geometry = cmsis_nn.Window(
+        (*window.input, channels),
+        window.kernel,
+        (*window.output, outputs),
+        window.stride,
+        window.dilation,
+        window.padding,
     )
+    choices = {cmsis_nn.depthwise_choice(extension, geometry).function for extension in EXTENSIONS}
+    function = random.choice(sorted(choices & {*DEPTHWISE_CONVOLUTIONS}))  # a plain one has its own cases
+    scratch = cmsis_nn.scratch_bytes(function, "none", geometry)
 
     def expected() -> tuple[int, bytes]:
         sums = np.zeros((batches, *window.output, outputs), np.int64)
@@ -148,9 +159,6 @@ def depthwise_convolution(random: Random) -> Case:
             sums += np.repeat(tap, multiplier, axis=-1) * w[y, x_]
         return SUCCESS, quant.finish(sums)
 
-    # CMSIS-NN's 3x3 kernel reads its second column without looking whether it lies beyond the right edge.
-    beyond = (window.output[1] - 1) * window.stride[1] - window.padding[1] + 1 >= window.input[1]
-    special = window.kernel == (3, 3) and window.dilation == (1, 1) and multiplier == 1 and batches == 1
     return Case(
         DEPTHWISE,
         (
@@ -158,16 +166,16 @@ def depthwise_convolution(random: Random) -> Case:
             *(1, *window.kernel, outputs),
             *(batches, *window.output, outputs),
             *(*window.stride, *window.padding, *window.dilation),
-            *(*quant.parameters, scratch, multiplier),
+            *(*quant.parameters, scratch, multiplier, DEPTHWISE_CONVOLUTIONS.index(function)),
         ),
         (_bytes(x), _bytes(w), *quant.blobs),
         batches * window.output[0] * window.output[1] * outputs,
         expected,
-        frozenset({"3x3 beyond the right edge"} if special and max(window.padding) <= 1 and beyond else ()),
+        frozenset({"special batches"} if batches > 1 and function != "arm_depthwise_conv_s8" else ()),
     )
 
 
-def fully_connected(random: Random) -> Case:
+def dense(random: Random) -> Case:
     """Return a fully connected layer with symmetric weights."""
     batches, depth, outputs = random.choice([1, 1, 2, 3]), random.randint(1, 70), random.randint(1, 20)
     x, w = _values(random, (batches, depth)), _values(random, (outputs, depth), low=-127)
@@ -179,10 +187,12 @@ def fully_connected(random: Random) -> Case:
     multiplier, shift = int(quant.multiplier[0]), int(quant.shift[0])
     limits = (quant.low, quant.high)
     offsets = (quant.input_offset, 0, quant.output_offset)
+    bias = np.zeros(outputs, np.int64) if quant.bias is None else quant.bias
+    kernel_sum = _wrap(bias + quant.input_offset * w.sum(axis=1))
     return Case(
-        FULLY_CONNECTED,
+        DENSE,
         (batches, depth, outputs, *offsets, multiplier, shift, *limits),
-        (_bytes(x), _bytes(w), quant.blobs[0]),
+        (_bytes(x), _bytes(w), quant.blobs[0], kernel_sum.astype("<i4").tobytes()),
         batches * outputs,
         expected,
     )
@@ -362,10 +372,6 @@ class _Window:
                 bottom = top + (self.output[0] - 1) * self.stride[0] + 1
                 right = left + (self.output[1] - 1) * self.stride[1] + 1
                 yield y, x_, padded[:, top : bottom : self.stride[0], left : right : self.stride[1]]
-
-    def reaches_beyond(self) -> bool:
-        """Return whether a window without top or left padding begins below or right of the input."""
-        return any((self.output[i] - 1) * self.stride[i] >= self.input[i] for i in (0, 1))
 
     def has_empty(self) -> bool:
         """Return whether a window lies wholly outside the input."""

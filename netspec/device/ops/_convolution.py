@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from netspec.device.cmsis_nn import CHANNEL_BLOCK_MVE, Extension
+from netspec.device.cmsis_nn import CHANNEL_BLOCK_MVE, CONVOLVE, SIDE_BY_SIDE, Extension, Window, scratch_bytes
 from netspec.device.ops.base import (
     Constant,
     Integers,
@@ -117,8 +117,11 @@ class ConvolutionKernel(Kernel[ConvT]):
         *tap, channels = self.kernel_shape(op)
         device_layout = np.moveaxis(integers.rows.reshape((channels, *tap)), 0, self.channel_axis)
         arrays: dict[str, NDArray[Any]] = {"kernel": np.ascontiguousarray(device_layout)}
+        sums = integers.rows.astype(np.int64).sum(axis=1) * -inputs[0].zero_point
         if integers.bias is not None:
             arrays["bias"] = integers.bias
+            sums = sums + integers.bias
+        arrays["kernel_sum"] = sums.astype(np.int32)
         arrays["multiplier"] = np.array(multipliers, np.int32)
         arrays["shift"] = np.array(shifts, np.int32)
         scalars = {"input_zero_point": inputs[0].zero_point, "output_zero_point": output.zero_point}
@@ -189,23 +192,68 @@ class ConvolutionKernel(Kernel[ConvT]):
         sink.operator(self.tflite_kind, reads, [target], **options)
 
 
-def common_call(
-    op: Conv2D | DepthwiseConv2D,
-    q: Quantized,
-    strides: tuple[int, int],
-    dilation: tuple[int, int],
-    padding: tuple[int, int],
+def cmsis_call(
+    op: Conv2D | DepthwiseConv2D, q: Quantized, function: str, filter_dims: Mapping[str, int]
 ) -> dict[str, Any]:
-    """Return the fields that `cmsis_nn_conv_params` and `cmsis_nn_dw_conv_params` share; `padding` is (top, left)."""
+    """Return what the calls of CMSIS-NN's convolutions share: the function, its parameters and the shapes."""
+    window = window_of(op)
     return {
+        "function": function,
         "input_offset": -q.numbers["input_zero_point"],
         "output_offset": q.numbers["output_zero_point"],
-        "stride": tile(strides),
-        "padding": tile(padding),
-        "dilation": tile(dilation),
+        "stride": tile(window.strides),
+        "padding": tile(window.padding),
+        "dilation": tile(window.dilation),
         "activation": limits(q),
-        "bias_dims": dims(1, 1, 1, op.output_shape[-1]),
+        "input_dims": dims(1, *window.input_hwc),
+        "filter_dims": filter_dims,
+        "output_dims": dims(1, *window.output_hwc),
     }
+
+
+def own_constants(constants: tuple[Constant, ...]) -> tuple[Constant, ...]:
+    """Return what netspec_convolve_s8 reads: in place of the bias the sums that it begins with."""
+    kernel, *_, multiplier, shift = constants
+    return (kernel, Constant("kernel_sum", "int32_t", multiplier.count), multiplier, shift)
+
+
+def own_scratch(op: Conv2D | DepthwiseConv2D, extension: Extension) -> int:
+    """Return room for as many windows as netspec_convolve_s8 takes at a time on a core."""
+    return scratch_bytes(CONVOLVE, extension, window_of(op))
+
+
+def own_call(op: Conv2D | DepthwiseConv2D, q: Quantized, extension: Extension, role: str) -> dict[str, Any]:
+    """Return the call of netspec_convolve_s8; `role` is the constant that holds the filters.
+
+    `room` is for how many windows there is scratch, or none is needed.
+    """
+    window = window_of(op)
+    return {
+        "function": CONVOLVE,
+        "role": role,
+        "input": dims(1, *window.input_hwc),
+        "filter": dims(window.output_hwc[2], *window.kernel_hw, window.input_hwc[2]),
+        "output": dims(1, *window.output_hwc),
+        "stride": tile(window.strides),
+        "padding": tile(window.padding),
+        "dilation": tile(window.dilation),
+        "input_zero": q.numbers["input_zero_point"],
+        "output_offset": q.numbers["output_zero_point"],
+        "activation": limits(q),
+        "room": max(SIDE_BY_SIDE.values()) if window.in_one_piece else SIDE_BY_SIDE[extension],
+    }
+
+
+def window_of(op: Conv2D | DepthwiseConv2D) -> Window:
+    """Return a convolution's geometry as its kernel is told it."""
+    return Window(
+        hwc(op.input_shape),
+        op.kernel_size,
+        hwc(op.output_shape),
+        op.strides,
+        op.dilation,
+        (op.padding.top, op.padding.left),
+    )
 
 
 def tflite_bias(q: Quantized, outputs: int, sink: Sink) -> int:

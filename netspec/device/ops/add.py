@@ -1,4 +1,4 @@
-"""ADD of two tensors of one shape: arm_elementwise_add_s8."""
+"""ADD of two tensors of one shape: netspec_add_s8."""
 
 from __future__ import annotations
 
@@ -30,12 +30,18 @@ if TYPE_CHECKING:
 
 class AddKernel(Kernel[Add]):
     name = "add"
-    functions = ("arm_elementwise_add_s8",)
 
     def kernel_choice(self, op: Add, extension: Extension) -> KernelChoice:
         return KernelChoice(
-            ("arm_elementwise_add_s8",), "both inputs are brought to one scale, added, and brought to the output's"
+            "netspec_add_s8", "both inputs are brought to one scale, added, and brought to the output's"
         )
+
+    def in_place_inputs(self, op: Add) -> tuple[int, ...]:
+        """Return both: each loop loads one or four elements of both, then stores as many sums.
+
+        So do the loops of CMSIS-NN's arm_elementwise_add_s8: plain C, DSP and Helium, in 4.0 to main.
+        """
+        return (0, 1)
 
     def numbers(self, op: Add, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         from netspec.device.fixed_point import add_parameters

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
-from netspec.device.cmsis_nn import Extension, KernelChoice
+from netspec.device.cmsis_nn import HOST_EXTENSION, Extension, KernelChoice
 from netspec.ops import ActivationKind, Param, Shape
 
 if TYPE_CHECKING:
@@ -126,9 +126,6 @@ class Kernel(ABC, Generic[OpT]):
     name: ClassVar[str]
     """Stem of the op's C template, and its name in tables."""
 
-    functions: ClassVar[tuple[str, ...]]
-    """C functions that the emitted call needs."""
-
     def constants(self, op: OpT, extension: Extension) -> tuple[Constant, ...]:
         """Return the arrays in flash."""
         return ()
@@ -139,11 +136,27 @@ class Kernel(ABC, Generic[OpT]):
 
     @abstractmethod
     def kernel_choice(self, op: OpT, extension: Extension) -> KernelChoice:
-        """Return the functions that run the op on a core, and why these."""
+        """Return the function that runs the op on a core, and why that one."""
+
+    def functions(self, op: OpT, extension: Extension) -> tuple[str, ...]:
+        """Return the C functions that the emitted call needs, those of its assertions too."""
+        return (self.kernel_choice(op, extension).function,)
+
+    def kernel_scratch_bytes(self, op: OpT, extension: Extension, compiled_for: Extension) -> int:
+        """Return the scratch of the kernel that is chosen for `extension` where it is compiled for another core."""
+        return 0
 
     def scratch_bytes(self, op: OpT, extension: Extension) -> int:
-        """Return the bytes that the kernel needs beside its input and output."""
-        return 0
+        """Return the bytes that the call needs beside input and output: on the core, and on the host that verifies."""
+        return max(self.kernel_scratch_bytes(op, extension, machine) for machine in (extension, HOST_EXTENSION))
+
+    def in_place_inputs(self, op: OpT) -> tuple[int, ...]:
+        """Return the positions of the inputs that the output may be written over, byte for byte.
+
+        Allowed is what every kernel that may be linked does: it reads an element of these inputs for the last time
+        before it writes the element of the output with that index. Tests run the C kernels so.
+        """
+        return ()
 
     def integers(self, op: OpT, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Integers | None:
         """Return the op's weights as integers, made of floats; None for an op without weights."""

@@ -21,10 +21,9 @@ _LARGEST_SIZE = 65535
 
 class ConcatenateKernel(Kernel[Concatenate]):
     name = "concatenate"
-    functions = ("arm_concatenation_s8_x",)
 
     def kernel_choice(self, op: Concatenate, extension: Extension) -> KernelChoice:
-        return KernelChoice(("arm_concatenation_s8_x",), "a copy for each input, all of one scale")
+        return KernelChoice("arm_concatenation_s8_x", "a copy for each input, all of one scale")
 
     def numbers(self, op: Concatenate, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         assert all(given == output for given in inputs), "a concatenation's inputs share its scale"

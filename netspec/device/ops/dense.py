@@ -1,4 +1,4 @@
-"""FULLY_CONNECTED: arm_fully_connected_s8, one weight scale in all. Weight layout on the device: (units, inputs)."""
+"""FULLY_CONNECTED: netspec_dense_s8, one weight scale in all. Weight layout on the device: (units, inputs)."""
 
 from __future__ import annotations
 
@@ -6,15 +6,9 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.cmsis_nn import (
-    Extension,
-    KernelChoice,
-    fully_connected_kernel_sum_bytes,
-    fully_connected_scratch_bytes,
-)
-from netspec.device.ops._convolution import has_bias, tflite_bias
+from netspec.device.cmsis_nn import Extension, KernelChoice
+from netspec.device.ops._convolution import tflite_bias
 from netspec.device.ops.base import (
-    C_TYPE_BYTES,
     Constant,
     Integers,
     Kernel,
@@ -25,7 +19,6 @@ from netspec.device.ops.base import (
     StoredWeights,
     Weights,
     clamp_numbers,
-    dims,
     float_bounds,
     limits,
     tflite_activation,
@@ -39,7 +32,6 @@ if TYPE_CHECKING:
 
 class DenseKernel(Kernel[Dense]):
     name = "dense"
-    functions = ("arm_fully_connected_s8", "arm_fully_connected_s8_get_buffer_size")
 
     def layout(self, op: Dense) -> tuple[Layout, ...]:
         inputs, units = op.kernel.shape
@@ -49,20 +41,14 @@ class DenseKernel(Kernel[Dense]):
     def kernel_choice(self, op: Dense, extension: Extension) -> KernelChoice:
         rows = prod(op.input_shape[:-1])
         times = "one row of the kernel" if rows == 1 else f"for each of {rows:,} rows a row of the kernel"
-        reason = f"{times} times the input for each unit"
-        if extension == "mve":
-            reason += "; Helium's reads each unit's sum of weights from a table"
-        return KernelChoice(("arm_fully_connected_s8",), reason)
+        reason = f"{times} times the input for each unit, on top of sums made at build time"
+        return KernelChoice("netspec_dense_s8", reason)
 
     def constants(self, op: Dense, extension: Extension) -> tuple[Constant, ...]:
-        units = op.output_shape[-1]
-        bias = (Constant("bias", "int32_t", units),) if has_bias(op) else ()
-        sums = fully_connected_kernel_sum_bytes(extension, outputs=units) // C_TYPE_BYTES["int32_t"]
-        kernel_sums = (Constant("kernel_sum", "int32_t", sums, table=True),) if sums else ()
-        return (Constant("kernel", "int8_t", prod(op.kernel.shape)), *bias, *kernel_sums)
-
-    def scratch_bytes(self, op: Dense, extension: Extension) -> int:
-        return fully_connected_scratch_bytes(extension, outputs=op.output_shape[-1])
+        return (
+            Constant("kernel", "int8_t", prod(op.kernel.shape)),
+            Constant("kernel_sum", "int32_t", op.output_shape[-1]),
+        )
 
     def _float(self, op: Dense, weights: Weights) -> tuple[NDArray[Any], NDArray[Any] | None]:
         """Return the kernel as (units, inputs) and the bias, affine ops folded in."""
@@ -88,8 +74,8 @@ class DenseKernel(Kernel[Dense]):
     def numbers(self, op: Dense, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         """Return the numbers of a layer with one weight scale.
 
-        `kernel_sum` is what CMSIS-NN 6.0 and later read on Helium: each unit's sum of weights times the input
-        offset, plus its bias.
+        `kernel_sum` is each unit's sum of weights times the input offset, plus its bias: what the kernel begins with,
+        so that it multiplies the input as it is.
         """
         import numpy as np
 
@@ -149,16 +135,13 @@ class DenseKernel(Kernel[Dense]):
         sink.operator("FULLY_CONNECTED", reads, [target], activation=tflite_activation(op.activation))
 
     def call(self, op: Dense, q: Quantized, extension: Extension) -> Mapping[str, Any]:
-        rows, (inputs, units) = prod(op.input_shape[:-1]), q.arrays["kernel"].shape[::-1]
+        units, inputs = q.arrays["kernel"].shape
         return {
-            "input_offset": -q.numbers["input_zero_point"],
-            "output_offset": q.numbers["output_zero_point"],
-            "activation": limits(q),
+            "rows": prod(op.input_shape[:-1]),
+            "inputs": inputs,
+            "outputs": units,
             "multiplier": q.numbers["multiplier"],
             "shift": q.numbers["shift"],
-            "input_dims": dims(rows, 1, 1, inputs),
-            "filter_dims": dims(inputs, 1, 1, units),
-            "bias_dims": dims(1, 1, 1, units),
-            "output_dims": dims(rows, 1, 1, units),
-            "kernel_sum_bytes": fully_connected_kernel_sum_bytes(extension, outputs=units),
+            "output_offset": q.numbers["output_zero_point"],
+            "activation": limits(q),
         }

@@ -1,14 +1,26 @@
-"""DEPTHWISE_CONV_2D: arm_depthwise_conv_wrapper_s8. Filter layout: (1, kernel_h, kernel_w, channels * multiplier)."""
+"""DEPTHWISE_CONV_2D: the kernel that `depthwise_choice` names.
+
+Filter layout: (1, kernel_h, kernel_w, channels * multiplier), or (filters, kernel_h, kernel_w, 1) where the kernel is
+that of a plain convolution.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.cmsis_nn import Extension, KernelChoice, depthwise_choice, depthwise_scratch_bytes
-from netspec.device.ops._convolution import ConvolutionKernel, common_call
-from netspec.device.ops.base import Layout, Quantized, StoredWeights, Weights, dims
-from netspec.ops import DepthwiseConv2D, Shape, hwc
+from netspec.device.cmsis_nn import CONVOLVE, Extension, KernelChoice, depthwise_choice, scratch_bytes
+from netspec.device.ops._convolution import (
+    ConvolutionKernel,
+    cmsis_call,
+    own_call,
+    own_constants,
+    own_scratch,
+    window_of,
+)
+from netspec.device.ops.base import Constant, Integers, Layout, Quant, Quantized, StoredWeights, Weights, dims
+from netspec.ops import DepthwiseConv2D, Shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -16,7 +28,6 @@ if TYPE_CHECKING:
 
 class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
     name = "depthwise_conv2d"
-    functions = ("arm_depthwise_conv_wrapper_s8", "arm_depthwise_conv_wrapper_s8_get_buffer_size")
     tflite_kind = "DEPTHWISE_CONV_2D"
     channel_axis = 3
 
@@ -24,24 +35,47 @@ class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
         return (1, *op.kernel_size, op.output_shape[-1])
 
     def layout(self, op: DepthwiseConv2D) -> tuple[Layout, ...]:
+        """Return the layout of the kernel; for one channel also that of the filters of a plain convolution."""
         shape, scales = self.kernel_shape(op), "one scale for each filter"
         if op.kernel is None:
             return (Layout("kernel", None, (), shape, "device[0][0][0][c] = 1", scales),)
-        height = len(op.kernel.shape) > 3
+        weight, keras_shape = op.kernel.weight, op.kernel.shape
+        there, y = ("[y]", "y") if len(keras_shape) > 3 else ("", 0)
         target, filter = ("c", 0) if op.depth_multiplier == 1 else (f"c * {op.depth_multiplier} + i", "i")
-        index = f"device[0][{'y' if height else 0}][x][{target}] = keras{'[y]' if height else ''}[x][c][{filter}]"
-        return (Layout("kernel", op.kernel.weight, op.kernel.shape, shape, index, scales),)
+        index = f"device[0][{y}][x][{target}] = keras{there}[x][c][{filter}]"
+        kernel = Layout("kernel", weight, keras_shape, shape, index, scales)
+        if keras_shape[-2] > 1:
+            return (kernel,)
+        filters, index = (shape[-1], *op.kernel_size, 1), f"device[i][{y}][x][0] = keras{there}[x][0][i]"
+        return (kernel, Layout("filters", weight, keras_shape, filters, index, scales))
+
+    def constants(self, op: DepthwiseConv2D, extension: Extension) -> tuple[Constant, ...]:
+        constants = super().constants(op, extension)
+        if not self._is_plain(op, extension):
+            return constants
+        kernel, *others = own_constants(constants)
+        return (replace(kernel, role="filters"), *others)
+
+    def _is_plain(self, op: DepthwiseConv2D, extension: Extension) -> bool:
+        """Return whether it runs as a convolution of one channel with many filters."""
+        return self.kernel_choice(op, extension).function == CONVOLVE
+
+    def numbers(
+        self, op: DepthwiseConv2D, integers: Integers | None, inputs: Sequence[Quant], output: Quant
+    ) -> Quantized:
+        """Return the numbers; `filters` are the kernel as a plain convolution wants it."""
+        import numpy as np
+
+        q = super().numbers(op, integers, inputs, output)
+        filters = np.ascontiguousarray(np.moveaxis(q.arrays["kernel"], (0, 3), (3, 0)))
+        return replace(q, arrays={**q.arrays, "filters": filters})
 
     def kernel_choice(self, op: DepthwiseConv2D, extension: Extension) -> KernelChoice:
-        return depthwise_choice(
-            extension,
-            input_hwc=hwc(op.input_shape),
-            kernel_hw=op.kernel_size,
-            output_hwc=hwc(op.output_shape),
-            strides=op.strides,
-            dilation=op.dilation,
-            padding=(op.padding.top, op.padding.left),
-        )
+        return depthwise_choice(extension, window_of(op))
+
+    def functions(self, op: DepthwiseConv2D, extension: Extension) -> tuple[str, ...]:
+        function = self.kernel_choice(op, extension).function
+        return (function, f"{function}_get_buffer_size") if function == _SIZED else (function,)
 
     def kernel_array(self, op: DepthwiseConv2D, weights: Weights | StoredWeights) -> NDArray[Any]:
         import numpy as np
@@ -49,21 +83,21 @@ class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
         shape = self.kernel_shape(op)
         return np.ones(shape) if op.kernel is None else weights(op.kernel).reshape(shape)
 
-    def scratch_bytes(self, op: DepthwiseConv2D, extension: Extension) -> int:
-        return depthwise_scratch_bytes(
-            extension,
-            input_hwc=hwc(op.input_shape),
-            kernel_hw=op.kernel_size,
-            output_hwc=hwc(op.output_shape),
-            strides=op.strides,
-            dilation=op.dilation,
-            padding=(op.padding.top, op.padding.left),
-        )
+    def kernel_scratch_bytes(self, op: DepthwiseConv2D, extension: Extension, compiled_for: Extension) -> int:
+        if self._is_plain(op, extension):
+            return own_scratch(op, extension)
+        return scratch_bytes(self.kernel_choice(op, extension).function, compiled_for, window_of(op))
 
     def call(self, op: DepthwiseConv2D, q: Quantized, extension: Extension) -> Mapping[str, Any]:
-        return common_call(op, q, op.strides, op.dilation, (op.padding.top, op.padding.left)) | {
-            "multiplier": op.depth_multiplier,
-            "input_dims": dims(1, *hwc(op.input_shape)),
-            "filter_dims": dims(1, *op.kernel_size, op.output_shape[-1]),
-            "output_dims": dims(1, *hwc(op.output_shape)),
+        """Return the call; `sized` where the kernel's own idea of its scratch is asserted."""
+        if self._is_plain(op, extension):
+            return own_call(op, q, extension, "filters")
+        function = self.kernel_choice(op, extension).function
+        return cmsis_call(op, q, function, dims(*self.kernel_shape(op))) | {
+            "params": "cmsis_nn_dw_conv_params",
+            "ch_mult": op.depth_multiplier,
+            "sized": function == _SIZED,
         }
+
+
+_SIZED = "arm_depthwise_conv_s8_opt"

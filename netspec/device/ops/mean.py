@@ -16,11 +16,10 @@ if TYPE_CHECKING:
 
 class MeanKernel(Kernel[Mean]):
     name = "mean"
-    functions = ("netspec_mean_s8",)
 
     def kernel_choice(self, op: Mean, extension: Extension) -> KernelChoice:
         return KernelChoice(
-            ("netspec_mean_s8",),
+            "netspec_mean_s8",
             "CMSIS-NN has no mean over an image that changes the scale, as TensorFlow Lite's MEAN does",
         )
 

@@ -16,10 +16,9 @@ if TYPE_CHECKING:
 
 class PadKernel(Kernel[Pad]):
     name = "pad"
-    functions = ("arm_pad_s8",)
 
     def kernel_choice(self, op: Pad, extension: Extension) -> KernelChoice:
-        return KernelChoice(("arm_pad_s8",), "rows are copied, and the zero point, which stands for 0, around them")
+        return KernelChoice("arm_pad_s8", "rows are copied, and the zero point, which stands for 0, around them")
 
     def numbers(self, op: Pad, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         assert inputs[0] == output, "padding keeps its input's scale"
@@ -52,6 +51,6 @@ class PadKernel(Kernel[Pad]):
         return {
             "value": q.numbers["pad_value"],
             "input_dims": dims(1, *hwc(op.input_shape)),
-            "before": dims(0, top, left, 0),
-            "after": dims(0, bottom, right, 0),
+            "before_dims": dims(0, top, left, 0),
+            "after_dims": dims(0, bottom, right, 0),
         }

@@ -1,11 +1,11 @@
-"""MAX_POOL_2D and AVERAGE_POOL_2D: arm_max_pool_s8 and arm_avgpool_s8. Input and output share their scale."""
+"""MAX_POOL_2D and AVERAGE_POOL_2D: arm_max_pool_s8, netspec_average_pool_s8. Input and output share their scale."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.cmsis_nn import Extension, KernelChoice, average_pool_scratch_bytes
+from netspec.device.cmsis_nn import Extension, KernelChoice
 from netspec.device.ops.base import (
     Integers,
     Kernel,
@@ -30,16 +30,13 @@ if TYPE_CHECKING:
 
 class Pool2DKernel(Kernel[Pool2D]):
     name = "pool2d"
-    functions = ("arm_max_pool_s8", "arm_avgpool_s8", "arm_avgpool_s8_get_buffer_size")
 
     def kernel_choice(self, op: Pool2D, extension: Extension) -> KernelChoice:
         if op.kind == "max":
-            return KernelChoice(("arm_max_pool_s8",), "the largest integer is the largest value: the scale stays")
-        how = ", which are kept as int32 in scratch" if extension == "dsp" else ""
-        return KernelChoice(("arm_avgpool_s8",), f"sums of integers{how}, divided by their number: the scale stays")
-
-    def scratch_bytes(self, op: Pool2D, extension: Extension) -> int:
-        return average_pool_scratch_bytes(extension, channels=hwc(op.input_shape)[2]) if op.kind == "average" else 0
+            return KernelChoice("arm_max_pool_s8", "the largest integer is the largest value: the scale stays")
+        return KernelChoice(
+            "netspec_average_pool_s8", "sums of integers, divided by their number: the scale stays; without scratch"
+        )
 
     def numbers(self, op: Pool2D, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         assert inputs[0] == output, "a pool keeps its input's scale"
@@ -83,6 +80,7 @@ class Pool2DKernel(Kernel[Pool2D]):
         output_hwc = hwc(op.output_shape)
         return {
             "kind": op.kind,
+            "function": self.kernel_choice(op, extension).function,
             "stride": tile(op.strides),
             "padding": tile((op.padding.top, op.padding.left)),
             "activation": limits(q),

@@ -1,4 +1,4 @@
-"""SOFTMAX over the last axis: arm_softmax_s8. The output has scale 1/256 and zero point -128."""
+"""SOFTMAX over the last axis: netspec_softmax_s8. The output has scale 1/256 and zero point -128."""
 
 from __future__ import annotations
 
@@ -17,10 +17,13 @@ if TYPE_CHECKING:
 
 class SoftmaxKernel(Kernel[Softmax]):
     name = "softmax"
-    functions = ("arm_softmax_s8",)
 
     def kernel_choice(self, op: Softmax, extension: Extension) -> KernelChoice:
-        return KernelChoice(("arm_softmax_s8",), "a row at a time; its output's scale is always 1/256")
+        return KernelChoice("netspec_softmax_s8", "a row at a time; its output's scale is always 1/256")
+
+    def in_place_inputs(self, op: Softmax) -> tuple[int, ...]:
+        """Return the one: a row's maximum and sum are taken first, then each element is read and replaced."""
+        return (0,)
 
     def numbers(self, op: Softmax, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         from netspec.device.fixed_point import softmax_parameters

@@ -27,13 +27,16 @@ def _is_relu6(op: Unary, source: Quant, output: Quant) -> bool:
 
 class UnaryKernel(Kernel[Unary]):
     name = "table"
-    functions = ("netspec_table_s8",)
 
     def kernel_choice(self, op: Unary, extension: Extension) -> KernelChoice:
         what = "a function of one int8"
         if op.kind == "requantize":
             what = "a change of scale, so that all inputs of a concatenation share one,"
-        return KernelChoice(("netspec_table_s8",), f"{what} is a table of 256 bytes, made at build time")
+        return KernelChoice("netspec_table_s8", f"{what} is a table of 256 bytes, made at build time")
+
+    def in_place_inputs(self, op: Unary) -> tuple[int, ...]:
+        """Return the one: an element is looked up and stored before the next is read."""
+        return (0,)
 
     def constants(self, op: Unary, extension: Extension) -> tuple[Constant, ...]:
         return (Constant("table", "int8_t", 256, table=True),)

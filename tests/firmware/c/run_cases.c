@@ -13,7 +13,7 @@
 
 #include "netspec_kernels.h"
 
-enum { MAX_PARAMETERS = 32, MAX_BLOBS = 5 };
+enum { MAX_PARAMETERS = 32, MAX_BLOBS = 6 };
 
 typedef struct {
     int32_t operation;
@@ -60,65 +60,87 @@ static cmsis_nn_tile tile(const int32_t *p)
     return result;
 }
 
-/* Parameters: input, filter, output dims; stride, padding, dilation; offsets, limits; scratch bytes; ch_mult. */
-static arm_cmsis_nn_status convolve(test_case *c, int depthwise)
+/*
+ * Kernels of netspec whose work CMSIS-NN has a function for: with ARM_<NAME> defined that one is run in their place.
+ */
+
+typedef struct {
+    cmsis_nn_dims input, filter, output;
+    cmsis_nn_tile stride, padding, dilation;
+    cmsis_nn_activation limits;
+    cmsis_nn_per_channel_quant_params scales;
+} convolution;
+
+/* Parameters: input, filter, output dims; stride, padding, dilation; offsets, limits; scratch bytes; ch_mult; which. */
+static convolution read_convolution(test_case *c)
 {
     const int32_t *p = c->p;
-    const cmsis_nn_dims input = dims(p);
-    const cmsis_nn_dims filter = dims(p + 4);
-    const cmsis_nn_dims output = dims(p + 8);
-    const cmsis_nn_dims bias = {1, 1, 1, output.c};
-    const cmsis_nn_activation limits = {p[20], p[21]};
-    const cmsis_nn_per_channel_quant_params quant = {c->blob[3], c->blob[4]};
-    if (depthwise) {
-        const cmsis_nn_dw_conv_params params = {p[18], p[19], p[23], tile(p + 12), tile(p + 14), tile(p + 16), limits};
-        return arm_depthwise_conv_wrapper_s8(&c->context,
-                                             &params,
-                                             &quant,
-                                             &input,
-                                             c->blob[0],
-                                             &filter,
-                                             c->blob[1],
-                                             &bias,
-                                             c->blob[2],
-                                             &output,
-                                             c->output);
+    const convolution result = {dims(p), dims(p + 4), dims(p + 8), tile(p + 12), tile(p + 14), tile(p + 16),
+                                {p[20], p[21]}, {c->blob[3], c->blob[4]}};
+    return result;
+}
+
+/* The same; scratch bytes are those of arm_convolve_wrapper_s8, those of the columns follow, which, and their number. */
+static arm_cmsis_nn_status convolve(test_case *c)
+{
+    const convolution w = read_convolution(c);
+    const cmsis_nn_conv_params params = {c->p[18], c->p[19], w.stride, w.padding, w.dilation, w.limits};
+    if (c->p[24] == 1) {
+        return arm_convolve_1x1_s8_fast(&c->context, &params, &w.scales, &w.input, c->blob[0], &w.filter, c->blob[1],
+                                        NULL, c->blob[2], &w.output, c->output);
     }
-    const cmsis_nn_conv_params params = {p[18], p[19], tile(p + 12), tile(p + 14), tile(p + 16), limits};
-    return arm_convolve_wrapper_s8(&c->context,
-                                   &params,
-                                   &quant,
-                                   &input,
-                                   c->blob[0],
-                                   &filter,
-                                   c->blob[1],
-                                   &bias,
-                                   c->blob[2],
-                                   &output,
-                                   c->output);
+#if defined(ARM_CONVOLVE_WRAPPER_S8)
+    return arm_convolve_wrapper_s8(&c->context, &params, &w.scales, &w.input, c->blob[0], &w.filter, c->blob[1],
+                                   NULL, c->blob[2], &w.output, c->output);
+#else
+    const netspec_convolution layer = {
+        c->blob[1], c->blob[5], c->blob[3], c->blob[4], w.input, w.filter, w.output, w.stride, w.padding, w.dilation,
+        (int8_t)-c->p[18], (int8_t)c->p[19], (int8_t)w.limits.min, (int8_t)w.limits.max};
+    int8_t *columns = c->p[23] > 0 ? allocate(c->p[23]) : NULL;
+    netspec_convolve_s8(&layer, c->blob[0], c->output, columns, c->p[25]);
+    free(columns);
+    return ARM_CMSIS_NN_SUCCESS;
+#endif
+}
+
+static arm_cmsis_nn_status convolve_depthwise(test_case *c)
+{
+    const convolution w = read_convolution(c);
+    const cmsis_nn_dw_conv_params params = {c->p[18], c->p[19], c->p[23], w.stride, w.padding, w.dilation, w.limits};
+    const int8_t *x = c->blob[0], *kernel = c->blob[1];
+    const int32_t *bias = c->blob[2];
+    switch (c->p[24]) {
+        case 0:
+            return arm_depthwise_conv_s8(
+                &c->context, &params, &w.scales, &w.input, x, &w.filter, kernel, NULL, bias, &w.output, c->output);
+        case 1:
+            return arm_depthwise_conv_3x3_s8(
+                &c->context, &params, &w.scales, &w.input, x, &w.filter, kernel, NULL, bias, &w.output, c->output);
+        default:
+            return arm_depthwise_conv_s8_opt(
+                &c->context, &params, &w.scales, &w.input, x, &w.filter, kernel, NULL, bias, &w.output, c->output);
+    }
 }
 
 /* Parameters: batches, depth, outputs; offsets; multiplier, shift; limits. */
-static arm_cmsis_nn_status fully_connected(test_case *c)
+static arm_cmsis_nn_status dense(test_case *c)
 {
     const int32_t *p = c->p;
+#if defined(ARM_FULLY_CONNECTED_S8)
     const cmsis_nn_dims input = {p[0], 1, 1, p[1]};
     const cmsis_nn_dims filter = {p[1], 1, 1, p[2]};
     const cmsis_nn_dims bias = {1, 1, 1, p[2]};
     const cmsis_nn_dims output = {p[0], 1, 1, p[2]};
     const cmsis_nn_fc_params params = {p[3], p[4], p[5], {p[8], p[9]}};
     const cmsis_nn_per_tensor_quant_params quant = {p[6], p[7]};
-    return arm_fully_connected_s8(&c->context,
-                                  &params,
-                                  &quant,
-                                  &input,
-                                  c->blob[0],
-                                  &filter,
-                                  c->blob[1],
-                                  &bias,
-                                  c->blob[2],
-                                  &output,
-                                  c->output);
+    return arm_fully_connected_s8(&c->context, &params, &quant, &input, c->blob[0], &filter, c->blob[1], &bias,
+                                  c->blob[2], &output, c->output);
+#else
+    const netspec_dense layer = {c->blob[1], c->blob[3], p[1], p[2], p[6], (int8_t)p[7], (int8_t)p[5], (int8_t)p[8],
+                                 (int8_t)p[9]};
+    netspec_dense_s8(&layer, c->blob[0], c->output, p[0]);
+    return ARM_CMSIS_NN_SUCCESS;
+#endif
 }
 
 /* Parameters: input, output dims; window, stride, padding; limits. */
@@ -129,8 +151,40 @@ static arm_cmsis_nn_status pool(test_case *c, int average)
     const cmsis_nn_dims output = dims(p + 4);
     const cmsis_nn_dims window = {1, p[8], p[9], 1};
     const cmsis_nn_pool_params params = {tile(p + 10), tile(p + 12), {p[14], p[15]}};
-    return (average ? arm_avgpool_s8 : arm_max_pool_s8)(
-        &c->context, &params, &input, c->blob[0], &window, &output, c->output);
+    if (!average) {
+        return arm_max_pool_s8(&c->context, &params, &input, c->blob[0], &window, &output, c->output);
+    }
+#if defined(ARM_AVGPOOL_S8)
+    return arm_avgpool_s8(&c->context, &params, &input, c->blob[0], &window, &output, c->output);
+#else
+    return netspec_average_pool_s8(&params, &input, c->blob[0], &window, &output, c->output);
+#endif
+}
+
+static arm_cmsis_nn_status softmax(test_case *c)
+{
+    const int32_t *p = c->p;
+#if defined(ARM_SOFTMAX_S8)
+    arm_softmax_s8(c->blob[0], p[0], p[1], p[2], p[3], p[4], c->output);
+#else
+    netspec_softmax_s8(c->blob[0], p[0], p[1], p[2], p[3], p[4], c->output);
+#endif
+    return ARM_CMSIS_NN_SUCCESS;
+}
+
+/* Parameters: offset, multiplier, shift of both inputs; left shift; those of the output; limits; size. */
+static arm_cmsis_nn_status add(test_case *c)
+{
+    const int32_t *p = c->p;
+#if defined(ARM_ELEMENTWISE_ADD_S8)
+    return arm_elementwise_add_s8(c->blob[0], c->blob[1], p[0], p[1], p[2], p[3], p[4], p[5], p[6], c->output, p[7],
+                                  p[8], p[9], p[10], p[11], p[12]);
+#else
+    const netspec_add sum = {p[1], p[4], p[8], (int16_t)p[0], (int16_t)p[3], (int8_t)p[2], (int8_t)p[5], (int8_t)p[9],
+                             (int8_t)p[7], (int8_t)p[10], (int8_t)p[11]};
+    netspec_add_s8(&sum, c->blob[0], c->blob[1], c->output, p[12]);
+    return ARM_CMSIS_NN_SUCCESS;
+#endif
 }
 
 static arm_cmsis_nn_status run(test_case *c)
@@ -139,21 +193,19 @@ static arm_cmsis_nn_status run(test_case *c)
     const int8_t *first = c->blob[0];
     switch (c->operation) {
         case 0:
-            return convolve(c, 0);
+            return convolve(c);
         case 1:
-            return convolve(c, 1);
+            return convolve_depthwise(c);
         case 2:
-            return fully_connected(c);
+            return dense(c);
         case 3:
             return pool(c, 1);
         case 4:
             return pool(c, 0);
         case 5:
-            arm_softmax_s8(first, p[0], p[1], p[2], p[3], p[4], c->output);
-            return ARM_CMSIS_NN_SUCCESS;
+            return softmax(c);
         case 6:
-            return arm_elementwise_add_s8(first, c->blob[1], p[0], p[1], p[2], p[3], p[4], p[5], p[6], c->output,
-                                          p[7], p[8], p[9], p[10], p[11], p[12]);
+            return add(c);
         case 7:
             arm_concatenation_s8_x(first, (uint16_t)p[0], (uint16_t)p[1], (uint16_t)p[2], (uint16_t)p[3], c->output,
                                    (uint16_t)p[4], (uint32_t)p[5]);

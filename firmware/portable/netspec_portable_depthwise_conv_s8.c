@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-#include "arm_nnfunctions.h"
+#include "depthwise.h"
 #include "requantize.h"
 #include "window.h"
 
@@ -50,20 +50,16 @@ static void convolve_pixel(
     }
 }
 
-arm_cmsis_nn_status arm_depthwise_conv_wrapper_s8(const cmsis_nn_context *ctx,
-                                                  const cmsis_nn_dw_conv_params *dw_conv_params,
-                                                  const cmsis_nn_per_channel_quant_params *quant_params,
-                                                  const cmsis_nn_dims *input_dims,
-                                                  const int8_t *input_data,
-                                                  const cmsis_nn_dims *filter_dims,
-                                                  const int8_t *filter_data,
-                                                  const cmsis_nn_dims *bias_dims,
-                                                  const int32_t *bias_data,
-                                                  const cmsis_nn_dims *output_dims,
-                                                  int8_t *output_data)
+arm_cmsis_nn_status netspec_portable_depthwise_conv_s8(const cmsis_nn_dw_conv_params *dw_conv_params,
+                                                       const cmsis_nn_per_channel_quant_params *quant_params,
+                                                       const cmsis_nn_dims *input_dims,
+                                                       const int8_t *input_data,
+                                                       const cmsis_nn_dims *filter_dims,
+                                                       const int8_t *filter_data,
+                                                       const int32_t *bias_data,
+                                                       const cmsis_nn_dims *output_dims,
+                                                       int8_t *output_data)
 {
-    (void)ctx;
-    (void)bias_dims;
     const int32_t channels = input_dims->c;
     if (output_dims->c != channels * dw_conv_params->ch_mult) {
         return ARM_CMSIS_NN_ARG_ERROR;
@@ -96,16 +92,4 @@ arm_cmsis_nn_status arm_depthwise_conv_wrapper_s8(const cmsis_nn_context *ctx,
         input_data += input_dims->h * row_bytes;
     }
     return ARM_CMSIS_NN_SUCCESS;
-}
-
-int32_t arm_depthwise_conv_wrapper_s8_get_buffer_size(const cmsis_nn_dw_conv_params *dw_conv_params,
-                                                      const cmsis_nn_dims *input_dims,
-                                                      const cmsis_nn_dims *filter_dims,
-                                                      const cmsis_nn_dims *output_dims)
-{
-    (void)dw_conv_params;
-    (void)input_dims;
-    (void)filter_dims;
-    (void)output_dims;
-    return 0;
 }

@@ -3,8 +3,8 @@
  * Softmax in fixed point, as in the reference kernels of TensorFlow Lite. Qm.n in comments: m integer bits, n
  * fraction bits, sign apart. Products of two Q0.31 numbers are doubling high multiplications.
  */
-#include "arm_nnfunctions.h"
-#include "requantize.h"
+#include "../portable/requantize.h"
+#include "netspec_kernels.h"
 
 enum {
     DIFFERENCE_FRACTION_BITS = 26, /* Q5.26 */
@@ -80,13 +80,13 @@ static int32_t leading_zeros(uint32_t value)
     return count;
 }
 
-void arm_softmax_s8(const int8_t *input,
-                    const int32_t num_rows,
-                    const int32_t row_size,
-                    const int32_t mult,
-                    const int32_t shift,
-                    const int32_t diff_min,
-                    int8_t *output)
+void netspec_softmax_s8(const int8_t *input,
+                        int32_t num_rows,
+                        int32_t row_size,
+                        int32_t mult,
+                        int32_t shift,
+                        int32_t diff_min,
+                        int8_t *output)
 {
     for (int32_t row = 0; row < num_rows; row++, input += row_size, output += row_size) {
         int32_t greatest = INT8_MIN;

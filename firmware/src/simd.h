@@ -1,0 +1,68 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which instructions there are to compute several values at a time, and how to say them. */
+#ifndef NETSPEC_SIMD_H
+#define NETSPEC_SIMD_H
+
+#include <stdint.h>
+#include <string.h>
+
+#if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
+
+#define NETSPEC_HELIUM 1
+#include <arm_mve.h>
+
+/* Return values * 2^shift, halves away from zero, four at a time; shift is at most 0. */
+static inline int32x4_t ns_scale_4(int32x4_t values, int32_t shift)
+{
+    if (shift == 0) {
+        return values;
+    }
+    /* The instruction rounds halves up; one less makes that away from zero for what is negative. */
+    return vrshlq_n_s32(vqaddq_s32(values, vshrq_n_s32(values, 31)), shift);
+}
+
+/* As ns_requantize, four at a time. */
+static inline int32x4_t ns_requantize_4(int32x4_t values, int32_t multiplier, int32_t shift)
+{
+    const int32_t left = shift > 0 ? shift : 0;
+    return ns_scale_4(vqrdmulhq_n_s32(vshlq_r_s32(values, left), multiplier), shift - left);
+}
+
+#elif defined(__ARM_FEATURE_SIMD32) && defined(__GNUC__)
+
+#define NETSPEC_DSP 1
+
+/* Return four bytes, wherever they lie. */
+static inline uint32_t ns_word(const int8_t *bytes)
+{
+    uint32_t word;
+    memcpy(&word, bytes, sizeof word);
+    return word;
+}
+
+/* Return bytes 0 and 2 as two int16. */
+static inline uint32_t ns_even(uint32_t word)
+{
+    uint32_t pair;
+    __asm__("sxtb16 %0, %1" : "=r"(pair) : "r"(word));
+    return pair;
+}
+
+/* Return bytes 1 and 3 as two int16. */
+static inline uint32_t ns_odd(uint32_t word)
+{
+    uint32_t pair;
+    __asm__("sxtb16 %0, %1, ror #8" : "=r"(pair) : "r"(word));
+    return pair;
+}
+
+/* Return sum + a[0] * b[0] + a[1] * b[1], of two int16 each. */
+static inline uint32_t ns_multiply_pairs(uint32_t sum, uint32_t a, uint32_t b)
+{
+    __asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(a), "r"(b));
+    return sum;
+}
+
+#endif
+
+#endif

@@ -1,0 +1,26 @@
+"""Which kernel runs a convolution on a core, and what is known of Arm's CMSIS-NN before anything is compiled.
+
+Emitted code calls the kernel itself and not CMSIS-NN's wrapper before it, which links every kernel that it may come to.
+"""
+
+from netspec.device.cmsis_nn.choice import CONVOLVE, KernelChoice, convolve_choice, depthwise_choice, padding_is_exact
+from netspec.device.cmsis_nn.cores import CORE_EXTENSIONS, HOST_EXTENSION, Extension
+from netspec.device.cmsis_nn.scratch import CHANNEL_BLOCK_MVE, SIDE_BY_SIDE, scratch_bytes
+from netspec.device.cmsis_nn.window import Pair, Shape, Window
+
+__all__ = [
+    "CHANNEL_BLOCK_MVE",
+    "CONVOLVE",
+    "CORE_EXTENSIONS",
+    "HOST_EXTENSION",
+    "SIDE_BY_SIDE",
+    "Extension",
+    "KernelChoice",
+    "Pair",
+    "Shape",
+    "Window",
+    "convolve_choice",
+    "depthwise_choice",
+    "padding_is_exact",
+    "scratch_bytes",
+]
