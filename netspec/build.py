@@ -56,6 +56,8 @@ class Options:
     core: str | None = None
     force: bool = False
     warm_start: Path | None = None
+    run: str | None = None
+    """The core on whose emulated board the firmware is booted and compared."""
 
 
 @dataclass
@@ -99,6 +101,10 @@ def build(document: Document, options: Options, progress: Progress) -> Built:
     """Run every stage. Raises `SpecError` for faults of the spec or its data, `ToolError` where a tool fails."""
     from netspec.check import check
 
+    if options.run is not None:
+        from netspec.verify.board import require_tools
+
+        require_tools()  # before hours of training
     started = time.perf_counter()
     checked = check(document, options.core)
     plan = checked.plan or plan_device(checked.graph, options.core)
@@ -144,7 +150,7 @@ def find_weights(state: State) -> None:
     if given or finished:
         source = given or finished
         assert source is not None
-        state.arrays = read_weights(source, state.graph)
+        state.arrays = read_weights(source, state.graph, isolated=given is not None)
         state.progress(
             f"taking weights from {_shown(source)}"
             if given
@@ -301,6 +307,23 @@ def verify_build(state: State) -> None:
     (state.folder / VERDICT_FILE).write_text(state.report.to_json() + "\n", encoding="utf-8")
 
 
+def run_firmware(state: State) -> None:
+    """Boot the firmware on the emulated board of the core that was asked for, and add what it did to the report."""
+    if state.options.run is None:
+        return
+    from netspec.toolchain import find_cmsis_nn
+    from netspec.verify.boot import boot
+    from netspec.verify.proof import held_out
+
+    assert state.model is not None
+    assert state.report is not None
+    state.report = boot(
+        state.report, state.options.run, state.graph, state.model, state.stored or state.arrays, state.document,
+        held_out(state.dataset)[0], find_cmsis_nn(state.options.cmsis_nn), state.progress,
+    )  # fmt: skip
+    (state.folder / VERDICT_FILE).write_text(state.report.to_json() + "\n", encoding="utf-8")
+
+
 STAGES: tuple[Callable[[State], None], ...] = (
     load_data,
     find_weights,
@@ -308,6 +331,7 @@ STAGES: tuple[Callable[[State], None], ...] = (
     write_files,
     write_manifest,
     verify_build,
+    run_firmware,
 )
 
 
@@ -374,7 +398,7 @@ def _command(state: State) -> str:
     import shlex
 
     words = ["netspec", "build", state.document.path]
-    for option in ("out", "cmsis_nn", "core", "warm_start"):
+    for option in ("out", "cmsis_nn", "core", "run", "warm_start"):
         value = getattr(state.options, option)
         if value is not None:
             words += [f"--{option.replace('_', '-')}", str(value)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from netspec.device.plan import DevicePlan, plan_device
@@ -124,37 +124,72 @@ def _logged(spec: Spec) -> list[str]:
     return [each for name in dict.fromkeys(names) for each in (name, f"val_{name}")]
 
 
-_Culprit = Callable[[Graph, DevicePlan], tuple[GraphLayer, str, str]]
-"""Finds the layer that costs most; says what it costs, and how to make that less."""
+@dataclass(frozen=True, slots=True)
+class _Culprit:
+    """The layer that costs most, and what; layers whose change may help, most first; and advice without numbers."""
+
+    layer: GraphLayer
+    cause: str
+    layers: tuple[str, ...]
+    remedy: str
 
 
 def budget_breaches(graph: Graph, plan: DevicePlan) -> list[Diagnostic]:
-    """Return a diagnostic for each budget that the network exceeds, naming the layer that costs most."""
+    """Return a diagnostic for each budget that the network exceeds: the layer that costs most, and what helps most."""
     spec = graph.spec
     budget = spec.target.budget if spec.target else None
     if budget is None:
         return []
-    checks: tuple[tuple[str, int | None, int, str, _Culprit], ...] = (
-        ("flash", budget.flash, plan.flash_bytes, "bytes of constants", _heaviest),
-        ("ram", budget.ram, plan.ram_bytes, "bytes of RAM", _fullest),
-        ("macs", budget.macs, graph.macs, "multiply-accumulates", _busiest),
+    checks: tuple[tuple[str, int | None, _Measure, str, Callable[[Graph, DevicePlan], _Culprit]], ...] = (
+        ("flash", budget.flash, _flash_bytes, "bytes of constants", _heaviest),
+        ("ram", budget.ram, _ram_bytes, "bytes of RAM", _fullest),
+        ("macs", budget.macs, _macs, "multiply-accumulates", _busiest),
     )
     found: list[Diagnostic] = []
-    for key, limit, needed, unit, culprit in checks:
+    for key, limit, measure, unit, find in checks:
+        needed = measure(graph, plan)
         if limit is None or needed <= limit:
             continue
-        layer, cause, remedy = culprit(graph, plan)
+        culprit = find(graph, plan)
         found.append(
             Diagnostic(
                 f"budget-{key}",
                 f"the network needs {needed:,} {unit}, the budget is {limit:,}",
                 spec.entry_span("target", "budget", key),
-                help=f"{remedy}; or raise the budget to `{key}: {needed}`",
-                notes=(Note(f"{cause} at {layer.name}", layer.item.type_span),),
+                help=f"{_help(graph, plan, measure, culprit, needed, limit)}; or raise the budget to `{key}: {needed}`",
+                notes=(Note(f"{culprit.cause} at {culprit.layer.name}", culprit.layer.item.type_span),),
                 path=f"target.budget.{key}",
             )
         )
     return found
+
+
+_Measure = Callable[[Graph, DevicePlan], int]
+
+
+def _flash_bytes(graph: Graph, plan: DevicePlan) -> int:
+    return plan.flash_bytes
+
+
+def _ram_bytes(graph: Graph, plan: DevicePlan) -> int:
+    return plan.ram_bytes
+
+
+def _macs(graph: Graph, plan: DevicePlan) -> int:
+    return graph.macs
+
+
+def _help(graph: Graph, plan: DevicePlan, measure: _Measure, culprit: _Culprit, needed: int, limit: int) -> str:
+    from netspec.advice import best_change
+
+    change = best_change(graph, plan, measure, culprit.layers, ram=measure is _ram_bytes)
+    if change is None:
+        return culprit.remedy
+    rest = "is enough" if change.cost <= limit else f"leaves {change.cost:,}"
+    return f"{change.what} saves {needed - change.cost:,}, which {rest}"
+
+
+_MOST_LAYERS = 6  # whose change is tried
 
 
 def _layer(graph: Graph, name: str) -> GraphLayer:
@@ -167,29 +202,43 @@ def _remedy(layer: GraphLayer, *others: str) -> str:
     return f"give {layer.name} {' or '.join([*keys, *others])}"
 
 
-def _heaviest(graph: Graph, plan: DevicePlan) -> tuple[GraphLayer, str, str]:
+def _most(costs: Mapping[str, int]) -> tuple[str, ...]:
+    """Return the names that cost most, most first."""
+    return tuple(sorted((name for name in costs if costs[name]), key=lambda name: -costs[name])[:_MOST_LAYERS])
+
+
+def _heaviest(graph: Graph, plan: DevicePlan) -> _Culprit:
+    costs: dict[str, int] = {}
+    for node in plan.graph.nodes:
+        costs[node.layer] = costs.get(node.layer, 0) + plan.node_flash_bytes(node)
     node = max(plan.graph.nodes, key=plan.node_flash_bytes)
     layer = _layer(graph, node.layer)
     smaller = "a smaller kernel" if hasattr(layer.layer, "kernel_size") else "a smaller input"
-    return layer, f"{plan.node_flash_bytes(node):,} of them lie", _remedy(layer, smaller)
+    return _Culprit(layer, f"{plan.node_flash_bytes(node):,} of them lie", _most(costs), _remedy(layer, smaller))
 
 
-def _fullest(graph: Graph, plan: DevicePlan) -> tuple[GraphLayer, str, str]:
+def _fullest(graph: Graph, plan: DevicePlan) -> _Culprit:
     node = plan.peak
     if node is None:  # views alone: the input is the output
-        return graph.layers[-1], "no op runs, but the input is held", "give the input a smaller shape"
+        return _Culprit(graph.layers[-1], "no op runs, but the input is held", (), "give the input a smaller shape")
     live = plan.live_tensors(node)
     held = " + ".join(f"{name} {size:,}" for name, size in sorted(live.items(), key=lambda item: -item[1]))
     largest = max(live, key=lambda name: live[name])
-    cause = f"the peak is {held}, live"
-    writer = plan.graph.producers().get(largest)
+    writers = plan.graph.producers()
+    layers = tuple(
+        dict.fromkeys(writers[name].layer for name in sorted(live, key=lambda name: -live[name]) if name in writers)
+    )
+    writer = writers.get(largest)
     if writer is None and largest in graph.inputs:
-        return _layer(graph, node.layer), cause, f"give the input {largest} a smaller shape"
-    layer = _layer(graph, (writer or node).layer)
-    return _layer(graph, node.layer), cause, _remedy(layer, "larger strides, or pool before it")
+        remedy = f"give the input {largest} a smaller shape"
+    else:
+        remedy = _remedy(_layer(graph, (writer or node).layer), "larger strides, or pool before it")
+    tried = tuple(dict.fromkeys((*layers, node.layer)))[:_MOST_LAYERS]
+    return _Culprit(_layer(graph, node.layer), f"the peak is {held}, live", tried, remedy)
 
 
-def _busiest(graph: Graph, plan: DevicePlan) -> tuple[GraphLayer, str, str]:
+def _busiest(graph: Graph, plan: DevicePlan) -> _Culprit:
+    costs = {layer.name: layer.macs for layer in graph.layers}
     layer = max(graph.layers, key=lambda each: each.macs)
     cheaper = "larger strides" if hasattr(layer.layer, "strides") else "a smaller input"
-    return layer, f"{layer.macs:,} of them are spent", _remedy(layer, cheaper)
+    return _Culprit(layer, f"{layer.macs:,} of them are spent", _most(costs), _remedy(layer, cheaper))

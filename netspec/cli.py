@@ -65,6 +65,15 @@ CmsisOption = Annotated[
     Path | None,
     typer.Option("--cmsis-nn", metavar="PATH", help="Arm's CMSIS-NN to verify with; default: CMSIS_NN_PATH or a pack."),
 ]
+RunOption = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        metavar="CORE",
+        autocompletion=completion.cores,
+        help="Boot the firmware on the emulated board of this core too, compare, and count instructions.",
+    ),
+]
 
 
 @app.command()
@@ -247,6 +256,7 @@ def build(
     ] = None,
     cmsis_nn: CmsisOption = None,
     core: CoreOption = None,
+    run: RunOption = None,
     force: Annotated[
         bool, typer.Option("--force", help="Train again even where a finished build or checkpoint fits.")
     ] = False,
@@ -260,8 +270,10 @@ def build(
     from netspec.train.fit import Interrupted
 
     _require_core(core)
+    _require_core(run, "--run")
+    options = Options(out, weights, cmsis_nn, core, force, warm_start, run)
     try:
-        result = run_build(load(str(spec)), Options(out, weights, cmsis_nn, core, force, warm_start), print_progress)
+        result = run_build(load(str(spec)), options, print_progress)
     except Interrupted as stopped:
         print_progress(f"\n{stopped}")
         raise typer.Exit(INTERRUPTED) from None
@@ -279,11 +291,13 @@ def verify(
         Path | None, typer.Option("--spec", metavar="SPEC", help="The spec, if it has moved since the build.")
     ] = None,
     cmsis_nn: CmsisOption = None,
+    run: RunOption = None,
 ) -> None:
     """Prove that a build still belongs to its spec and that the emitted C is bit-exact."""
     from netspec.verify.folder import verify_folder
 
-    report = verify_folder(folder, spec, cmsis_nn, print_progress)
+    _require_core(run, "--run")
+    report = verify_folder(folder, spec, cmsis_nn, print_progress, run)
     typer.echo(report.to_json() if format is Format.json else report.to_text(per_layer=per_layer))
     if not report.agrees:
         raise typer.Exit(FINDINGS)
@@ -411,13 +425,13 @@ def _spec_paths(arguments: Iterable[str]) -> Iterable[str]:
         yield from found
 
 
-def _require_core(core: str | None) -> None:
+def _require_core(core: str | None, option: str = "--core") -> None:
     from netspec.device.cmsis_nn import CORE_EXTENSIONS
     from netspec.diagnostics import suggestion
 
     if core is not None and core not in CORE_EXTENSIONS:
         hint = suggestion(core, CORE_EXTENSIONS, "the cores are").replace("`", "")
-        raise typer.BadParameter(f"'{core}' is no core that netspec knows; {hint}", param_hint="--core")
+        raise typer.BadParameter(f"'{core}' is no core that netspec knows; {hint}", param_hint=option)
 
 
 def main() -> None:

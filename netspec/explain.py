@@ -122,12 +122,14 @@ def _step_data(step: Step) -> dict[str, Any]:
     layouts = {layout.role: layout for layout in step.layouts}
     return {
         "name": step.name,
-        "calls": list(step.choice.calls),
+        "calls": [step.choice.function],
         "reason": step.choice.reason,
         "constants": [_constant_data(constant, layouts.get(constant.role)) for constant in step.constants],
         "folded": list(step.folded),
         "clamp": step.clamp,
         "scratch_bytes": step.scratch_bytes,
+        "in_place": [{"input": each.input, "offset": each.offset} for each in step.shares],
+        "equal_table": step.equal_table,
         "live": dict(step.arena.live) if step.arena else None,
         "arena_bytes": step.arena.total if step.arena else None,
     }

@@ -21,7 +21,7 @@ _ROLES = {
     "bias": "at scale input * kernel",
     "multiplier": "input * kernel / output scale of each filter, as a fraction of 2^31",
     "shift": "the power of 2 that belongs to each multiplier",
-    "kernel_sum": "what the zero point of the input adds to each unit, and the bias; made at build time",
+    "kernel_sum": "the bias, and what the input's zero point adds to each unit; at scale input * kernel",
     "table": "the output for each of 256 inputs; made at build time",
 }
 
@@ -61,7 +61,7 @@ def _short_device(found: OnDevice) -> str:
         return f"not supported: {found.unsupported}"
     if found.no_code is not None:
         return f"no code: {found.no_code}"
-    return "; then ".join(f"{step.choice.calls[-1]}: {step.choice.reason}" for step in found.steps)
+    return "; then ".join(f"{step.choice.function}: {step.choice.reason}" for step in found.steps)
 
 
 def _short_size(equation: Equation) -> str:
@@ -173,7 +173,7 @@ def _device_lines(found: OnDevice, device: Device) -> Iterator[str]:
 
 
 def _step_lines(step: Step) -> Iterator[str]:
-    yield from _filled("  ", f"{' > '.join(step.choice.calls)}: {step.choice.reason}")
+    yield from _filled("  ", f"{step.choice.function}: {step.choice.reason}")
     layouts = {layout.role: layout for layout in step.layouts}
     for constant in step.constants:
         yield from _constant_lines(constant, layouts.get(constant.role))
@@ -181,6 +181,13 @@ def _step_lines(step: Step) -> Iterator[str]:
         yield from _filled("    folded      ", folded)
     if step.clamp:
         yield from _filled("    activation  ", step.clamp)
+    for share in step.shares:
+        said = (
+            "is overwritten, byte for byte" if share.replaces else f"lies in the output from byte {share.offset:,} on"
+        )
+        yield from _filled("    in place    ", f"{share.input} {said}")
+    if step.equal_table:
+        yield from _filled("    equal       ", f"the table is that of {step.equal_table}, and kept there")
     yield f"    scratch     {step.scratch_bytes:,} bytes"
     if step.arena:
         live = ", ".join(f"{name} {size:,}" for name, size in step.arena.live.items())

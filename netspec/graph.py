@@ -220,7 +220,7 @@ def _order(wiring: _Wiring, found: _Found) -> list[str]:
     order: list[str] = []
     done: set[str] = set()
     depth: dict[str, int] = {}  # of the layers on the way from the root to here
-    for root in wiring.index_of:
+    for root in wiring.names:
         way = [(root, 0)] if root not in done else []
         depth = {root: 0}
         while way:

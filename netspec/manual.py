@@ -139,6 +139,7 @@ MANUAL: Mapping[str, Page] = {
                 "netspec build --warm-start build/old specs/digits.yaml",
             ),
             Example("verified with Arm's kernels too", "netspec build --cmsis-nn ~/CMSIS-NN specs/digits.yaml"),
+            Example("booted on an emulated Cortex-M4 too", "netspec build --run cortex-m4 specs/digits.yaml"),
         ),
     ),
     "verify": Page(
@@ -150,6 +151,7 @@ MANUAL: Mapping[str, Page] = {
         examples=(
             Example("a build folder", "netspec verify build/digits"),
             Example("every tensor", "netspec verify --per-layer build/digits"),
+            Example("on an emulated board, and what it costs there", "netspec verify --run cortex-m4 build/digits"),
         ),
     ),
     "export": Page(

@@ -242,3 +242,14 @@ def output_shape(op: Op) -> Shape:
     if isinstance(op, BatchNorm | Rescale | Relu | Softmax | Unary | Add):
         return op.shape
     return op.output_shape
+
+
+def macs(op: Op) -> int:
+    """Return the multiplications by weights that `op` takes; folded batch norms take none."""
+    if isinstance(op, Conv2D):
+        return prod(op.output_shape[:-1]) * prod(op.kernel.shape)
+    if isinstance(op, DepthwiseConv2D):
+        return prod(op.output_shape) * prod(op.kernel_size) if op.kernel else 0
+    if isinstance(op, Dense):
+        return prod(op.input_shape) * op.output_shape[-1]
+    return 0

@@ -215,6 +215,45 @@ class Budget(Keys):
     )
 
 
+def _region(value: Any) -> str:
+    if not isinstance(value, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", value):
+        raise ValueError("must be a name in lower case, part of C identifiers; write `name: dtcm`")
+    return value
+
+
+_HELD = ("arena", "weights")
+
+
+def _holds(value: Any) -> list[str]:
+    known = isinstance(value, list) and all(isinstance(each, str) and each in _HELD for each in value)
+    if not known or not 1 <= len(value) <= len(_HELD):
+        raise ValueError("must list arena, weights or both; write `holds: [arena, weights]`")
+    return list(value)
+
+
+def _holds_schema() -> dict[str, Any]:
+    return {"type": "array", "items": {"type": "string", "enum": list(_HELD)}, "minItems": 1, "maxItems": len(_HELD)}
+
+
+Holds = Annotated[list[str], Parsed(_holds, _holds_schema)]
+RegionName = Annotated[str, Parsed(_region, Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,31}$")])]
+
+
+class Memory(Keys):
+    """A region of RAM, and what of the network lies in it."""
+
+    name: Annotated[RegionName, Field(examples=["dtcm"])] = Field(
+        description="What the emitted code calls it, and the ending of the sections that the linker is to place there."
+    )
+    size: Annotated[Quantity, Field(examples=["16KiB"])] = Field(
+        description="Bytes of it that the network may use; as 64KiB or 4096."
+    )
+    holds: Holds = Field(
+        default_factory=lambda: ["arena"],
+        description="`arena`: activations and scratch. `weights`: constants, copied there from flash at start-up.",
+    )
+
+
 class Target(Keys):
     """The device."""
 
@@ -225,9 +264,22 @@ class Target(Keys):
         default="arena",
         description="Where inputs and outputs lie: in the arena, or wherever the caller's pointers say.",
     )
+    memory: Annotated[list[Memory], Field(min_length=1)] | None = Field(
+        default=None,
+        description="Regions of RAM, the fastest first; default: one arena of any size, weights in flash.",
+        examples=["[{name: dtcm, size: 16KiB}, {name: sram, size: 64KiB, holds: [arena, weights]}]"],
+    )
     budget: Budget = Field(
         default=Budget(), description="Limits; a breach is an error that names the layer at the peak."
     )
+
+    def check_together(self) -> None:
+        names = [region.name for region in self.memory or ()]
+        for name in names:
+            if names.count(name) > 1:
+                raise ValueError(f"names two regions of memory '{name}'; give each a name of its own")
+        if names and not any("arena" in region.holds for region in self.memory or ()):
+            raise ValueError(f"has no memory for the arena; write `holds: [arena]` in {names[-1]}")
 
 
 def _name(value: Any) -> str:

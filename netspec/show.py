@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netspec.check import Checked
+from netspec.device.plan import DevicePlan
 from netspec.graph import Graph, GraphLayer
 from netspec.layers.base import describe
 
@@ -69,6 +70,8 @@ def _device_data(checked: Checked) -> dict[str, Any]:
             "unsupported": names or [each.message for each in checked.unsupported],
             **dict.fromkeys(numbers),
             "peak_layer": None,
+            "io": checked.graph.spec.io,
+            "memory": [],
         }
     return {
         "core": plan.core,
@@ -81,6 +84,16 @@ def _device_data(checked: Checked) -> dict[str, Any]:
         "ram_bytes": plan.ram_bytes,
         "flash_bytes": plan.flash_bytes,
         "peak_layer": plan.peak.layer if plan.peak else None,
+        "io": plan.io,
+        "memory": [
+            {
+                "name": region.name,
+                "size": region.size,
+                "arena_bytes": plan.region_arena_bytes(region),
+                "weight_bytes": plan.region_weight_bytes(region),
+            }
+            for region in plan.regions
+        ],
     }
 
 
@@ -171,10 +184,28 @@ def _device_lines(checked: Checked) -> list[str]:
         f"{plan.core}, int8:",
         f"  flash  {plan.flash_bytes:>10,} bytes  weights {plan.weight_bytes:,} + tables {plan.table_bytes:,}"
         " (kernel code not counted)",
-        f"  RAM    {plan.ram_bytes:>10,} bytes  arena with input, output and scratch"
-        f" (largest scratch {plan.scratch_bytes:,})",
+        f"  RAM    {plan.ram_bytes:>10,} bytes  {_ram_text(plan)} (largest scratch {plan.scratch_bytes:,})",
+        *_region_lines(plan),
     ]
     if plan.peak:
         held = ", ".join(f"{name} {size:,}" for name, size in plan.live_tensors(plan.peak).items())
         lines.append(f"  peak   at {plan.peak.layer} (line {plan.peak.line}): {held}")
+    return lines
+
+
+def _ram_text(plan: DevicePlan) -> str:
+    arena = (
+        "arena with input, output and scratch" if plan.io == "arena" else "arena with scratch, without input and output"
+    )
+    copied = plan.ram_bytes - plan.arena_bytes
+    return f"{arena}, and {copied:,} of constants" if copied else arena
+
+
+def _region_lines(plan: DevicePlan) -> list[str]:
+    """Return a line a region: how much of it is used, and what for."""
+    lines = []
+    for region in plan.regions:
+        parts = {"arena": plan.region_arena_bytes(region), "constants": plan.region_weight_bytes(region)}
+        held = ", ".join(f"{what} {size:,}" for what, size in parts.items() if size) or "nothing"
+        lines.append(f"  {region.name:<6} {sum(parts.values()):>10,} bytes  of {region.size:,}: {held}")
     return lines

@@ -363,9 +363,16 @@ def _model_at(model: type[Keys], names: list[str]) -> type[Keys] | None:
         annotation = field.annotation if field else None
         if getattr(annotation, "__origin__", None) is dict and pending:
             pending.pop(0)
-        arguments = (annotation, *getattr(annotation, "__args__", ()))
-        current = next((each for each in arguments if isinstance(each, type) and issubclass(each, Keys)), None)
+        current = _class_in(annotation)
     return current
+
+
+def _class_in(annotation: object) -> type[Keys] | None:
+    """Return the class that an annotation names, also within a list or a choice."""
+    if isinstance(annotation, type) and issubclass(annotation, Keys):
+        return annotation
+    found = (_class_in(each) for each in getattr(annotation, "__args__", ()))
+    return next((each for each in found if each is not None), None)
 
 
 def _fields(model: type[Keys] | None) -> dict[str, FieldInfo]:

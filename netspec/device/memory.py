@@ -1,205 +1,175 @@
 """Live ranges -> arena offsets: one block of RAM that holds every tensor and scratch buffer while it is needed.
 
-Inputs and outputs of the network stand in the arena too. All offsets and sizes are multiples of 16 bytes.
+Inputs and outputs of the network stand in the arena too, unless they are the caller's. A group of tensors that share
+bytes is placed as one. Offsets of groups and scratch are multiples of 16 bytes, and so is the size of the arena.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from heapq import heappop, heappush
-from itertools import accumulate
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from math import inf
 
 from netspec.device.cmsis_nn import Extension
 from netspec.device.graph import DeviceGraph, tensor_bytes
 from netspec.device.ops import kernel_of
-
-ALIGNMENT = 16
-_EFFORT = 1_000_000  # comparisons of two buffers that the search may make; a try of a 20-layer net takes some hundred
-_MOST_PAIRS = 1_000_000  # of buffers that are live together; with more, the search is left out
-
-
-def aligned(size: int) -> int:
-    """Return `size` rounded up to the arena's alignment."""
-    return -(-size // ALIGNMENT) * ALIGNMENT
-
-
-@dataclass(frozen=True, slots=True)
-class Buffer:
-    """Bytes that are needed from step `first` to step `last`, both included. Step -1 is before the first op."""
-
-    name: str
-    size: int
-    first: int
-    last: int
+from netspec.device.placement import ALIGNMENT, Buffer, Part, aligned, buffer, largest_live, place, top
+from netspec.device.regions import Region, distribute, tensor_heat
+from netspec.device.sharing import Share, Sharing, share
 
 
 @dataclass(frozen=True, slots=True)
 class MemoryPlan:
-    """Offsets of tensors by name and of scratch by node name, and what the plan costs.
+    """Offsets of tensors by name and of scratch by node name, each in its arena, and what the plan costs.
 
-    `largest_live_bytes` is a lower bound of any plan: what is live at once at step `peak`, an index of the nodes.
+    Tensors that are `outside` the arena have no offset. `largest_live_bytes` is a lower bound of any plan with these
+    `shares`: what is live at once at step `peak`, an index of the nodes.
     """
 
     arena_bytes: int
+    """Of all arenas together."""
     tensor_offsets: Mapping[str, int]
     scratch_offsets: Mapping[str, int]
     scratch_bytes: Mapping[str, int]
+    shares: tuple[Share, ...]
+    outside: frozenset[str]
     largest_live_bytes: int
     peak: int
+    arenas: tuple[int, ...] = ()
+    """Bytes of each region's part of the arena; empty where it is one block, in memory that has no name."""
+    tensor_arenas: Mapping[str, int] = field(default_factory=dict)
+    scratch_arenas: Mapping[str, int] = field(default_factory=dict)
+    """Which of the arenas; 0 for what is missing."""
+
+    @property
+    def arena_sizes(self) -> tuple[int, ...]:
+        return self.arenas or (self.arena_bytes,)
+
+    def shares_by_node(self) -> dict[str, tuple[Share, ...]]:
+        """Return which inputs of a node stand in its output, for those of which some do."""
+        found: dict[str, tuple[Share, ...]] = {}
+        for each in self.shares:
+            found[each.node] = (*found.get(each.node, ()), each)
+        return found
 
 
-def plan_memory(graph: DeviceGraph, extension: Extension) -> MemoryPlan:
-    """Return a plan whose arena is as small as the search finds, most often the largest live set itself."""
-    scratch = {node.name: kernel_of(node.op).scratch_bytes(node.op, extension) for node in graph.nodes}
+def plan_memory(
+    graph: DeviceGraph, extension: Extension, outside: Iterable[str] = (), regions: Sequence[Region] = ()
+) -> MemoryPlan:
+    """Return a plan whose arena is as small as the search finds, most often the largest live set itself.
+
+    Tensors `outside` are inputs and outputs of the network that the caller keeps. With `regions` the arena is split
+    among them; the last may then get more than it holds.
+    """
+    left_out = frozenset(outside)
+    everything = share(graph, left_out)
+    best = plan_sharing(graph, extension, everything, left_out)
+    # Tensors bound to each other are harder to place, and a slice may begin within 16 bytes that hold another too: so
+    # it can be better to copy after all.
+    if any(not each.replaces for each in everything.shares):
+        apart = share(graph, left_out, joins=False)
+        bound, _ = largest_live(_buffers(graph, best.scratch_bytes, apart), len(graph.nodes))
+        if bound < best.arena_bytes:
+            best = min(best, plan_sharing(graph, extension, apart, left_out), key=lambda plan: plan.arena_bytes)
+    sizes = [region.size for region in regions if region.arena]
+    if not sizes:
+        return best
+    kept = share(graph, left_out, joins=any(not each.replaces for each in best.shares))
+    return _split(graph, best, kept, sizes)
+
+
+def _split(graph: DeviceGraph, plan: MemoryPlan, sharing: Sharing, sizes: Sequence[int]) -> MemoryPlan:
+    """Return the plan with its buffers distributed over arenas of these sizes."""
+    buffers = _buffers(graph, plan.scratch_bytes, sharing)
+    heat = tensor_heat(graph)
     shapes = graph.tensors
-    tensors = [
-        Buffer(name, aligned(tensor_bytes(shapes[name])), first, last)
-        for name, (first, last) in graph.lifetimes().items()
+    weighted = [
+        sum(heat[name] * tensor_bytes(shapes[name]) for name in group) / each.size
+        for group, each in zip(sharing.groups, buffers, strict=False)
     ]
-    scratches = [
-        Buffer(node.name, aligned(scratch[node.name]), step, step)
-        for step, node in enumerate(graph.nodes)
-        if scratch[node.name]
-    ]
-    buffers = [*tensors, *scratches]
-    bound, peak = _largest_live(buffers, len(graph.nodes))
+    weighted += [inf] * len(plan.scratch_bytes)  # scratch is read for every output channel
+    steps = len(graph.nodes)
+    chosen = distribute(buffers, weighted, sizes, steps)
+    offsets = [0] * len(buffers)
+    arenas, bounds = [], []
+    for arena in range(len(sizes)):
+        own = [index for index, each in enumerate(chosen) if each == arena]
+        inside = [buffers[index] for index in own]
+        bound = largest_live(inside, steps)[0] if inside else 0
+        placed = place(inside, bound) if inside else []
+        for index, offset in zip(own, placed, strict=True):
+            offsets[index] = offset
+        arenas.append(top(inside, placed))
+        bounds.append(bound)
+    where = dict(enumerate(chosen))
+    groups = len(sharing.groups)
+    starts = {
+        name: (offsets[index] + start, where[index])
+        for index, group in enumerate(sharing.groups)
+        for name, start in group.items()
+    }
+    scratch = {name: groups + index for index, name in enumerate(plan.scratch_bytes)}
+    return replace(
+        plan,
+        arena_bytes=sum(arenas),
+        arenas=tuple(arenas),
+        tensor_offsets={name: starts[name][0] for name in plan.tensor_offsets},
+        tensor_arenas={name: starts[name][1] for name in plan.tensor_offsets},
+        scratch_offsets={name: offsets[index] for name, index in scratch.items()},
+        scratch_arenas={name: where[index] for name, index in scratch.items()},
+        shares=sharing.shares,
+        largest_live_bytes=sum(bounds),
+    )
+
+
+def plan_sharing(
+    graph: DeviceGraph, extension: Extension, sharing: Sharing, outside: frozenset[str] = frozenset()
+) -> MemoryPlan:
+    """Return the plan in which the tensors share bytes as `sharing` says."""
+    scratch = {node.name: kernel_of(node.op).scratch_bytes(node.op, extension) for node in graph.nodes}
+    scratch = {name: size for name, size in scratch.items() if size}
+    buffers = _buffers(graph, scratch, sharing)
+    bound, peak = largest_live(buffers, len(graph.nodes))
     offsets = place(buffers, bound)
+    groups = len(sharing.groups)
+    starts = {
+        name: offset + start
+        for group, offset in zip(sharing.groups, offsets[:groups], strict=True)
+        for name, start in group.items()
+    }
     return MemoryPlan(
-        arena_bytes=_top(buffers, offsets),
-        tensor_offsets={buffer.name: offset for buffer, offset in zip(tensors, offsets, strict=False)},
-        scratch_offsets={
-            buffer.name: offset for buffer, offset in zip(scratches, offsets[len(tensors) :], strict=True)
-        },
-        scratch_bytes={name: size for name, size in scratch.items() if size},
+        arena_bytes=top(buffers, offsets),
+        tensor_offsets={name: starts[name] for name in graph.tensors if name in starts},
+        scratch_offsets=dict(zip(scratch, offsets[groups:], strict=True)),
+        scratch_bytes=scratch,
+        shares=sharing.shares,
+        outside=outside,
         largest_live_bytes=bound,
         peak=peak,
     )
 
 
-def _largest_live(buffers: Sequence[Buffer], steps: int) -> tuple[int, int]:
-    """Return the most bytes live at one step, and the first such step that runs an op."""
-    changes = [0] * (steps + 3)
-    for buffer in buffers:
-        changes[buffer.first + 1] += buffer.size
-        changes[buffer.last + 2] -= buffer.size
-    live = list(accumulate(changes))[: steps + 2]
-    most = max(live)
-    return most, min(max(live.index(most) - 1, 0), max(steps - 1, 0))
+def _buffers(graph: DeviceGraph, scratch: Mapping[str, int], sharing: Sharing) -> list[Buffer]:
+    """Return a buffer a group, then one a scratch."""
+    lifetimes, shapes = graph.lifetimes(), graph.tensors
+    buffers = []
+    for group in sharing.groups:
+        parts = [
+            Part(start // ALIGNMENT * ALIGNMENT, aligned(start + tensor_bytes(shapes[name])), *lifetimes[name])
+            for name, start in group.items()
+        ]
+        buffers.append(Buffer(_merged(parts)))
+    steps = {node.name: step for step, node in enumerate(graph.nodes)}
+    return [*buffers, *(buffer(aligned(size), steps[name], steps[name]) for name, size in scratch.items())]
 
 
-def _top(buffers: Sequence[Buffer], offsets: Sequence[int]) -> int:
-    return max((offset + buffer.size for offset, buffer in zip(offsets, buffers, strict=True)), default=0)
-
-
-def place(buffers: Sequence[Buffer], bound: int) -> list[int]:
-    """Return an offset a buffer: the first of several greedy placements that ends at `bound`, else the lowest.
-
-    Greedy orders are tried first as they are, then mended: the buffer that ended highest found no room, so it gets
-    an earlier choice. The effort is bounded, so that the time stays about linear in the number of buffers.
-    """
-    best = _in_order_of_time(buffers, bound)
-    if _top(buffers, best) <= bound:
-        return best
-    neighbours = _neighbours(buffers)
-    if neighbours is None:
-        return best
-    count = len(buffers)
-    size = [buffer.size for buffer in buffers]
-    length = [buffer.last - buffer.first + 1 for buffer in buffers]
-    first = [buffer.first for buffer in buffers]
-    orders = [
-        sorted(range(count), key=lambda i: (-size[i], first[i])),
-        sorted(range(count), key=lambda i: (-size[i] * length[i], first[i])),
-        sorted(range(count), key=lambda i: (-length[i], -size[i])),
-        sorted(range(count), key=lambda i: (first[i], -size[i])),
-        sorted(range(count), key=lambda i: (-buffers[i].last, -size[i])),
-    ]
-    for offsets in _mended(buffers, neighbours, orders, bound):
-        if _top(buffers, offsets) < _top(buffers, best):
-            best = offsets
-        if _top(buffers, best) <= bound:
-            break
-    return best
-
-
-def _in_order_of_time(buffers: Sequence[Buffer], bound: int) -> list[int]:
-    """Return the offsets that an allocator gives which serves the buffers as they come."""
-    offsets = [0] * len(buffers)
-    live: list[tuple[int, int]] = []  # (start, end), sorted
-    ending: list[tuple[int, int]] = []  # (last step, index), a heap
-    for index in sorted(range(len(buffers)), key=lambda i: (buffers[i].first, -buffers[i].size)):
-        buffer = buffers[index]
-        while ending and ending[0][0] < buffer.first:
-            gone = heappop(ending)[1]
-            del live[bisect_left(live, (offsets[gone], offsets[gone] + buffers[gone].size))]
-        offsets[index] = _lowest_gap(live, buffer.size, bound)
-        insort(live, (offsets[index], offsets[index] + buffer.size))
-        heappush(ending, (buffer.last, index))
-    return offsets
-
-
-def _lowest_gap(taken: Sequence[tuple[int, int]], size: int, bound: int = 0) -> int:
-    """Return an offset in the lowest gap between the sorted (start, end) that holds `size` bytes.
-
-    It is the gap's start; but above all that is taken, the end of `bound` if there is one with room. So the tensors
-    of a chain stand at the two ends in turn, and the free bytes in one piece between them.
-    """
-    offset = 0
-    for start, end in taken:
-        if offset + size <= start:
-            return offset
-        offset = max(offset, end)
-    return max(offset, bound - size) if taken else offset
-
-
-def _neighbours(buffers: Sequence[Buffer]) -> list[list[int]] | None:
-    """Return, for each buffer, those that are live at some step with it; None if that would be too many."""
-    neighbours: list[list[int]] = [[] for _ in buffers]
-    live: list[int] = []
-    pairs = 0
-    for index in sorted(range(len(buffers)), key=lambda i: buffers[i].first):
-        live = [other for other in live if buffers[other].last >= buffers[index].first]
-        pairs += len(live)
-        if pairs > _MOST_PAIRS:
-            return None
-        for other in live:
-            neighbours[index].append(other)
-            neighbours[other].append(index)
-        live.append(index)
-    return neighbours
-
-
-def _mended(
-    buffers: Sequence[Buffer], neighbours: Sequence[Sequence[int]], orders: Sequence[list[int]], bound: int
-) -> Iterator[list[int]]:
-    """Yield placements: of every order in turn, then of each with what ended highest moved to an earlier place.
-
-    The place is drawn, which leaves dead ends that a fixed rule runs into; by a generator of our own, since the same
-    net must get the same plan under every Python. Every order is tried with both rules of `_lowest_gap`.
-    """
-    waiting = [(list(order), end) for order in orders for end in (0, bound)]
-    tries = 1 + _EFFORT // (len(waiting) * (sum(map(len, neighbours)) + len(buffers)))
-    state = 1
-    for _ in range(tries):
-        for order, end in waiting:
-            offsets = _first_fit(buffers, neighbours, order, end)
-            yield offsets
-            ends = [offset + buffer.size for offset, buffer in zip(offsets, buffers, strict=True)]
-            position = order.index(max(range(len(buffers)), key=ends.__getitem__))
-            state = (state * 1103515245 + 12345) % 2**31  # the linear congruential generator of ISO C's example
-            order.insert((state >> 8) % (position or len(order)), order.pop(position))
-
-
-def _first_fit(
-    buffers: Sequence[Buffer], neighbours: Sequence[Sequence[int]], order: Sequence[int], bound: int
-) -> list[int]:
-    """Return an offset for each buffer that no neighbour placed before it disputes."""
-    offsets = [-1] * len(buffers)
-    for index in order:
-        taken = sorted(
-            (offsets[other], offsets[other] + buffers[other].size) for other in neighbours[index] if offsets[other] >= 0
-        )
-        offsets[index] = _lowest_gap(taken, buffers[index].size, bound)
-    return offsets
+def _merged(parts: list[Part]) -> tuple[Part, ...]:
+    """Return the parts with those made one that are the same bytes at steps that follow each other."""
+    merged: dict[tuple[int, int], list[Part]] = {}
+    for part in sorted(parts, key=lambda part: part.first):
+        same = merged.setdefault((part.start, part.end), [])
+        if same and part.first <= same[-1].last + 1:
+            same[-1] = Part(part.start, part.end, same[-1].first, max(part.last, same[-1].last))
+        else:
+            same.append(part)
+    return tuple(part for same in merged.values() for part in same)

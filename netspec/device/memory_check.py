@@ -1,66 +1,195 @@
-"""The checker of a memory plan. It shares no code with the planner: it replays the network over a map of the arena."""
+"""The checker of a memory plan. It shares no code with the planner: it replays the network over a map of the arena.
+
+The map says of every byte which value it holds: which byte of which tensor. An op must find every byte of its inputs
+where the plan says, whatever was written there in between. So neither live ranges nor the reasons why two tensors
+share bytes are looked at: a plan that passes gives every op its inputs.
+"""
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_right
+from collections.abc import Container
 from math import prod
 
-from netspec.device.graph import DeviceGraph
+from netspec.device.graph import DeviceGraph, Node
 from netspec.device.memory import MemoryPlan
+from netspec.device.ops import kernel_of
+from netspec.device.sharing import Share
+from netspec.ops import Concatenate
+
+_Value = list[tuple[str, int, int]]
+"""Bytes as they follow each other: (tensor that they were computed as, its byte, how many)."""
+_Interval = tuple[int, int, int]
+"""(arena, offset, bytes)."""
 
 
 class _Arena:
-    """The intervals that are in use now, sorted by offset; no two overlap."""
+    """What the bytes hold: pieces that begin at `_starts`, each (end, tensor, its byte at the start)."""
 
     def __init__(self, size: int) -> None:
         self.size = size
-        self.taken: list[tuple[int, int, str]] = []  # (start, end, name)
-        self.where: dict[str, tuple[int, int, str]] = {}
+        self._starts: list[int] = []
+        self._pieces: list[tuple[int, str, int]] = []
 
-    def claim(self, name: str, offset: int, size: int) -> None:
+    def require_inside(self, name: str, interval: _Interval) -> None:
+        _, offset, size = interval
         assert offset >= 0, f"{name} stands at {offset}, before the arena"
-        assert offset % 16 == 0, f"{name} stands at {offset}, not a multiple of 16"
-        end = offset + size
-        assert end <= self.size, f"{name} ends at {end}, past the arena's {self.size}"
-        interval = (offset, end, name)
-        index = bisect_left(self.taken, interval)
-        for start, other_end, other in self.taken[max(index - 1, 0) : index + 1]:
-            assert end <= start or other_end <= offset, f"{name} at {offset} overwrites {other} at {start}"
-        insort(self.taken, interval)
-        self.where[name] = interval
+        assert offset + size <= self.size, f"{name} ends at {offset + size}, past the arena's {self.size}"
 
-    def release(self, name: str) -> None:
-        del self.taken[bisect_left(self.taken, self.where.pop(name))]
+    def write(self, offset: int, value: _Value) -> None:
+        """Put `value` from `offset` on, over whatever is there."""
+        end = offset + sum(count for _, _, count in value)
+        first = max(bisect_right(self._starts, offset) - 1, 0)
+        after = first
+        kept: list[tuple[int, int, str, int]] = []
+        while after < len(self._starts) and self._starts[after] < end:
+            start, (stop, tensor, at) = self._starts[after], self._pieces[after]
+            if start < offset:
+                kept.append((start, min(stop, offset), tensor, at))
+            if stop > end:
+                kept.append((end, stop, tensor, at + end - start))
+            after += 1
+        place = offset
+        for tensor, at, count in value:
+            kept.append((place, place + count, tensor, at))
+            place += count
+        kept.sort()
+        self._starts[first:after] = [start for start, *_ in kept]
+        self._pieces[first:after] = [(stop, tensor, at) for _, stop, tensor, at in kept]
+
+    def holder(self, offset: int, value: _Value) -> str | None:
+        """Return None if the bytes from `offset` on hold `value`, else what stands at the first byte that differs."""
+        for tensor, at, count in value:
+            place, end = offset, offset + count
+            while place < end:
+                index = bisect_right(self._starts, place) - 1
+                stop, found, byte = self._pieces[index] if index >= 0 else (0, "nothing", 0)
+                if stop <= place:
+                    return "nothing"
+                if (found, byte + place - self._starts[index]) != (tensor, at + place - offset):
+                    return found
+                place = stop
+            offset = end
+        return None
 
 
 def check_plan(graph: DeviceGraph, plan: MemoryPlan) -> None:
-    """Assert that no op overwrites bytes that something still needs.
+    """Assert that every op finds its inputs and every output of the network is there at the end.
 
-    The arena is replayed op by op: an output claims its interval, its readers must find it unbroken, and scratch
-    may touch nothing that is still to be read. Raises `AssertionError` naming the tensors in conflict.
+    Raises `AssertionError` naming the tensors in conflict.
     """
-    shapes = graph.tensors
-    still_read = dict.fromkeys(shapes, 0)
-    for node in graph.nodes:
-        for name in node.inputs:
-            still_read[name] += 1
-    for output in graph.outputs:
-        still_read[output.tensor] += 1
-    arena = _Arena(plan.arena_bytes)
-    for given in graph.inputs:
-        arena.claim(given.name, plan.tensor_offsets[given.name], prod(given.shape))
-    for node in graph.nodes:
-        for name in node.inputs:
-            assert name in arena.where, f"{node.name} reads {name}, which is gone"
-        arena.claim(node.output, plan.tensor_offsets[node.output], prod(shapes[node.output]))
-        if node.name in plan.scratch_bytes:
-            scratch = f"scratch of {node.name}"
-            arena.claim(scratch, plan.scratch_offsets[node.name], plan.scratch_bytes[node.name])
-            arena.release(scratch)
-        for name in node.inputs:
-            still_read[name] -= 1
-        for name in {*node.inputs, node.output}:
-            if still_read[name] == 0 and name in arena.where:
-                arena.release(name)
-    for output in graph.outputs:
-        assert output.tensor in arena.where, f"the output {output.name} is gone at the end"
+    ends = {each.name for each in graph.inputs} | {each.tensor for each in graph.outputs}
+    assert plan.outside <= ends, "only inputs and outputs of the network may stand outside the arena"
+    assert plan.outside.isdisjoint(plan.tensor_offsets), "a tensor stands both in the arena and outside"
+    _Replay(graph, plan).run()
+
+
+class _Replay:
+    def __init__(self, graph: DeviceGraph, plan: MemoryPlan) -> None:
+        self._graph = graph
+        self._plan = plan
+        self._bytes = {name: prod(shape) for name, shape in graph.tensors.items()}
+        self._values: dict[str, _Value] = {}
+        self._arenas = [_Arena(size) for size in plan.arena_sizes]
+        assert sum(plan.arena_sizes) == plan.arena_bytes, "the arenas are not what the plan says they are together"
+        self._placed: dict[str, dict[int, Share]] = {}
+        for share in plan.shares:
+            self._placed.setdefault(share.node, {})[share.position] = share
+        bound = {name for share in plan.shares for name in (share.input, share.output)}
+        for name, offset in plan.tensor_offsets.items():
+            assert offset % 16 == 0 or name in bound, f"{name} stands at {offset}, not a multiple of 16"
+
+    def run(self) -> None:
+        # All inputs are there before the first op runs, so they are all written before one is read.
+        for given in self._graph.inputs:
+            self._values[given.name] = [(given.name, 0, self._bytes[given.name])]
+            place = self._place(given.name)
+            if place:
+                self._write(place, self._values[given.name])
+        for given in self._graph.inputs:
+            self._require(given.name, "the network starts")
+        for node in self._graph.nodes:
+            for name in node.inputs:
+                self._require(name, f"{node.name} runs")
+            self._step(node)
+        for output in self._graph.outputs:
+            self._require(output.tensor, "the network ends")
+
+    def _place(self, name: str) -> _Interval | None:
+        """Return where a tensor stands, None if that is outside."""
+        if name in self._plan.outside:
+            return None
+        interval = (self._plan.tensor_arenas.get(name, 0), self._plan.tensor_offsets[name], self._bytes[name])
+        self._arenas[interval[0]].require_inside(name, interval)
+        return interval
+
+    def _write(self, place: _Interval, value: _Value) -> None:
+        self._arenas[place[0]].write(place[1], value)
+
+    def _require(self, name: str, when: str) -> None:
+        place = self._place(name)
+        if place:
+            holder = self._arenas[place[0]].holder(place[1], self._values[name])
+            assert holder is None, f"{holder} overwrites {name} at {place[1]}, which is needed when {when}"
+
+    def _step(self, node: Node) -> None:
+        """Check what a node writes against what it reads meanwhile, and write it."""
+        output = self._place(node.output)
+        reads = {name: place for name in node.inputs if (place := self._place(name))}
+        placed = self._placed.get(node.name, {})
+        for position, share in placed.items():
+            assert (node.inputs[position], node.output) == (share.input, share.output), f"no such tensors: {share}"
+        if node.name in self._plan.scratch_bytes:
+            self._scratch(node, [*reads.items(), *([(node.output, output)] if output else [])])
+        if isinstance(node.op, Concatenate) and prod(node.op.output_shape[: node.op.axis]) == 1:
+            self._values[node.output] = self._join(node, output, reads, placed.keys())
+            return
+        self._values[node.output] = [(node.output, 0, self._bytes[node.output])]
+        can = kernel_of(node.op).in_place_inputs(node.op)
+        replaced = {node.inputs[position] for position in placed}
+        for position in placed:
+            assert position in can, f"the kernel of {node.name} cannot write over input {position}"
+            assert output == reads.get(node.inputs[position]), f"{node.output} is not where {node.inputs[position]} is"
+        if output:
+            self._require_apart(node, output, {name: place for name, place in reads.items() if name not in replaced})
+            self._write(output, self._values[node.output])
+
+    def _scratch(self, node: Node, others: list[tuple[str, _Interval]]) -> None:
+        title = f"scratch of {node.name}"
+        arena, offset = self._plan.scratch_arenas.get(node.name, 0), self._plan.scratch_offsets[node.name]
+        place = (arena, offset, self._plan.scratch_bytes[node.name])
+        assert offset % 16 == 0, f"{title} stands at {offset}, not a multiple of 16"
+        self._arenas[arena].require_inside(title, place)
+        for name, other in others:
+            assert not _overlap(place, other), f"{title} at {offset} overwrites {name} at {other[1]}"
+        self._write(place, [(title, 0, place[2])])
+
+    def _join(
+        self, node: Node, output: _Interval | None, reads: dict[str, _Interval], placed: Container[int]
+    ) -> _Value:
+        """Join inputs that lie in the output one behind the other; those `placed` must be there, others are copied."""
+        value: _Value = []
+        at = 0
+        for position, name in enumerate(node.inputs):
+            size = self._bytes[name]
+            if position in placed:
+                held = output and reads.get(name) == (output[0], output[1] + at, size)
+                assert held, f"{name} is not where {node.output} holds it"
+            elif output:
+                target = (output[0], output[1] + at, size)
+                self._require_apart(node, target, reads)
+                self._write(target, self._values[name])
+            value += self._values[name]
+            at += size
+        return value
+
+    def _require_apart(self, node: Node, written: _Interval, reads: dict[str, _Interval]) -> None:
+        for name, place in reads.items():
+            assert not _overlap(written, place), (
+                f"{node.output} at {written[1]} overwrites {name} at {place[1]}, which {node.name} reads"
+            )
+
+
+def _overlap(one: _Interval, two: _Interval) -> bool:
+    """Return whether two intervals have a byte in common."""
+    return one[0] == two[0] and one[1] < two[1] + two[2] and two[1] < one[1] + one[2]

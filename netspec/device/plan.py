@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from itertools import accumulate
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from netspec.device.cmsis_nn import CORE_EXTENSIONS, Extension
 from netspec.device.graph import DeviceGraph, Node, lower, tensor_bytes
@@ -12,31 +13,52 @@ from netspec.device.memory_check import check_plan
 from netspec.device.ops import kernel_of
 from netspec.device.ops.base import Constant
 from netspec.device.passes import run_passes
-from netspec.diagnostics import Diagnostic, SpecError
+from netspec.device.regions import Region, place_weights
+from netspec.device.scales import equal_tables
+from netspec.device.sharing import Share
+from netspec.diagnostics import Diagnostic, Note, SpecError
 from netspec.graph import Graph
 
 INDEX_LIMIT = 2**31 - 1
 """Sizes and indices in CMSIS-NN, and shapes in a .tflite file, are int32."""
 
+Io = Literal["arena", "external"]
+
 
 @dataclass(frozen=True, slots=True)
 class DevicePlan:
-    """A network on a core. Bytes are exact; `flash_bytes` counts constants, not the kernels' code."""
+    """A network on a core. Bytes are exact; `flash_bytes` counts constants, not the kernels' code.
+
+    With `io` "external" inputs and outputs are the caller's memory, and no part of the arena.
+    """
 
     core: str
     extension: Extension
     graph: DeviceGraph
     memory: MemoryPlan
+    io: Io = "arena"
+    equal_tables: Mapping[str, str] = field(default_factory=dict)
+    """By node whose look-up table is the same as that of a node before it: that node, which keeps it."""
+    regions: tuple[Region, ...] = ()
+    """The memories of the target; empty where it names none."""
+    weight_regions: Mapping[str, str] = field(default_factory=dict)
+    """By node whose constants are copied from flash at start-up: the region that they are copied to."""
 
     def constants(self, node: Node) -> tuple[Constant, ...]:
-        """Return the arrays that a node keeps in flash."""
+        """Return the arrays that a node reads."""
         return kernel_of(node.op).constants(node.op, self.extension)
+
+    def kept_constants(self, node: Node) -> tuple[Constant, ...]:
+        """Return the arrays that a node keeps in flash: those it reads, but no table that another one keeps."""
+        if node.name not in self.equal_tables:
+            return self.constants(node)
+        return tuple(constant for constant in self.constants(node) if constant.role != "table")
 
     def node_weight_bytes(self, node: Node) -> int:
         return sum(constant.bytes for constant in self.constants(node) if not constant.table)
 
     def node_flash_bytes(self, node: Node) -> int:
-        return sum(constant.bytes for constant in self.constants(node))
+        return sum(constant.bytes for constant in self.kept_constants(node))
 
     @property
     def weight_bytes(self) -> int:
@@ -46,7 +68,9 @@ class DevicePlan:
     @property
     def table_bytes(self) -> int:
         """Return look-up tables and kernel sums, which no training changes the size or meaning of."""
-        return sum(constant.bytes for node in self.graph.nodes for constant in self.constants(node) if constant.table)
+        return sum(
+            constant.bytes for node in self.graph.nodes for constant in self.kept_constants(node) if constant.table
+        )
 
     @property
     def flash_bytes(self) -> int:
@@ -63,8 +87,21 @@ class DevicePlan:
 
     @property
     def ram_bytes(self) -> int:
-        """Return the arena: emitted code keeps no other state."""
-        return self.arena_bytes
+        """Return the arena and the constants that are copied to RAM: emitted code keeps no other state."""
+        return self.arena_bytes + sum(self.region_weight_bytes(region) for region in self.regions)
+
+    def region_arena_bytes(self, region: Region) -> int:
+        """Return the bytes of a region's part of the arena."""
+        return dict(zip(self.arena_regions, self.memory.arenas, strict=True)).get(region, 0)
+
+    def region_weight_bytes(self, region: Region) -> int:
+        """Return the bytes of the constants that are copied to a region."""
+        return sum(self.node_flash_bytes(n) for n in self.graph.nodes if self.weight_regions.get(n.name) == region.name)
+
+    @property
+    def arena_regions(self) -> tuple[Region, ...]:
+        """Return the regions that hold a part of the arena, in the order of `memory.arenas`."""
+        return tuple(region for region in self.regions if region.arena)
 
     @property
     def peak(self) -> Node | None:
@@ -73,30 +110,60 @@ class DevicePlan:
 
     def live_tensors(self, node: Node) -> dict[str, int]:
         """Return what the arena must hold while `node` runs, in bytes by tensor, its scratch included."""
-        step = self.graph.nodes.index(node)
-        live = {
-            name: tensor_bytes(shape)
-            for (name, shape), (first, last) in zip(
-                self.graph.tensors.items(), self.graph.lifetimes().values(), strict=True
-            )
-            if first <= step <= last
-        }
-        scratch = self.memory.scratch_bytes.get(node.name)
-        return live | ({f"scratch of {node.name}": scratch} if scratch else {})
+        return next(live for each, live in self.live_by_node() if each is node)
 
     def live_bytes(self) -> list[int]:
         """Return, for each node, the bytes of what `live_tensors` lists."""
-        steps = len(self.graph.nodes)
-        changes = [0] * (steps + 3)
-        lifetimes = self.graph.lifetimes()
-        for name, shape in self.graph.tensors.items():
-            first, last = lifetimes[name]
-            changes[first + 1] += tensor_bytes(shape)
-            changes[last + 2] -= tensor_bytes(shape)
-        return [
-            live + self.memory.scratch_bytes.get(node.name, 0)
-            for node, live in zip(self.graph.nodes, list(accumulate(changes))[1:], strict=False)
-        ]
+        return [sum(live.values()) for _, live in self.live_by_node()]
+
+    def live_in(self, region: Region) -> Iterator[dict[str, int]]:
+        """Yield for each node what of its live tensors and scratch lies in a region."""
+        arena = self.arena_regions.index(region)
+        for node, live in self.live_by_node():
+            places = {f"scratch of {node.name}": self.memory.scratch_arenas.get(node.name)}
+            yield {
+                name: size
+                for name, size in live.items()
+                if places.get(name, self.memory.tensor_arenas.get(name)) == arena
+            }
+
+    def live_by_node(self) -> Iterator[tuple[Node, dict[str, int]]]:
+        """Yield each node with what `live_tensors` lists: tensors whose bytes another one's include are left out."""
+        born: dict[int, list[str]] = {}
+        dying: dict[int, list[str]] = {}
+        for name, (first, last) in self.graph.lifetimes().items():
+            if name in self.memory.tensor_offsets:
+                born.setdefault(first, []).append(name)
+                dying.setdefault(last, []).append(name)
+        sizes = {name: tensor_bytes(shape) for name, shape in self.graph.tensors.items()}
+        inner: dict[str, list[Share]] = {}
+        for share in self.memory.shares:
+            inner.setdefault(share.output if share.replaces else share.input, []).append(share)
+        alive = {name: sizes[name] for name in born.get(-1, ())}
+        for step, node in enumerate(self.graph.nodes):
+            alive |= {name: sizes[name] for name in born.get(step, ())}
+            live = {
+                name: size
+                for name, size in alive.items()
+                # What replaces an input counts when that is gone; a slice, until the join that holds it is there.
+                if not any((share.input if share.replaces else share.output) in alive for share in inner.get(name, ()))
+            }
+            scratch = self.memory.scratch_bytes.get(node.name)
+            yield node, live | ({f"scratch of {node.name}": scratch} if scratch else {})
+            for name in dying.get(step, ()):
+                del alive[name]
+
+
+def plan_graph(graph: DeviceGraph, core: str, io: Io = "arena", regions: tuple[Region, ...] = ()) -> DevicePlan:
+    """Return the plan of the ops that run, proven by the checker."""
+    extension = CORE_EXTENSIONS[core]
+    outside = {each.name for each in graph.inputs} | {each.tensor for each in graph.outputs}
+    memory = plan_memory(graph, extension, outside if io == "external" else (), regions)
+    check_plan(graph, memory)
+    plan = DevicePlan(core, extension, graph, memory, io, equal_tables(graph), regions)
+    free = [(region.name, region.size - plan.region_arena_bytes(region)) for region in regions if region.weights]
+    sizes = {node.name: [constant.bytes for constant in plan.kept_constants(node)] for node in graph.nodes}
+    return replace(plan, weight_regions=place_weights(graph.nodes, sizes, free))
 
 
 def _require_addressable(graph: Graph, device: DeviceGraph, plan: DevicePlan) -> None:
@@ -132,10 +199,35 @@ def plan_device(graph: Graph, core: str | None = None) -> DevicePlan:
     Raises `SpecError` (rule `unsupported-on-device`) for layers that have no int8 kernel, or arrays too large for one.
     """
     core = core or graph.spec.core
-    extension = CORE_EXTENSIONS[core]
     device_graph = run_passes(lower(graph))
-    memory = plan_memory(device_graph, extension)
-    check_plan(device_graph, memory)
-    plan = DevicePlan(core, extension, device_graph, memory)
+    memory = (graph.spec.target.memory if graph.spec.target else None) or []
+    regions = tuple(Region(each.name, each.size, "arena" in each.holds, "weights" in each.holds) for each in memory)
+    plan = plan_graph(device_graph, core, graph.spec.io, regions)
     _require_addressable(graph, device_graph, plan)
+    _require_room(graph, plan)
     return plan
+
+
+def _require_room(graph: Graph, plan: DevicePlan) -> None:
+    """Raise `SpecError` where the arena is more than the last region that may hold it has left for it."""
+    if not plan.regions:
+        return
+    region, needed = plan.arena_regions[-1], plan.memory.arenas[-1]
+    if needed <= region.size:
+        return
+    step, live = max(enumerate(plan.live_in(region)), key=lambda each: sum(each[1].values()), default=(0, {}))
+    held = " + ".join(f"{name} {size:,}" for name, size in sorted(live.items(), key=lambda item: -item[1]))
+    layer = next(each for each in graph.layers if each.name == plan.graph.nodes[step].layer) if live else None
+    others = " beside what the regions before it hold" if len(plan.arena_regions) > 1 else ""
+    index = plan.regions.index(region)
+    raise SpecError(
+        Diagnostic(
+            "memory-too-small",
+            f"the arena needs {needed:,} bytes of {region.name}{others}, which has {region.size:,}",
+            graph.spec.entry_span("target", "memory", index, "size"),
+            help="make the regions larger, or the tensors smaller that are live there; "
+            f"the whole arena is {plan.arena_bytes:,} bytes",
+            notes=(Note(f"the peak is {held}, live in it at {layer.name}", layer.item.type_span),) if layer else (),
+            path=f"target.memory[{index}].size",
+        )
+    )

@@ -86,6 +86,33 @@ def scale_groups(graph: DeviceGraph) -> Groups:
     return groups
 
 
+def equal_tables(graph: DeviceGraph) -> dict[str, str]:
+    """Return, for each node whose look-up table another one has too, whatever training brings, the first such node.
+
+    A table follows from the function and from the scales of input and output alone. Those of two tensors are the same
+    where they share one, or where both are fixed to the same value.
+    """
+    groups = scale_groups(graph)
+    for node in graph.nodes:
+        fixed = fixed_scale(node.op)
+        if fixed:
+            groups.constrain(node.output, fixed)
+
+    def scale(name: str) -> Fixed | str:
+        constraint = groups.constraint(name)
+        return constraint if isinstance(constraint, Fixed) else groups.find(name)
+
+    first: dict[tuple[str, float | None, Fixed | str, Fixed | str], str] = {}
+    found: dict[str, str] = {}
+    for node in graph.nodes:
+        if isinstance(node.op, Unary):
+            key = (node.op.kind, node.op.max_value, scale(node.inputs[0]), scale(node.output))
+            owner = first.setdefault(key, node.name)
+            if owner != node.name:
+                found[node.name] = owner
+    return found
+
+
 def requantize_concatenations(graph: DeviceGraph) -> DeviceGraph:
     """Insert a requantization before a concatenation for each input whose scale is not free to be shared.
 

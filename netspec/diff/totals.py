@@ -43,13 +43,14 @@ def totals(diff: Diff) -> tuple[Total, ...]:
     old, new = diff.before, diff.after
     budget = new.graph.spec.target.budget if new.graph.spec.target else Budget()
     was, now, plans = old.graph, new.graph, (old.plan, new.plan)
+    ram = [("ram_bytes", "RAM", budget.ram)]
+    if all(plan is None or plan.ram_bytes == plan.arena_bytes for plan in plans):
+        ram = [("arena_bytes", "arena", budget.ram)]
+    else:
+        ram.insert(0, ("arena_bytes", "arena", None))  # constants that are copied to RAM count as well
     device = [
         Total(key, label, _bytes(plans[0], key), _bytes(plans[1], key), limit)
-        for key, label, limit in (
-            ("weight_bytes", "weight bytes", None),
-            ("flash_bytes", "flash", budget.flash),
-            ("arena_bytes", "arena", budget.ram),
-        )
+        for key, label, limit in (("weight_bytes", "weight bytes", None), ("flash_bytes", "flash", budget.flash), *ram)
     ]
     return (
         Total("parameters", "parameters", was.parameters, now.parameters),

@@ -8,7 +8,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
+from netspec.emit.calls import guards, needs_no_scratch, shapes
 from netspec.emit.host import host_defines, host_functions, host_main, host_tensors
+from netspec.emit.integrations import integration_files
 from netspec.emit.literals import harmless, rows, wrapped
 from netspec.emit.render import render
 from netspec.emit.tables import arena_table, layer_table
@@ -28,7 +30,10 @@ __all__ = [
     "plain_inputs",
 ]
 
-_KERNEL_FILES = ("cmake/*.cmake", "include/*.h", "portable/*.[ch]", "portable/include/*.h", "src/*.c")
+_KERNEL_FILES = (
+    *("cmake/*.cmake", "cmake/*.in", "platformio/*.py"),
+    *("include/*.h", "portable/*.[ch]", "portable/include/*.h", "src/*.[ch]"),
+)
 # Names that CMake's generators, or the kernels, have a target of, or that a linker has a library of.
 _CMAKE_TARGETS = (
     *("all", "clean", "edit_cache", "help", "install", "package", "package_source", "preinstall", "rebuild_cache"),
@@ -61,16 +66,19 @@ def emit(model: QuantizedModel, *, spec_sha256: str, spec_path_name: str, vector
             kernels_version=_kernels_version(kernels["kernels/include/netspec_kernels.h"]),
             arena_table=arena_table(view),
             code={layer.name: _code(view, layer) for layer in view.layers},
+            shapes=shapes(view),
+            needs_no_scratch=needs_no_scratch(view),
+            guards=guards(model.plan),
         ),
         f"{name}_weights.h": render("weights.h.j2", **common),
         f"{name}_weights.c": render("weights.c.j2", **common),
         f"{name}_test_vectors.h": render("test_vectors.h.j2", **common, count=vectors.count),
         f"{name}_test_vectors.c": render("test_vectors.c.j2", **common, **_vector_lines(view, vectors)),
         f"{name}_test.c": render("test.c.j2", **common),
-        "CMakeLists.txt": render("CMakeLists.txt.j2", **common),
         "README.md": render("README.md.j2", **common, count=vectors.count, layer_table=layer_table(view)),
     }
-    code = {path: wrapped(text) for path, text in files.items() if path.endswith((".c", ".h"))}
+    files |= integration_files(model, kernels, common)
+    code = {path: wrapped(text) for path, text in files.items() if path.endswith((".c", ".cpp", ".h", ".ino"))}
     return files | code | kernels
 
 

@@ -8,6 +8,7 @@ from itertools import combinations
 
 from netspec.device.graph import tensor_bytes
 from netspec.device.plan import DevicePlan
+from netspec.device.sharing import Share, linked
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +19,8 @@ class Block:
     """The tensor that it holds, None for scratch."""
     node: str | None
     """The node whose scratch it is, None for a tensor."""
+    arena: int
+    """Which of the arenas, 0 where there is one."""
     offset: int
     size: int
     first: int
@@ -29,20 +32,25 @@ def blocks(plan: DevicePlan) -> tuple[Block, ...]:
     graph, memory = plan.graph, plan.memory
     shapes, lifetimes = graph.tensors, graph.lifetimes()
 
-    def tensor(name: str) -> Block:
-        return Block(name, None, memory.tensor_offsets[name], tensor_bytes(shapes[name]), *lifetimes[name])
+    def tensor(name: str) -> list[Block]:
+        if name not in memory.tensor_offsets:
+            return []
+        arena, offset = memory.tensor_arenas.get(name, 0), memory.tensor_offsets[name]
+        return [Block(name, None, arena, offset, tensor_bytes(shapes[name]), *lifetimes[name])]
 
-    found = [tensor(given.name) for given in graph.inputs]
+    found = [block for given in graph.inputs for block in tensor(given.name)]
     for step, node in enumerate(graph.nodes):
-        found.append(tensor(node.output))
+        found += tensor(node.output)
         if node.name in memory.scratch_bytes:
-            offset, size = memory.scratch_offsets[node.name], memory.scratch_bytes[node.name]
-            found.append(Block(None, node.name, offset, size, step, step))
+            arena, offset = memory.scratch_arenas.get(node.name, 0), memory.scratch_offsets[node.name]
+            found.append(Block(None, node.name, arena, offset, memory.scratch_bytes[node.name], step, step))
     return tuple(found)
 
 
-def together(found: tuple[Block, ...]) -> Iterator[tuple[Block, Block]]:
-    """Yield the pairs of blocks that are needed at the same time, so may share no byte."""
+def together(found: tuple[Block, ...], shares: tuple[Share, ...] = ()) -> Iterator[tuple[Block, Block]]:
+    """Yield the pairs of blocks of one arena that are needed at the same time and may share no byte."""
+    allowed = linked(shares)
     for one, two in combinations(found, 2):
-        if one.first <= two.last and two.first <= one.last:
+        at_once = one.first <= two.last and two.first <= one.last
+        if at_once and one.arena == two.arena and frozenset((one.tensor, two.tensor)) not in allowed:
             yield one, two

@@ -33,4 +33,6 @@ def host_tensors(model: QuantizedModel) -> tuple[tuple[str, int], ...]:
 
 def host_functions(model: QuantizedModel) -> frozenset[str]:
     """Return the kernel functions that the emitted code calls: what `toolchain.portable_kernels` wants to know."""
-    return frozenset(name for node in model.plan.graph.nodes for name in kernel_of(node.op).functions)
+    return frozenset(
+        name for node in model.plan.graph.nodes for name in kernel_of(node.op).functions(node.op, model.plan.extension)
+    )

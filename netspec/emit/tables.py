@@ -8,9 +8,16 @@ from netspec.emit.view import View
 
 
 def arena_table(view: View) -> list[str]:
-    """Return the lines of the arena's table: buffer, offset, bytes, from which layer to which it is needed."""
+    """Return the lines of the arena's table: buffer, offset, bytes, from which layer to which it is needed.
+
+    Where there are several memories, each line names its own.
+    """
     head = ("buffer", "offset", "bytes", "live")
-    return columns([head, *((p.title, str(p.offset), str(p.size), p.live) for p in view.places)], "<>><")
+    rows = [head, *((p.title, str(p.offset), str(p.size), p.live) for p in view.places)]
+    if all(place.arena.region is None for place in view.places):
+        return columns(rows, "<>><")
+    regions = ["memory", *(place.arena.region or "" for place in view.places)]
+    return columns([(*row[:1], region, *row[1:]) for row, region in zip(rows, regions, strict=True)], "<<>><")
 
 
 def layer_table(view: View) -> list[str]:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from math import prod
 from typing import Any
 
 from netspec.device.graph import Node
 from netspec.device.ops import kernel_of
 from netspec.device.ops.base import Quantized
+from netspec.device.plan import DevicePlan
+from netspec.device.sharing import Share
 from netspec.emit.arena import Block, blocks, together
 from netspec.emit.literals import shape_text
 from netspec.emit.names import Names
-from netspec.emit.weights import Array, array
-from netspec.ops import Shape, output_shape
+from netspec.emit.parts import Arena, Input, Layer, Outside, Place, Port, View
+from netspec.emit.weights import array
+from netspec.ops import Concatenate, Shape, output_shape
 from netspec.quantize.model import QuantizedModel
+
+__all__ = ["Layer", "View", "make_view"]
 
 _FIXED_SYMBOLS = ("run", "status_name", "nearest", "test", "test_status", "host_trace")
 _FIXED_MACROS = (
@@ -24,6 +28,7 @@ _FIXED_MACROS = (
     "TEST_VECTORS_H",
     "OK",
     "BAD_ARENA",
+    "BAD_POINTER",
     "ARENA",
     "ARENA_BYTES",
     "ARENA_ALIGNMENT",
@@ -33,107 +38,13 @@ _FIXED_MACROS = (
     "STATIC_ASSERT",
     "INSIDE",
     "APART",
+    "WITHIN",
     "TRACE",
     "WEIGHTS_SECTION",
     "WEIGHTS_ALIGNED",
     "TEST_COUNT",
 )
 _PORT_MACROS = ("_SIZE", "_RANK", "_SHAPE", "_SCALE", "_ZERO_POINT")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """A block of the arena: the stem of its enumerators, and what the table says of it."""
-
-    stem: str
-    offset: int
-    size: int
-    title: str
-    live: str
-
-    @property
-    def at(self) -> str:
-        return f"{self.stem}_AT"
-
-    @property
-    def bytes(self) -> str:
-        return f"{self.stem}_BYTES"
-
-
-@dataclass(frozen=True, slots=True)
-class Port:
-    """An input or output of the network. `convert` quantizes an input or dequantizes an output."""
-
-    name: str
-    macro: str
-    accessor: str
-    convert: str
-    vectors: str
-    place: Place
-    shape: Shape
-    size: int
-    scale: float
-    zero_point: int
-
-    @property
-    def rank(self) -> int:
-        return len(self.shape)
-
-    @property
-    def braced(self) -> str:
-        """Return the shape as an initializer."""
-        return f"{{{', '.join(map(str, self.shape))}}}"
-
-
-@dataclass(frozen=True, slots=True)
-class Input(Port):
-    """An input: the integer is round(value * factor + term). `rescale` is what the spec folded into that, as text."""
-
-    factor: float
-    term: float
-    rescale: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Layer:
-    """One call, or one group of calls, and the status that says it failed."""
-
-    index: int
-    name: str
-    title: str
-    line: int
-    summary: str
-    kernel: str
-    failed: str
-    tensor: str
-    inputs: tuple[Place, ...]
-    output: Place
-    scratch: Place | None
-    constants: Mapping[str, str]
-    arrays: tuple[Array, ...]
-    flash_bytes: int
-    call: Mapping[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class View:
-    """A model with every name given and every number finished."""
-
-    name: str
-    upper: str
-    core: str
-    arena_bytes: int
-    flash_bytes: int
-    inputs: tuple[Input, ...]
-    outputs: tuple[Port, ...]
-    places: tuple[Place, ...]
-    apart: tuple[tuple[Place, Place], ...]
-    """Places that are needed at the same time."""
-    layers: tuple[Layer, ...]
-
-    @property
-    def reads_kernel_sums(self) -> bool:
-        return any("kernel_sum" in layer.constants for layer in self.layers)
 
 
 def make_view(model: QuantizedModel) -> View:
@@ -144,41 +55,80 @@ def make_view(model: QuantizedModel) -> View:
         names.symbol(stem)
     for stem in _FIXED_MACROS:
         names.macro(stem)
+    arenas = _arenas(plan)
+    for region in plan.regions:
+        for stem in (f"arena_{region.name}", f"arena_{region.name}_bytes", f"arena_{region.name}_section"):
+            names.macro(stem)
+        names.macro(f"weights_{region.name}_section")
     found = blocks(plan)
-    places = _places(names, found, graph.nodes)
-    tensors = {block.tensor: places[block] for block in found if block.tensor is not None}
+    places = _places(names, found, graph.nodes, arenas)
+    tensors: dict[str, Place | Outside] = {block.tensor: places[block] for block in found if block.tensor is not None}
     scratches = {block.node: places[block] for block in found if block.node is not None}
+    inputs = tuple(
+        Input(
+            **_port(names, model, "input", "quantize", given.name, given.shape, given.name, tensors.get(given.name)),
+            factor=model.input_transform(given.name)[0],
+            term=model.input_transform(given.name)[1],
+            rescale=f"{given.rescale.scale!r} * value + {given.rescale.offset!r}" if given.rescale else None,
+        )
+        for given in graph.inputs
+    )
+    outputs = tuple(
+        Port(
+            **_port(names, model, "output", "dequantize", each.name, each.shape, each.tensor, tensors.get(each.tensor))
+        )
+        for each in graph.outputs
+    )
+    copies = []
+    for port, tensor in [
+        *zip(inputs, (given.name for given in graph.inputs), strict=True),
+        *zip(outputs, (each.tensor for each in graph.outputs), strict=True),
+    ]:
+        if tensor in plan.memory.outside:
+            home = tensors.setdefault(tensor, Outside(port.parameter, f"{port.macro}_SIZE"))
+            if home.pointer != port.parameter:
+                copies.append((port, home))
+    shares = plan.memory.shares_by_node()
+    tables: dict[str, str] = {}
     return View(
         name=graph.name,
         upper=graph.name.upper(),
         core=plan.core,
         arena_bytes=plan.arena_bytes,
         flash_bytes=plan.flash_bytes,
-        inputs=tuple(
-            Input(
-                **_port(names, model, "input", "quantize", given.name, given.shape, given.name, tensors[given.name]),
-                factor=model.input_transform(given.name)[0],
-                term=model.input_transform(given.name)[1],
-                rescale=f"{given.rescale.scale!r} * value + {given.rescale.offset!r}" if given.rescale else None,
-            )
-            for given in graph.inputs
+        arenas=tuple(arena for arena in arenas if arena.bytes or not plan.regions),
+        weight_regions=tuple(
+            (region.name, size) for region in plan.regions if (size := plan.region_weight_bytes(region))
         ),
-        outputs=tuple(
-            Port(
-                **_port(names, model, "output", "dequantize", each.name, each.shape, each.tensor, tensors[each.tensor])
-            )
-            for each in graph.outputs
-        ),
+        external=plan.io == "external",
+        inputs=inputs,
+        outputs=outputs,
         places=tuple(places.values()),
-        apart=tuple((places[one], places[two]) for one, two in together(found)),
+        apart=tuple((places[one], places[two]) for one, two in together(found, plan.memory.shares)),
+        within=tuple(
+            (one, two, share.offset)
+            for share in plan.memory.shares
+            for one, two in [(tensors[share.input], tensors[share.output])]
+            if isinstance(one, Place) and isinstance(two, Place)
+        ),
+        copies=tuple(copies),
         layers=tuple(
-            _layer(names, model, index, node, q, tensors, scratches.get(node.name))
+            _layer(names, model, index, node, q, tensors, scratches.get(node.name), shares.get(node.name, ()), tables)
             for index, (node, q) in enumerate(model.nodes)
         ),
     )
 
 
-def _places(names: Names, found: tuple[Block, ...], nodes: tuple[Node, ...]) -> dict[Block, Place]:
+def _arenas(plan: DevicePlan) -> list[Arena]:
+    if not plan.regions:
+        return [Arena("arena", "ARENA", "memory", None, plan.arena_bytes)]
+    return [
+        Arena(f"arena_{each.name}", f"ARENA_{each.name.upper()}", f"memory_{each.name}", each.name, bytes_)
+        for each, bytes_ in zip(plan.arena_regions, plan.memory.arenas, strict=True)
+    ]
+
+
+def _places(names: Names, found: tuple[Block, ...], nodes: tuple[Node, ...], arenas: list[Arena]) -> dict[Block, Place]:
     def step(number: int) -> str:
         return "input" if number < 0 else "end" if number == len(nodes) else nodes[number].name
 
@@ -187,7 +137,8 @@ def _places(names: Names, found: tuple[Block, ...], nodes: tuple[Node, ...]) -> 
         stem = block.tensor if block.tensor is not None else f"{block.node}_scratch"
         title = block.tensor if block.tensor is not None else f"scratch of {block.node}"
         live = step(block.first) if block.first == block.last else f"{step(block.first)} .. {step(block.last)}"
-        places[block] = Place(names.macros(stem, ("_AT", "_BYTES")), block.offset, block.size, title, live)
+        name, arena = names.macros(stem, ("_AT", "_BYTES")), arenas[block.arena]
+        places[block] = Place(name, arena, block.offset, block.size, title, live)
     return places
 
 
@@ -199,13 +150,17 @@ def _port(
     name: str,
     shape: Shape,
     tensor: str,
-    place: Place,
+    place: Place | Outside | None,
 ) -> dict[str, Any]:
     quant = model.tensors[tensor]
+    parameter = f"{kind}_{name}"
+    macro, accessor = names.macros(parameter, _PORT_MACROS), names.symbol(parameter)
     return {
         "name": name,
-        "macro": names.macros(f"{kind}_{name}", _PORT_MACROS),
-        "accessor": names.symbol(f"{kind}_{name}"),
+        "macro": macro,
+        "accessor": accessor,
+        "parameter": parameter,
+        "held": f"{accessor}({place.arena.parameter})" if isinstance(place, Place) else parameter,
         "convert": names.symbol(f"{convert}_{kind}_{name}"),
         "vectors": names.symbol(f"test_{kind}_{name}"),
         "place": place,
@@ -222,15 +177,28 @@ def _layer(
     index: int,
     node: Node,
     q: Quantized,
-    tensors: Mapping[str, Place],
+    tensors: Mapping[str, Place | Outside],
     scratch: Place | None,
+    shares: tuple[Share, ...],
+    tables: dict[str, str],
 ) -> Layer:
+    """Return a layer; `tables` are the names of the look-up tables so far, by node."""
     kernel, plan = kernel_of(node.op), model.plan
     shapes = plan.graph.tensors
     constants = {each.role: each for each in plan.constants(node)}
-    identifiers = {role: names.symbol(f"{node.name}_{role}") for role in constants}
+    kept = [constant.role for constant in plan.kept_constants(node)]
+    identifiers = {role: names.symbol(f"{node.name}_{role}") for role in kept}
+    lent = plan.equal_tables.get(node.name)
+    if lent:
+        assert (q.arrays["table"] == model.numbers[lent].arrays["table"]).all(), f"{node.name} and {lent} differ"
+        identifiers["table"] = tables[lent]
+    elif "table" in identifiers:
+        tables[node.name] = identifiers["table"]
     whole = " + ".join(node.layers)
     call = kernel.call(node.op, q, plan.extension)
+    if isinstance(node.op, Concatenate):
+        there = {share.position for share in shares}
+        call = {**call, "copies": [copy for copy in call["copies"] if copy["input"] not in there]}
     kind = f"{kernel.name} {call['kind']}" if "kind" in call else kernel.name
     reads = ", ".join(shape_text(shapes[name]) for name in node.inputs)
     return Layer(
@@ -245,8 +213,16 @@ def _layer(
         inputs=tuple(tensors[name] for name in node.inputs),
         output=tensors[node.output],
         scratch=scratch,
+        shares=tuple(
+            f"in place: {node.output} is written over {share.input}"
+            if share.replaces
+            else f"no copy: {share.input} was written where it lies in {node.output}"
+            for share in shares
+        ),
         constants=identifiers,
-        arrays=tuple(array(identifiers[role], node, constant, q) for role, constant in constants.items()),
-        flash_bytes=sum(constant.bytes for constant in constants.values()),
+        arrays=tuple(
+            array(identifiers[role], node, constants[role], q, plan.weight_regions.get(node.name)) for role in kept
+        ),
+        flash_bytes=plan.node_flash_bytes(node),
         call=call,
     )

@@ -19,13 +19,15 @@ _KERNEL_LAYOUTS = {
     "depthwise_conv2d": "(1, kernel_h, kernel_w, outputs)",
     "dense": "(units, inputs)",
 }
+_WEIGHTS = ("kernel", "filters")
 _MEANINGS = {
     "kernel": "weights",
     "bias": "biases, one an output",
     "multiplier": "rescaling factors in Q0.31, one an output",
     "shift": "powers of two of the rescaling factors, one an output",
     "table": "the output for each input from -128 to 127",
-    "kernel_sum": "sum of weights times input offset, plus bias, one an output: what Helium's kernel reads",
+    "filters": "weights",
+    "kernel_sum": "bias plus input offset times sum of weights, one an output",
 }
 
 
@@ -38,10 +40,12 @@ class Array:
     count: int
     about: str
     aligned: bool
+    section: str
+    """The ending of the macro that says in which section it goes."""
     lines: list[str]
 
 
-def array(name: str, node: Node, constant: Constant, q: Quantized) -> Array:
+def array(name: str, node: Node, constant: Constant, q: Quantized, region: str | None = None) -> Array:
     """Return the array of one constant. Asserts that it has the type and size that the plan counted."""
     values = q.arrays[constant.role]
     assert f"{values.dtype.name}_t" == constant.c_type, f"{name} is {values.dtype.name}"
@@ -54,18 +58,19 @@ def array(name: str, node: Node, constant: Constant, q: Quantized) -> Array:
         count=constant.count,
         about=_about(node, constant.role, values, q),
         # SIMD kernels load several weights at once; the other arrays are read a word at a time.
-        aligned=constant.role == "kernel",
-        lines=rows(values.ravel().tolist(), group if constant.role == "kernel" else 1),
+        aligned=constant.role in _WEIGHTS,
+        section=f"WEIGHTS_{region.upper()}_SECTION" if region else "WEIGHTS_SECTION",
+        lines=rows(values.ravel().tolist(), group if constant.role in _WEIGHTS else 1),
     )
 
 
 def _about(node: Node, role: str, values: NDArray[Any], q: Quantized) -> str:
     text = f"{node.name}: {_MEANINGS.get(role, role)}"
-    if role == "kernel":
+    if role in _WEIGHTS:
         text += f", {shape_text(values.shape)}"
-        layout = _KERNEL_LAYOUTS.get(kernel_of(node.op).name)
+        layout = _KERNEL_LAYOUTS.get(kernel_of(node.op).name if role == "kernel" else "conv2d")
         text += f" as {layout}" if layout else ""
-    scales = {"kernel": q.scales, "bias": q.bias_scales}.get(role, ())
+    scales = {"kernel": q.scales, "filters": q.scales, "bias": q.bias_scales, "kernel_sum": q.bias_scales}.get(role, ())
     if not scales:
         return text
     least, greatest = float32(min(scales)), float32(max(scales))

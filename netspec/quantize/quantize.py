@@ -49,9 +49,11 @@ def quantize(plan: DevicePlan, weights: Weights, tensors: Mapping[str, Quant]) -
 
 
 def checked(plan: DevicePlan, node: Node, found: Quantized) -> Quantized:
-    """Return a node's numbers with the arrays that its core needs. Asserts that they are those that were counted."""
+    """Return a node's numbers. Asserts that the arrays of its core are those that were counted.
+
+    Other arrays, such as a bias that the core's kernel wants in another form, are for the reference and model.tflite.
+    """
     declared = {constant.role: constant.count for constant in plan.constants(node)}
-    kept = {role: array for role, array in found.arrays.items() if role in declared}
-    sizes = {role: array.size for role, array in kept.items()}
+    sizes = {role: array.size for role, array in found.arrays.items() if role in declared}
     assert sizes == declared, f"{node.name} promised constants {declared} and gives {sizes}"
-    return Quantized(kept, found.numbers, found.scales, found.bias_scales)
+    return found

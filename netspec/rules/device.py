@@ -24,21 +24,33 @@ RULES = (
         "budget-flash",
         "A net whose constants need more flash than `target.budget.flash`.",
         "It would not link beside the rest of the firmware.",
-        "Make the layer smaller that the note names: it holds most; or raise the budget.",
+        "The note names the layer that holds most. The help is the change that saves most of those that were tried: "
+        "halved variables, filters and units, doubled strides, smaller inputs, each planned to the byte.",
         _budget("flash: 4KiB"),
     ),
     Rule(
         "budget-ram",
         "A net whose arena needs more RAM than `target.budget.ram`.",
-        "The arena holds the tensors that live at the same time; it is largest at the layer that the note names.",
-        "Pool or stride earlier, or use fewer filters there; or raise the budget.",
+        "The arena holds the tensors that live at the same time; it is largest at the layer that the note names. What "
+        "[memory](memory.md) says of `io` and `memory` is counted.",
+        "The note says what is live there. The help is the change that saves most of those that were tried, as for "
+        "`budget-flash`, and `io: external`; where none is enough, pool or stride earlier.",
         _budget("ram: 1KiB"),
+    ),
+    Rule(
+        "memory-too-small",
+        "An arena that does not fit the regions of RAM that `target.memory` names.",
+        "The linker would refuse it, or the start-up code overrun the region.",
+        "Make the regions larger, or the tensors smaller that the note names. [Memory](memory.md) says how regions are "
+        "filled.",
+        Example(net(_LAYERS, "target:\n  memory:\n    - {name: sram, size: 1KiB}\n", inputs=_IMAGE)),
     ),
     Rule(
         "budget-macs",
         "A net of more multiply-accumulates than `target.budget.macs`.",
         "They are what an inference's time is made of.",
-        "Use larger strides or fewer filters in the layer that the note names; or raise the budget.",
+        "The note names the layer that spends most. The help is the change that saves most of those that were tried, "
+        "as for `budget-flash`.",
         _budget("macs: 50k"),
     ),
 )

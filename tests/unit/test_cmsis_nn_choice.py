@@ -1,4 +1,4 @@
-"""Which kernel a wrapper of CMSIS-NN comes to, against the wrappers' own sources."""
+"""Which kernel of CMSIS-NN runs a layer, against the wrappers' own sources."""
 
 from __future__ import annotations
 
@@ -10,121 +10,69 @@ from random import Random
 
 import pytest
 
-from netspec.device.cmsis_nn import Extension, KernelChoice, Pair, Shape, convolve_choice, depthwise_choice
+from netspec.device.cmsis_nn import Extension, Pair, Shape, Window, convolve_choice, depthwise_choice
 from netspec.toolchain.cmsis_nn import probe
 
 EXTENSIONS: tuple[Extension, ...] = ("none", "dsp", "mve")
 PROGRAM = Path(__file__).parents[1] / "firmware" / "c" / "print_choice.c"
 
-
-def conv(
-    extension: Extension,
-    input_hwc: Shape,
-    kernel: Pair,
-    output: Shape,
-    strides: Pair = (1, 1),
-    dilation: Pair = (1, 1),
-    padding: Pair = (0, 0),
-    groups: int = 1,
-) -> KernelChoice:
-    return convolve_choice(
-        extension,
-        input_hwc=input_hwc,
-        kernel_hw=kernel,
-        output_hwc=output,
-        strides=strides,
-        dilation=dilation,
-        padding=padding,
-        groups=groups,
-    )
-
-
-def depthwise(
-    extension: Extension,
-    input_hwc: Shape,
-    kernel: Pair,
-    output: Shape,
-    strides: Pair = (1, 1),
-    dilation: Pair = (1, 1),
-    padding: Pair = (0, 0),
-) -> KernelChoice:
-    return depthwise_choice(
-        extension,
-        input_hwc=input_hwc,
-        kernel_hw=kernel,
-        output_hwc=output,
-        strides=strides,
-        dilation=dilation,
-        padding=padding,
-    )
-
-
-# What follows the wrapper, on plain C, DSP and Helium.
-FAST, POINT, ROW, GENERAL = "1x1_s8_fast", "1x1_s8", "1_x_n_s8", "s8"
-CONVOLUTIONS: dict[str, tuple[tuple, tuple[str, str, str]]] = {  # type: ignore[type-arg]
-    "1x1": (((8, 8, 64), (1, 1), (8, 8, 4)), (FAST, FAST, FAST)),
-    "1x1, stride 2": (((8, 8, 64), (1, 1), (4, 4, 4), (2, 2)), (POINT, POINT, POINT)),
-    "1x1, padded": (((8, 8, 3), (1, 1), (10, 10, 4), (1, 1), (1, 1), (1, 1)), (GENERAL, GENERAL, GENERAL)),
-    "1x1, groups": (((8, 8, 4), (1, 1), (8, 8, 4), (1, 1), (1, 1), (0, 0), 2), (GENERAL, GENERAL, GENERAL)),
-    "3x3": (((8, 8, 3), (3, 3), (6, 6, 4)), (GENERAL, GENERAL, GENERAL)),
-    "row": (((1, 40, 4), (1, 5), (1, 40, 8), (1, 1), (1, 1), (0, 2)), (f"{ROW} {GENERAL}", f"{ROW} {GENERAL}", ROW)),
-    "row, all edges": (
-        ((1, 3, 4), (1, 3), (1, 3, 8), (1, 1), (1, 1), (0, 2)),
-        (f"{ROW} {GENERAL}", f"{ROW} {GENERAL}", f"{ROW} {GENERAL}"),
-    ),
-    "row, odd channels": (((1, 40, 6), (1, 5), (1, 36, 8)), (GENERAL, GENERAL, GENERAL)),
-    "row, odd channels, stride 2": (
-        ((1, 40, 6), (1, 4), (1, 19, 8), (1, 2)),
-        (f"{ROW} {GENERAL}", f"{ROW} {GENERAL}", ROW),
-    ),
-    "row, dilated": (((1, 40, 8), (1, 3), (1, 36, 8), (1, 1), (1, 2)), (GENERAL, GENERAL, GENERAL)),
-    "column": (((40, 1, 8), (3, 1), (38, 1, 8)), (GENERAL, GENERAL, GENERAL)),
+# What runs a convolution on plain C, DSP and Helium.
+FAST, OWN = "arm_convolve_1x1_s8_fast", "netspec_convolve_s8"
+CONVOLUTIONS: dict[str, tuple[Window, tuple[str, str, str]]] = {
+    "1x1": (Window((8, 8, 64), (1, 1), (8, 8, 4)), (FAST, FAST, OWN)),
+    "1x1, dilated": (Window((8, 8, 64), (1, 1), (8, 8, 4), dilation=(2, 2)), (FAST, FAST, OWN)),
+    "1x1, stride 2": (Window((8, 8, 64), (1, 1), (4, 4, 4), (2, 2)), (OWN, OWN, OWN)),
+    "1x1, padded": (Window((8, 8, 3), (1, 1), (10, 10, 4), padding=(1, 1)), (OWN, OWN, OWN)),
+    "1x1, padded below": (Window((8, 8, 3), (1, 1), (9, 8, 4)), (OWN, OWN, OWN)),
+    "3x3": (Window((8, 8, 3), (3, 3), (6, 6, 4)), (OWN, OWN, OWN)),
+    "row": (Window((1, 40, 4), (1, 5), (1, 36, 8)), (OWN, OWN, OWN)),
 }
-OPT = "conv_s8_opt"
-DEPTHWISE: dict[str, tuple[tuple, tuple[str, str, str]]] = {  # type: ignore[type-arg]
-    "3x3": (((12, 12, 8), (3, 3), (12, 12, 8), (1, 1), (1, 1), (1, 1)), ("conv_3x3_s8", "conv_3x3_s8", OPT)),
-    "3x3, wide padding": (
-        ((12, 12, 8), (3, 3), (14, 12, 8), (1, 1), (1, 1), (2, 1)),
-        (f"{OPT} conv_s8", OPT, OPT),
-    ),
-    "5x5": (((12, 12, 8), (5, 5), (8, 8, 8)), (f"{OPT} conv_s8", OPT, OPT)),
-    "dilated": (((12, 12, 8), (3, 3), (8, 8, 8), (1, 1), (2, 2)), ("conv_s8", "conv_s8", "conv_s8")),
-    "multiplier": (((12, 12, 8), (3, 3), (10, 10, 16)), ("conv_s8", "conv_s8", "conv_s8")),
-    "one channel, one filter": (((12, 12, 1), (3, 3), (10, 10, 1)), ("conv_3x3_s8", "conv_3x3_s8", OPT)),
+SMALL, OPT, PLAIN = "conv_3x3_s8", "conv_s8_opt", "conv_s8"
+DEPTHWISE: dict[str, tuple[Window, tuple[str, str, str]]] = {
+    "3x3": (Window((12, 12, 8), (3, 3), (12, 12, 8), padding=(1, 1)), (SMALL, SMALL, OPT)),
+    "3x3, stride 2": (Window((12, 12, 8), (3, 3), (6, 6, 8), (2, 2)), (SMALL, SMALL, OPT)),
+    "3x3, wide padding": (Window((12, 12, 8), (3, 3), (14, 12, 8), padding=(2, 1)), (PLAIN, OPT, OPT)),
+    "3x3, two columns on the right": (Window((12, 12, 8), (3, 3), (12, 12, 8), padding=(1, 0)), (PLAIN, OPT, OPT)),
+    "3x3, beyond the right edge": (Window((5, 1, 8), (3, 3), (3, 1, 8)), (PLAIN, OPT, OPT)),
+    "5x5": (Window((12, 12, 8), (5, 5), (8, 8, 8)), (PLAIN, OPT, OPT)),
+    "5x5, wholly above": (Window((12, 12, 8), (5, 5), (14, 8, 8), padding=(6, 0)), (PLAIN, PLAIN, OPT)),
+    "5x5, wholly below": (Window((4, 12, 8), (2, 2), (6, 11, 8)), (PLAIN, PLAIN, OPT)),
+    "dilated": (Window((12, 12, 8), (3, 3), (8, 8, 8), dilation=(2, 2)), (PLAIN, PLAIN, PLAIN)),
+    "multiplier": (Window((12, 12, 8), (3, 3), (10, 10, 16)), (PLAIN, PLAIN, PLAIN)),
+    "one channel, one filter": (Window((12, 12, 1), (3, 3), (10, 10, 1)), (SMALL, SMALL, OPT)),
 }
 
 
 @pytest.mark.parametrize("name", CONVOLUTIONS)
 def test_convolutions(name: str) -> None:
-    arguments, expected = CONVOLUTIONS[name]
-    for extension, kernels in zip(EXTENSIONS, expected, strict=True):
-        calls = ("arm_convolve_wrapper_s8", *(f"arm_convolve_{kernel}" for kernel in kernels.split()))
-        assert conv(extension, *arguments).calls == calls, extension
+    window, expected = CONVOLUTIONS[name]
+    for extension, kernel in zip(EXTENSIONS, expected, strict=True):
+        assert convolve_choice(extension, window).function == kernel, extension
 
 
 @pytest.mark.parametrize("name", DEPTHWISE)
 def test_depthwise_convolutions(name: str) -> None:
-    arguments, expected = DEPTHWISE[name]
-    for extension, kernels in zip(EXTENSIONS, expected, strict=True):
-        calls = ("arm_depthwise_conv_wrapper_s8", *(f"arm_depthwise_{kernel}" for kernel in kernels.split()))
-        assert depthwise(extension, *arguments).calls == calls, extension
+    window, expected = DEPTHWISE[name]
+    for extension, kernel in zip(EXTENSIONS, expected, strict=True):
+        assert depthwise_choice(extension, window).function == f"arm_depthwise_{kernel}", extension
 
 
 def test_one_channel_is_a_plain_convolution_on_helium() -> None:
-    layer = ((49, 10, 1), (10, 8), (25, 5, 8), (2, 2), (1, 1), (4, 3))
-    wrappers = ("arm_depthwise_conv_wrapper_s8", "arm_convolve_wrapper_s8")
-    assert depthwise("mve", *layer).calls == (*wrappers, "arm_convolve_s8")
-    assert depthwise("dsp", *layer).calls == (wrappers[0], "arm_depthwise_conv_s8")
+    layer = Window((49, 10, 1), (10, 8), (25, 5, 8), (2, 2), padding=(4, 3))
+    assert depthwise_choice("mve", layer).function == OWN
+    assert depthwise_choice("dsp", layer).function == "arm_depthwise_conv_s8"
 
 
-@pytest.mark.parametrize("name", [*CONVOLUTIONS, "5x5", "dilated", "multiplier"])
-def test_the_reason_says_what_decided(name: str) -> None:
-    """The same call for another reason reads differently: two rows of the tables share a reason only if alike."""
-    said = {key: conv("dsp", *arguments).reason for key, (arguments, _) in CONVOLUTIONS.items()}
-    said |= {key: depthwise("dsp", *DEPTHWISE[key][0]).reason for key in ("5x5", "dilated", "multiplier")}
-    alike = {"row", "row, all edges"}
-    others = [key for key in said if key != name and not {key, name} <= alike]
-    assert said[name] not in [said[key] for key in others]
+def test_the_reason_says_what_decided() -> None:
+    """The same call for another reason reads differently, and tells the sizes that it hangs on."""
+    said = [convolve_choice("mve", window).reason for window, _ in CONVOLUTIONS.values()]
+    assert said[:3] == ["4 windows of 1x1 at a time, read where they lie"] * 3
+    assert said[3] == "4 windows of 1x1 at a time, gathered into columns"
+    assert said[6] == "4 windows of 1x5 at a time, read where they lie"
+    assert convolve_choice("none", CONVOLUTIONS["3x3"][0]).reason == "a window of 3x3 at a time, gathered into a column"
+    assert "matrix product" in convolve_choice("dsp", CONVOLUTIONS["1x1"][0]).reason
+    said = [depthwise_choice("dsp", DEPTHWISE[name][0]).reason for name in ("3x3", "5x5", "dilated", "multiplier")]
+    assert len(set(said)) == len(said)
 
 
 # The wrappers themselves.
@@ -215,16 +163,23 @@ def test_the_wrappers_of_a_release_choose_the_same(extension: Extension, tmp_pat
     seen = set()
     for layer, line in zip(layers, done.stdout.splitlines(), strict=True):
         *geometry, groups = layer
+        window = Window(*geometry)
         convolved, by_channel = line.split()
-        if groups == 1 or checks_groups:
-            assert conv(extension, *layer).calls[1] == convolved, layer
-            seen.add(convolved)
-        one_channel = extension == "mve" and layer[0][2] == 1 < layer[2][2]
-        if layer[2][2] % layer[0][2] == 0 and (turns_depthwise or not one_channel):
-            assert depthwise(extension, *geometry).calls[1] == by_channel, layer
-            seen.add(by_channel)
-    expected = {*KERNELS, WRAPPERS[0]} - ({"arm_depthwise_conv_3x3_s8"} if extension == "mve" else {WRAPPERS[0]})
-    assert seen == expected - (set() if turns_depthwise else {WRAPPERS[0]})
+        # We take the kernel for 1x1 windows where they do, if not on Helium; and for every dilation of one tap.
+        if (groups == 1 or checks_groups) and window.undilated:
+            ours = groups == 1 and convolve_choice(extension, window).function == FAST
+            assert ours == (convolved == FAST and extension != "mve"), layer
+            seen |= {FAST} if ours else set()
+        one_channel = extension == "mve" and window.input_hwc[2] == 1 < window.output_hwc[2]
+        if window.output_hwc[2] % window.input_hwc[2] == 0 and (turns_depthwise or not one_channel):
+            ours = depthwise_choice(extension, window).function
+            # Without DSP instructions that kernel hands over; a plain convolution is ours, not the wrapper of theirs.
+            instead = {"arm_depthwise_conv_s8_opt": "arm_depthwise_conv_s8", WRAPPERS[0]: OWN}
+            assert ours == by_channel or ours == instead.get(by_channel), layer
+            seen.add(ours)
+    small, opt, plain = (f"arm_depthwise_{kernel}" for kernel in (SMALL, OPT, PLAIN))
+    mve = {opt, plain} | ({OWN} if turns_depthwise else set())
+    assert seen == {"none": {FAST, small, plain}, "dsp": {FAST, small, opt, plain}, "mve": mve}[extension]
 
 
 def _layer(random: Random) -> tuple[Shape, Pair, Shape, Pair, Pair, Pair, int]:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,11 +17,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netspec.device import ops as device_ops
-from netspec.device.cmsis_nn import HOST_EXTENSION, Extension, convolve_scratch_bytes
+from netspec.device.cmsis_nn import Extension
 from netspec.device.ops import concatenate, kernel_of
 from netspec.device.ops.base import Quantized
 from netspec.emit import plain_inputs
-from netspec.emit.arena import blocks, together
+from netspec.emit.arena import Block, blocks, together
 from netspec.emit.literals import float32, harmless, rows, wrapped
 from netspec.emit.names import Names
 from netspec.emit.render import render
@@ -133,9 +134,9 @@ def test_text_holds_what_it_must_and_nothing_else(net: str, core: str) -> None:
     calls = re.findall(r"const arm_cmsis_nn_status status = \w+\(", source)
     checks = re.findall(r"if \(status != ARM_CMSIS_NN_SUCCESS\) {\n\s+return (\w+);", source)
     assert len(calls) == len(checks) == len(set(checks))
-    assert len(calls) + len(re.findall(r"^\s+arm_softmax_s8\(", source, re.MULTILINE)) >= sum(
-        not isinstance(node.op, Concatenate) for node in model.plan.graph.nodes
-    )
+    assert len(calls) + len(
+        re.findall(r"^\s+netspec_(?:convolve|softmax|dense|add)_s8\(", source, re.MULTILINE)
+    ) >= sum(not isinstance(node.op, Concatenate) for node in model.plan.graph.nodes)
     assert source.count(f"    {upper}_TRACE(") == len(model.plan.graph.nodes)
     assert f'#define {upper}_SPEC_SHA256 "{DIGEST}"' in header
     assert f"#define {upper}_ARENA_BYTES {model.plan.arena_bytes}\n" in header
@@ -184,12 +185,16 @@ def test_arena_blocks_replay_the_plan(net: str) -> None:
     found = blocks(plan)
     assert {block.tensor for block in found if block.tensor} == set(plan.graph.tensors)
     assert {block.node: block.size for block in found if block.node} == dict(plan.memory.scratch_bytes)
-    for one, two in together(found):
+    for one, two in together(found, plan.memory.shares):
         assert one.offset + one.size <= two.offset or two.offset + two.size <= one.offset
-    # The largest sum of what is live at one step fits the arena, as it must if lifetimes are right.
+    # The most bytes that are live at one step are the bound that the plan was made with.
     steps = range(-1, len(plan.graph.nodes) + 1)
-    live = max(sum(-(-b.size // 16) * 16 for b in found if b.first <= step <= b.last) for step in steps)
-    assert live == plan.memory.largest_live_bytes
+    live = max(len({byte // 16 for b in found if b.first <= step <= b.last for byte in _bytes(b)}) for step in steps)
+    assert 16 * live == plan.memory.largest_live_bytes
+
+
+def _bytes(block: Block) -> range:
+    return range(block.offset, block.offset + block.size)
 
 
 @given(
@@ -238,61 +243,80 @@ _NUMBERS = Quantized(
 
 
 @pytest.mark.parametrize(
-    ("op", "turned"),
+    ("op", "gathered"),
     [
-        (_conv1d(20, 3, 1, 1), False),  # symmetric: the row kernel does it
+        (_conv1d(20, 3, 1, 1), True),
         (_conv1d(20, 3, 2, 0), True),  # causal
-        (_conv1d(20, 4, 0, 0, stride=3), True),
-        (_conv1d(20, 3, 4, 0, dilation=2), False),  # dilation takes the general kernel anyway
-        (_conv1d(20, 1, 0, 0), False),  # 1x1
+        (_conv1d(20, 4, 0, 0, stride=3), False),
+        (_conv1d(20, 3, 4, 0, dilation=2), True),
+        (_conv1d(20, 1, 0, 0, stride=2), False),
     ],
 )
 @pytest.mark.parametrize("extension", ["none", "dsp", "mve"])
-def test_helium_gets_a_column_where_its_row_kernel_fails(op: Conv2D, turned: bool, extension: Extension) -> None:
-    call = kernel_of(op).call(op, _NUMBERS, extension)
-    width, height = ("h", "w") if turned and extension == "mve" else ("w", "h")
+def test_a_row_is_told_as_it_is_and_read_where_it_lies(op: Conv2D, gathered: bool, extension: Extension) -> None:
+    kernel = kernel_of(op)
+    call = kernel.call(op, _NUMBERS, extension)
+    assert call["function"] == "netspec_convolve_s8"
+    assert kernel.functions(op, extension) == ("netspec_convolve_s8",)
     for key, along, across in [
-        ("input_dims", 20, 1),
-        ("filter_dims", op.kernel_size[1], 1),
-        ("output_dims", op.output_shape[0], 1),
+        ("input", 20, 1),
+        ("filter", op.kernel_size[1], 1),
+        ("output", op.output_shape[0], 1),
         ("stride", op.strides[1], 1),
         ("padding", op.padding.left, 0),
         ("dilation", op.dilation[1], 1),
     ]:
-        assert (call[key][width], call[key][height]) == (along, across), key
-    assert (call["input_dims"]["c"], call["filter_dims"]["n"], call["filter_dims"]["c"]) == (4, 8, 4)
-    assert (call["input_offset"], call["output_offset"]) == (-3, -5)
-    # What is reserved is what the call needs, on the core and on the host that checks it.
-    for machine in (extension, HOST_EXTENSION):
-        needed = convolve_scratch_bytes(
-            machine,
-            input_hwc=(call["input_dims"]["h"], call["input_dims"]["w"], 4),
-            kernel_hw=(call["filter_dims"]["h"], call["filter_dims"]["w"]),
-            output_hwc=(call["output_dims"]["h"], call["output_dims"]["w"], 8),
-            strides=(call["stride"]["h"], call["stride"]["w"]),
-            dilation=(call["dilation"]["h"], call["dilation"]["w"]),
-            padding=(call["padding"]["h"], call["padding"]["w"]),
-        )
-        assert kernel_of(op).scratch_bytes(op, extension) >= needed
+        assert (call[key]["w"], call[key]["h"]) == (along, across), key
+    assert (call["input"]["c"], call["filter"]["n"], call["filter"]["c"]) == (4, 8, 4)
+    assert (call["input_zero"], call["output_offset"]) == (3, -5)
+    # What is reserved is room for the windows that the call says; with less, other cores take fewer at a time.
+    room = {"none": 1, "dsp": 2, "mve": 4}[extension] if gathered else 4
+    assert call["room"] == room
+    assert kernel.scratch_bytes(op, extension) == (room * op.kernel_size[1] * 4 if gathered else 0)
 
 
-def test_one_step_escapes_the_row_kernel() -> None:
-    op = _conv1d(1, 1, 1, 0)
-    call = kernel_of(op).call(op, _NUMBERS, "mve")
-    assert call["dilation"] == {"w": 2, "h": 1}
-    assert call["filter_dims"] == {"n": 8, "h": 1, "w": 1, "c": 4}
-
-
-def test_kernel_sums_are_what_cmsis_nn_6_reads() -> None:
-    model = make_model(make_graph([{"dense": {"name": "out", "units": 5}}], (7,)), core="cortex-m55")
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4", "cortex-m55"])
+def test_kernel_sums_hold_bias_and_input_offset(core: str) -> None:
+    model = make_model(make_graph([{"dense": {"name": "out", "units": 5}}], (7,)), core=core)
     q = model.numbers["out"]
     expected = q.arrays["kernel"].astype(int).sum(axis=1) * -q.numbers["input_zero_point"] + q.arrays["bias"]
     text = firmware(model)
     found = re.search(r"int32_t net_out_kernel_sum\[5\] = {([^}]*)}", text["net_weights.c"])
     assert found
     assert [int(number) for number in found[1].split(",") if number.strip()] == expected.tolist()
-    assert ".buf = (int32_t *)net_out_kernel_sum, .size = 20" in text["net.c"]
-    assert "kernel_sum" not in "".join(emitted("digits", "cortex-m4").values())
+    assert "net_out_bias" not in text["net_weights.c"]
+
+
+def test_one_channel_on_helium_has_its_filters_one_after_the_other() -> None:
+    layer = {"depthwise_conv2d": {"name": "dw", "kernel_size": [3, 2], "depth_multiplier": 4}}
+    for core, role in (("cortex-m4", "kernel"), ("cortex-m55", "filters")):
+        model = make_model(make_graph([layer], (6, 5, 1)), core=core)
+        q = model.numbers["dw"]
+        assert q.arrays["filters"].shape == (4, 3, 2, 1)
+        np.testing.assert_array_equal(q.arrays["filters"][:, :, :, 0], np.moveaxis(q.arrays["kernel"][0], 2, 0))
+        found = re.search(rf"int8_t net_dw_{role}\[24\] = {{([^}}]*)}}", firmware(model)["net_weights.c"])
+        assert found
+        assert [int(n) for n in found[1].split(",") if n.strip()] == q.arrays[role].ravel().tolist()
+
+
+def _guards(layers: list[Any], shape: tuple[int, ...], core: str) -> list[tuple[str, str, str]]:
+    text = firmware(make_model(make_graph(layers, shape), core=core))["net.c"]
+    return re.findall(r'\n/\* (.*) \*/\n#if (.*)\n#error "(.*)"', text)
+
+
+def test_cores_that_want_more_scratch_are_refused() -> None:
+    # Helium gathers 124 channels at a time, DSP instructions all there are, plain C none.
+    deep = {"depthwise_conv2d": {"name": "d", "kernel_size": 5}}
+    mve = "!defined(NETSPEC_PORTABLE_KERNELS) && defined(ARM_MATH_MVEI)"
+    dsp = "!defined(NETSPEC_PORTABLE_KERNELS) && defined(ARM_MATH_DSP) && !defined(ARM_MATH_MVEI)"
+    why = "d has 600 bytes of scratch and wants 12,400 with Helium."
+    said = "planned for cortex-m4, not for Helium: run netspec build --core cortex-m55"
+    assert _guards([deep], (6, 6, 12), "cortex-m4") == [(why, mve, said)]
+    assert _guards([deep], (6, 6, 248), "cortex-m55") == []
+    assert [condition for _, condition, _ in _guards([deep], (6, 6, 249), "cortex-m55")] == [dsp]
+    # The general kernel, which plain C takes, and our own convolution serve every core.
+    assert _guards([deep], (6, 6, 249), "cortex-m0") == []
+    assert _guards([{"conv2d": {"name": "c", "filters": 3, "kernel_size": 3}}], (6, 6, 3), "cortex-m4") == []
 
 
 def test_plain_inputs_repeat_and_reach_both_ends() -> None:

@@ -47,6 +47,8 @@ SHAPE = {
         "ram_bytes": int,
         "flash_bytes": int,
         "peak_layer": str,
+        "io": str,
+        "memory": [{"name": str, "size": int, "arena_bytes": int, "weight_bytes": int}],
     },
 }
 
@@ -164,7 +166,7 @@ TABLE = """
 layer                type                 from                 output shape  parameters   MACs  weight bytes  arena
 -------------------  -------------------  -------------------  ------------  ----------  -----  ------------  -----
 x                    input                                     (4, 4, 3)              0      0
-conv                 conv2d               x                    (4, 4, 4)            112  1,728           156    224
+conv                 conv2d               x                    (4, 4, 4)            112  1,728           156    166
 batch_normalization  batch_normalization  conv                 (4, 4, 4)             16      0       in conv
 flatten              flatten              batch_normalization  (64,)                  0      0       no code
 dense                dense                flatten              (2,)                 130    128           136     66
@@ -176,8 +178,8 @@ MACs: 1,856
 
 cortex-m4, int8:
   flash         292 bytes  weights 292 + tables 0 (kernel code not counted)
-  RAM           224 bytes  arena with input, output and scratch (largest scratch 112)
-  peak   at conv (line 10): x 48, batch_normalization 64, scratch of conv 112
+  RAM           176 bytes  arena with input, output and scratch (largest scratch 54)
+  peak   at conv (line 10): x 48, batch_normalization 64, scratch of conv 54
 """
 
 

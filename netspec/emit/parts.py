@@ -1,0 +1,176 @@
+"""The parts of a view: what templates see of a network's memory, inputs, outputs and layers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from netspec.emit.weights import Array
+from netspec.ops import Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Arena:
+    """A block of memory that the caller gives: the parameter that points to it, and the stem of its macros.
+
+    `memory` is the pointer to its bytes inside the function; `region` names the memory of the target it is meant for.
+    """
+
+    parameter: str
+    stem: str
+    memory: str
+    region: str | None
+    bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A block of the arena: the stem of its enumerators, and what the table says of it."""
+
+    stem: str
+    arena: Arena
+    offset: int
+    size: int
+    title: str
+    live: str
+
+    @property
+    def at(self) -> str:
+        return f"{self.stem}_AT"
+
+    @property
+    def bytes(self) -> str:
+        return f"{self.stem}_BYTES"
+
+    @property
+    def pointer(self) -> str:
+        """Return the C expression of where it starts."""
+        return f"{self.arena.memory} + {self.at}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outside:
+    """A tensor in the caller's memory: the parameter that points to it, and the macro of its size."""
+
+    pointer: str
+    bytes: str
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """An input or output of the network. `convert` quantizes an input or dequantizes an output.
+
+    `place` is None where the caller holds it; then `parameter` points to it. Programs of ours reach it as `held`.
+    """
+
+    name: str
+    macro: str
+    accessor: str
+    parameter: str
+    held: str
+    convert: str
+    vectors: str
+    place: Place | None
+    shape: Shape
+    size: int
+    scale: float
+    zero_point: int
+
+    @property
+    def rank(self) -> int:
+        return len(self.shape)
+
+    @property
+    def braced(self) -> str:
+        """Return the shape as an initializer."""
+        return f"{{{', '.join(map(str, self.shape))}}}"
+
+
+@dataclass(frozen=True, slots=True)
+class Input(Port):
+    """An input: the integer is round(value * factor + term). `rescale` is what the spec folded into that, as text."""
+
+    factor: float
+    term: float
+    rescale: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One call, or one group of calls, and the status that says it failed."""
+
+    index: int
+    name: str
+    title: str
+    line: int
+    summary: str
+    kernel: str
+    failed: str
+    tensor: str
+    inputs: tuple[Place | Outside, ...]
+    output: Place | Outside
+    scratch: Place | None
+    shares: tuple[str, ...]
+    """What of its memory it writes over or leaves where it is, a sentence each."""
+    constants: Mapping[str, str]
+    arrays: tuple[Array, ...]
+    flash_bytes: int
+    call: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A model with every name given and every number finished."""
+
+    name: str
+    upper: str
+    core: str
+    arena_bytes: int
+    """Of all arenas."""
+    flash_bytes: int
+    arenas: tuple[Arena, ...]
+    weight_regions: tuple[tuple[str, int], ...]
+    """Regions that constants are copied to, with their bytes."""
+    external: bool
+    """Whether the caller holds inputs and outputs."""
+    inputs: tuple[Input, ...]
+    outputs: tuple[Port, ...]
+    places: tuple[Place, ...]
+    apart: tuple[tuple[Place, Place], ...]
+    """Places that are needed at the same time."""
+    within: tuple[tuple[Place, Place, int], ...]
+    """Places that are part of another one, and from which byte of it on."""
+    copies: tuple[tuple[Port, Place | Outside], ...]
+    """External outputs that are another port's tensor, which is copied in the end."""
+    layers: tuple[Layer, ...]
+
+    @property
+    def parameters(self) -> str:
+        """Return the parameters of the function that runs the network."""
+        ports = [f"const int8_t *{port.parameter}" for port in self.inputs if self.external]
+        ports += [f"int8_t *{port.parameter}" for port in self.outputs if self.external]
+        arenas = [f"void *{arena.parameter}, size_t {arena.parameter}_bytes" for arena in self.arenas]
+        return ", ".join([*arenas, *ports]) or "void"
+
+    @property
+    def storage(self) -> tuple[str, ...]:
+        """Return the declarations of the memory that a program keeps for one network."""
+        ports = self.inputs + self.outputs if self.external else ()
+        return (
+            *(f"static {self.upper}_{arena.stem}({arena.parameter});" for arena in self.arenas),
+            *(f"static int8_t {port.parameter}[{port.macro}_SIZE];" for port in ports),
+        )
+
+    @property
+    def stored(self) -> tuple[str, ...]:
+        """Return the names that `storage` declares."""
+        ports = (port.parameter for port in self.inputs + self.outputs if self.external)
+        return (*(arena.parameter for arena in self.arenas), *ports)
+
+    @property
+    def run(self) -> str:
+        """Return the call of a program that keeps `storage`."""
+        ports = [port.parameter for port in self.inputs + self.outputs if self.external]
+        arenas = [f"{arena.parameter}, sizeof {arena.parameter}" for arena in self.arenas]
+        return f"{self.name}_run({', '.join([*arenas, *ports])})"
