@@ -345,11 +345,11 @@ def test_weights_of_other_shapes_are_refused(tmp_path: Path) -> None:
 
 
 def same_net(one: Graph, two: Graph) -> None:
-    def layers(graph: Graph) -> list[Any]:
-        return [
-            (each.name, each.type, each.layer.keras(each.input_shapes), each.inputs, each.output_shape, each.weights)
+    def layers(graph: Graph) -> dict[str, Any]:  # by name: of parallel branches Keras forgets which was written first
+        return {
+            each.name: (each.type, each.layer.keras(each.input_shapes), each.inputs, each.output_shape, each.weights)
             for each in graph.layers
-        ]
+        }
 
     assert one.name == two.name
     assert one.inputs == two.inputs

@@ -38,6 +38,7 @@ SCALARS = [
 ]  # fmt: skip
 VALUES = [
     *SCALARS, [], {}, [1], [1, 2], [1, 2, 3], [0], [-1], [1.0], [0.5, 2], ["a"], ["a", 1], ["a\n"], ["accuracy"],
+    ["arena"], ["arena", "weights"],
     [None], [[1, 2]], [[0, 1], [2, 0]], [[1, 2], [3]], [True], {"a": 1}, {"a": "mse"}, {"a": {"shape": [8]}},
     {"a": {"shape": [8], "dtype": "int32"}}, {"a": {"layers": [1]}}, {"percentile": 99}, {"l2": 0.1},
     {"max_norm": {"max_value": 3}}, {"adam": {"learning_rate": 0.1}}, {"npz": "x"}, {"npz": ""}, {"csv": {"path": "x"}},
