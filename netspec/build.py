@@ -23,7 +23,6 @@ from netspec.manifest import (
     SPEC_LINK,
     STORED_FILE,
     TFLITE_FILE,
-    VERDICT_FILE,
     Manifest,
     file_digests,
     quantized_digest,
@@ -132,10 +131,11 @@ def load_data(state: State) -> None:
 def find_weights(state: State) -> None:
     """Take given weights or integers, those of a build that still fits, or train."""
     from netspec.quantize.stored import is_stored
+    from netspec.verify.verdict import remove_verdict
 
     spec, folder = state.graph.spec, state.folder
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / VERDICT_FILE).unlink(missing_ok=True)  # it speaks of files that are about to change
+    remove_verdict(folder)
     given = state.options.weights or (_beside(state.document, spec.weights) if spec.weights else None)
     if given and state.options.warm_start:
         raise SpecError(_not_trained(state))
@@ -304,7 +304,7 @@ def verify_build(state: State) -> None:
         state.graph, state.model, state.arrays, state.dataset, state.firmware,
         find_cmsis_nn(state.options.cmsis_nn), state.progress, (), information,
     )  # fmt: skip
-    (state.folder / VERDICT_FILE).write_text(state.report.to_json() + "\n", encoding="utf-8")
+    _write_verdict(state)
 
 
 def run_firmware(state: State) -> None:
@@ -321,7 +321,16 @@ def run_firmware(state: State) -> None:
         state.report, state.options.run, state.graph, state.model, state.stored or state.arrays, state.document,
         held_out(state.dataset)[0], find_cmsis_nn(state.options.cmsis_nn), state.progress,
     )  # fmt: skip
-    (state.folder / VERDICT_FILE).write_text(state.report.to_json() + "\n", encoding="utf-8")
+    _write_verdict(state)
+
+
+def _write_verdict(state: State) -> None:
+    from netspec.verify.html import Subject
+    from netspec.verify.verdict import write_verdict
+
+    assert state.report is not None
+    versions = read_manifest(state.folder).versions
+    write_verdict(state.folder, state.report, Subject(state.graph, state.plan, versions))
 
 
 STAGES: tuple[Callable[[State], None], ...] = (

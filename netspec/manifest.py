@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from netspec.quantize.model import QuantizedModel
 
 MANIFEST = "manifest.json"
-KERAS_FILE, TFLITE_FILE, HISTORY_FILE, VERDICT_FILE = "model.keras", "model.tflite", "history.csv", "verify.json"
+KERAS_FILE, TFLITE_FILE, HISTORY_FILE = "model.keras", "model.tflite", "history.csv"
+# What a verification says of a build, and so no part of it.
+VERDICT_FILE, REPORT_FILE = "verify.json", "report.html"
 # In the place of model.keras where the integers were imported: there is no float model that they come from.
 STORED_FILE = "weights.npz"
 # Where the spec stood, relative to the build folder. It is a hint for `verify`, no part of the build: the manifest
@@ -100,6 +102,8 @@ def _require_form(manifest: Manifest) -> None:
         raise ValueError(f"{manifest.core!r} is no core that netspec knows")
     if not isinstance(manifest.files, dict) or not all(isinstance(each, str) for each in manifest.files.values()):
         raise ValueError("its files have no digests")
+    if not isinstance(manifest.versions, dict):
+        raise ValueError("its versions are no mapping")
     if not isinstance(manifest.quantization, dict):
         raise ValueError("it has no quantization")
     for name, quant in manifest.quantization.items():

@@ -12,6 +12,7 @@ from netspec import __version__
 from netspec.manifest import (
     KERAS_FILE,
     MANIFEST,
+    REPORT_FILE,
     SPEC_LINK,
     STORED_FILE,
     TFLITE_FILE,
@@ -23,8 +24,10 @@ from netspec.manifest import (
     sha256,
 )
 from netspec.source import Document
+from netspec.verify.html import Subject
 from netspec.verify.proof import Progress, prove
 from netspec.verify.report import Report
+from netspec.verify.verdict import remove_verdict, write_verdict
 
 if TYPE_CHECKING:
     from netspec.quantize.stored import Stored
@@ -46,19 +49,22 @@ def verify_folder(
             from netspec.verify.board import require_tools
 
             require_tools()
-        report = _verified(folder, spec, cmsis_nn, progress, run)
-    except (SpecError, ToolError):  # a verdict of before would speak of files that cannot be verified now
+        report, subject = _verified(folder, spec, cmsis_nn, progress, run)
+    except (SpecError, ToolError):
         with suppress(OSError):
-            (folder / VERDICT_FILE).unlink(missing_ok=True)
+            remove_verdict(folder)
         raise
     try:
-        (folder / VERDICT_FILE).write_text(report.to_json() + "\n", encoding="utf-8")
+        write_verdict(folder, report, subject)
     except OSError as error:  # a build on a read-only medium is as good as another
-        progress(f"{VERDICT_FILE} is not written: {error.strerror}")
+        progress(f"{VERDICT_FILE} and {REPORT_FILE} are not written: {error.strerror}")
     return report
 
 
-def _verified(folder: Path, spec: Path | None, cmsis_nn: Path | None, progress: Progress, run: str | None) -> Report:
+def _verified(
+    folder: Path, spec: Path | None, cmsis_nn: Path | None, progress: Progress, run: str | None
+) -> tuple[Report, Subject | None]:
+    """Return what was found, and the build that it was found of; None where files are no longer those of a build."""
     from netspec.source import parse, read
     from netspec.toolchain import find_cmsis_nn
 
@@ -77,13 +83,13 @@ def _verified(folder: Path, spec: Path | None, cmsis_nn: Path | None, progress: 
         else:
             document = parse(content, str(path))
     if drift or document is None:
-        return Report(manifest.name, tuple(drift))
+        return Report(manifest.name, tuple(drift)), None
     return _verify_intact(folder, manifest, document, find_cmsis_nn(cmsis_nn), progress, run)
 
 
 def _verify_intact(
     folder: Path, manifest: Manifest, document: Document, cmsis: CmsisNN | None, progress: Progress, run: str | None
-) -> Report:
+) -> tuple[Report, Subject | None]:
     """Make everything again from the spec and the weights and compare it with the files, then run the proof."""
     from netspec.check import check
     from netspec.device.plan import plan_device
@@ -99,7 +105,8 @@ def _verify_intact(
     drift: list[str] = []
     stored: Stored | None = None
     if manifest.name != graph.name or manifest.quantization.keys() != plan.graph.tensors.keys():
-        return Report(manifest.name, (f"{MANIFEST} is that of another network",))
+        return Report(manifest.name, (f"{MANIFEST} is that of another network",)), None
+    subject = Subject(graph, plan, manifest.versions)
     if STORED_FILE in manifest.files:
         stored = read_stored(folder / STORED_FILE, graph, plan)
         arrays, digest, weights_file = floats_of(graph, plan.graph, stored), stored_digest(stored), STORED_FILE
@@ -130,16 +137,16 @@ def _verify_intact(
         if firmware.get(name) != text:
             drift.append(f"firmware/{name} is not what netspec {__version__} emits for the spec and weights")
     if not emitted.keys() <= firmware.keys():  # too little is left to be compiled
-        return Report(manifest.name, tuple(drift))
+        return Report(manifest.name, tuple(drift)), subject
     information = recorded_information(folder)
     report = prove(graph, model, arrays, dataset, firmware, cmsis, progress, tuple(drift), information)
     if run is None or drift:
-        return report
+        return report, subject
     from netspec.verify.boot import boot
     from netspec.verify.proof import held_out
 
     samples, _ = held_out(dataset)
-    return boot(report, run, graph, model, stored or arrays, document, samples, cmsis, progress)
+    return boot(report, run, graph, model, stored or arrays, document, samples, cmsis, progress), subject
 
 
 def recorded_information(folder: Path) -> dict[str, Any]:

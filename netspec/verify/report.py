@@ -114,16 +114,15 @@ class Report:
                 ]
         lines += figures_text(self.boards)
         for score in self.accuracy:
-            lines.append(
-                f"{score.metric} on {score.samples} {score.split} samples: "
-                f"float {_shown(score.float_value, score.metric)}, int8 {_shown(score.int8_value, score.metric)}"
-            )
+            before, after = (score_text(value, score.metric) for value in (score.float_value, score.int8_value))
+            lines.append(f"{score.metric} on {score.samples} {score.split} samples: float {before}, int8 {after}")
         for name, difference in self.information.items():
             lines.append(f"for information, {name}: {difference}")
-        lines.append(f"{self.name}: " + self._verdict())
+        lines.append(f"{self.name}: " + self.verdict())
         return "\n".join(lines)
 
-    def _verdict(self) -> str:
+    def verdict(self) -> str:
+        """Return the verdict in words, without the network's name."""
         if self.drift:
             return "drifted: the build no longer belongs to its spec"
         bad = [comparison for comparison in self.comparisons if comparison.mismatches]
@@ -146,5 +145,6 @@ def _comparison_line(comparison: Comparison, width: int) -> str:
     return f"{line}; first at layer {first.layer} (tensor {first.tensor}), largest {first.largest}"
 
 
-def _shown(value: float, metric: str) -> str:
+def score_text(value: float, metric: str) -> str:
+    """Return a score as people read it: an accuracy in percent."""
     return f"{value:.2%}" if metric == "accuracy" else f"{value:.6g}"

@@ -1,0 +1,22 @@
+"""The files of a verdict in a build folder: verify.json for tools, report.html for people. Always both, or neither."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from netspec.manifest import REPORT_FILE, VERDICT_FILE
+from netspec.verify.html import Subject, report_html
+from netspec.verify.report import Report
+
+
+def write_verdict(folder: Path, report: Report, subject: Subject | None) -> None:
+    """Write what verification found. No part of the build: the manifest does not record these files."""
+    page = report_html(report, subject)
+    (folder / VERDICT_FILE).write_text(report.to_json() + "\n", encoding="utf-8")
+    (folder / REPORT_FILE).write_text(page, encoding="utf-8", newline="\n")
+
+
+def remove_verdict(folder: Path) -> None:
+    """Remove a verdict of before, which would speak of files that are about to change or cannot be verified."""
+    for name in (VERDICT_FILE, REPORT_FILE):
+        (folder / name).unlink(missing_ok=True)
