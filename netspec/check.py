@@ -141,7 +141,7 @@ def budget_breaches(graph: Graph, plan: DevicePlan) -> list[Diagnostic]:
     if budget is None:
         return []
     checks: tuple[tuple[str, int | None, _Measure, str, Callable[[Graph, DevicePlan], _Culprit]], ...] = (
-        ("flash", budget.flash, _flash_bytes, "bytes of constants", _heaviest),
+        ("flash", budget.flash, _flash_bytes, "bytes of flash", _heaviest),
         ("ram", budget.ram, _ram_bytes, "bytes of RAM", _fullest),
         ("macs", budget.macs, _macs, "multiply-accumulates", _busiest),
     )

@@ -205,7 +205,7 @@ class Budget(Keys):
     """Limits that `check` enforces."""
 
     flash: Quantity | None = Field(
-        default=None, description="Most bytes of constants: weights and tables; as 128KiB or 4096."
+        default=None, description="Most bytes of flash: weights, tables and code with CMSIS-NN; as 128KiB or 4096."
     )
     ram: Quantity | None = Field(
         default=None, description="Most bytes of RAM: the arena of activations and scratch; as 32KiB."
@@ -263,6 +263,11 @@ class Target(Keys):
     io: Literal["arena", "external"] = Field(
         default="arena",
         description="Where inputs and outputs lie: in the arena, or wherever the caller's pointers say.",
+    )
+    kernels: Literal["best", "cmsis-nn"] = Field(
+        default="best",
+        description="Whose kernels run: the smaller and faster ones, Arm's or netspec's, or all of Arm's CMSIS-NN"
+        " that it has.",
     )
     memory: Annotated[list[Memory], Field(min_length=1)] | None = Field(
         default=None,

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from netspec.check import Checked
+from netspec.device.footprint import PORTABLE, footprint
 from netspec.device.plan import DevicePlan
 from netspec.graph import Graph, GraphLayer
 from netspec.layers.base import describe
@@ -58,6 +59,7 @@ def _device_data(checked: Checked) -> dict[str, Any]:
     plan = checked.plan
     if plan is None:
         numbers = ("weight_bytes", "table_bytes", "arena_bytes", "scratch_bytes", "ram_bytes", "flash_bytes")
+        predicted = ("kernels", "code_bytes", "stack_bytes", "portable")
         # A layer's diagnostic stands at `layers[3].softmax.axis`: the place tells the layer.
         names = [
             layer.name
@@ -70,6 +72,7 @@ def _device_data(checked: Checked) -> dict[str, Any]:
             "unsupported": names or [each.message for each in checked.unsupported],
             **dict.fromkeys(numbers),
             "peak_layer": None,
+            **dict.fromkeys(predicted),
             "io": checked.graph.spec.io,
             "memory": [],
         }
@@ -84,6 +87,7 @@ def _device_data(checked: Checked) -> dict[str, Any]:
         "ram_bytes": plan.ram_bytes,
         "flash_bytes": plan.flash_bytes,
         "peak_layer": plan.peak.layer if plan.peak else None,
+        **_code_data(plan),
         "io": plan.io,
         "memory": [
             {
@@ -94,6 +98,21 @@ def _device_data(checked: Checked) -> dict[str, Any]:
             }
             for region in plan.regions
         ],
+    }
+
+
+def _code_data(plan: DevicePlan) -> dict[str, Any]:
+    """Return code and stack with the kernels that `flash_bytes` counts, and with the portable ones."""
+    arm, portable = footprint(plan), footprint(plan, PORTABLE)
+    return {
+        "kernels": arm.provider,
+        "code_bytes": arm.code_bytes,
+        "stack_bytes": arm.stack_bytes,
+        "portable": {
+            "flash_bytes": plan.constant_bytes + portable.code_bytes,
+            "code_bytes": portable.code_bytes,
+            "stack_bytes": portable.stack_bytes,
+        },
     }
 
 
@@ -180,12 +199,15 @@ def _device_lines(checked: Checked) -> list[str]:
     if plan is None:
         reasons = [f"  line {each.span.line}: {each.message}" for each in checked.unsupported]
         return [f"{checked.graph.spec.core}: not supported", *reasons]
+    arm, portable = footprint(plan), footprint(plan, PORTABLE)
     lines = [
         f"{plan.core}, int8:",
         f"  flash  {plan.flash_bytes:>10,} bytes  weights {plan.weight_bytes:,} + tables {plan.table_bytes:,}"
-        " (kernel code not counted)",
+        f" + code {arm.code_bytes:,} with {arm.provider} ({portable.code_bytes:,} with portable kernels)",
         f"  RAM    {plan.ram_bytes:>10,} bytes  {_ram_text(plan)} (largest scratch {plan.scratch_bytes:,})",
         *_region_lines(plan),
+        f"  stack  {arm.stack_bytes:>10,} bytes  at most, without exceptions ({portable.stack_bytes:,} with portable"
+        " kernels)",
     ]
     if plan.peak:
         held = ", ".join(f"{name} {size:,}" for name, size in plan.live_tensors(plan.peak).items())

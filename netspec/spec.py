@@ -73,6 +73,10 @@ class Spec:
     def io(self) -> Literal["arena", "external"]:
         return self.target.io if self.target else "arena"
 
+    @property
+    def kernels(self) -> Literal["best", "cmsis-nn"]:
+        return self.target.kernels if self.target else "best"
+
     def span(self, *path: str | int) -> Span:
         """Return the place of a value, or of the nearest thing around it that is written."""
         return self._find(path)[0].span

@@ -32,6 +32,13 @@ arm_cmsis_nn_status arm_pad_s8(const int8_t *input,
                                const cmsis_nn_dims *post_pad);
 #endif
 
+/* What arm_convolve_s8 takes before the shape of its output: from 7.0 on how much its input is upscaled, here not. */
+#if defined(NETSPEC_CMSIS_NN_CONVOLVES_WITHOUT_UPSCALING)
+#define NETSPEC_NO_UPSCALING
+#else
+#define NETSPEC_NO_UPSCALING NULL,
+#endif
+
 /* A convolution with symmetric weights and a scale for each filter. n of the shapes is not read. */
 typedef struct {
     const int8_t *kernel;      /* [outputs, rows, columns, channels] */

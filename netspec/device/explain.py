@@ -111,7 +111,8 @@ def explain_device(graph: Graph, core: str | None = None) -> Device:
     try:
         plan = plan_device(graph, core)
     except SpecError as error:
-        return Device(core, extension, None, error.diagnostics, _nodes(run_passes(lower_supported(graph))), {})
+        rest = run_passes(lower_supported(graph), graph.spec.kernels)
+        return Device(core, extension, None, error.diagnostics, _nodes(rest), {})
     return Device(core, extension, plan, (), _nodes(plan.graph), _live(plan), plan.memory.shares_by_node())
 
 

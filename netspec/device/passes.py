@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Literal
 
 from netspec.device.cmsis_nn import padding_is_exact
 from netspec.device.graph import DeviceGraph, Node, free_name
@@ -184,6 +185,13 @@ def resolve_views(graph: DeviceGraph) -> DeviceGraph:
     return _rename(graph.with_nodes(nodes), renamed)
 
 
+def take_arm_kernels(graph: DeviceGraph) -> DeviceGraph:
+    """Make each op that a kernel of CMSIS-NN can run one that only that kernel runs."""
+    from netspec.device.ops.arm import on_arm_kernels
+
+    return graph.with_nodes(replace(node, op=on_arm_kernels(node.op)) for node in graph.nodes)
+
+
 def _rename(graph: DeviceGraph, renamed: dict[str, str]) -> DeviceGraph:
     nodes = [replace(node, inputs=tuple(renamed.get(name, name) for name in node.inputs)) for node in graph.nodes]
     outputs = [replace(output, tensor=renamed.get(output.tensor, output.tensor)) for output in graph.outputs]
@@ -207,10 +215,10 @@ PASSES: tuple[Callable[[DeviceGraph], DeviceGraph], ...] = (
 )
 
 
-def run_passes(graph: DeviceGraph) -> DeviceGraph:
+def run_passes(graph: DeviceGraph, kernels: Literal["best", "cmsis-nn"] = "best") -> DeviceGraph:
     """Return the graph that runs. Raises `AssertionError` with the pass's name where a pass breaks an invariant."""
     verify(graph, "lower")
-    for each in PASSES:
+    for each in (*PASSES, take_arm_kernels) if kernels == "cmsis-nn" else PASSES:
         graph = each(graph)
         verify(graph, each.__name__)
     return graph

@@ -101,7 +101,7 @@ def _kernels_version(header: str) -> int:
 
 def _code(view: View, layer: Layer) -> str:
     """Return the inside of a layer's block, indented."""
-    text = render(f"ops/{layer.kernel}.c.j2", view=view, layer=layer, call=layer.call)
+    text = render(f"ops/{layer.template}.c.j2", view=view, layer=layer, call=layer.call)
     return "\n".join(_INDENT + line if line and not line.startswith("#") else line for line in text.splitlines())
 
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from netspec.device.cmsis_nn import CORE_EXTENSIONS, Extension
+from netspec.device.graph import Node
 from netspec.device.ops import kernel_of
 from netspec.device.plan import DevicePlan
 from netspec.emit.view import View
@@ -38,12 +39,24 @@ def shapes(view: View) -> list[Mapping[str, int]]:
 
 def needs_no_scratch(view: View) -> bool:
     """Return whether some call passes on that it has no scratch."""
-    return any(layer.call.get("function", "").startswith("arm_") and not layer.scratch for layer in view.layers)
+    return any(
+        layer.call.get("function", "").startswith("arm_")
+        and not layer.scratch
+        and not layer.call.get("kernel_sum_bytes")  # which stand in for it
+        for layer in view.layers
+    )
 
 
 def guards(plan: DevicePlan) -> list[Guard]:
-    """Return where the kernels would want more scratch than the plan has: a guard for each kind of core."""
+    """Return where the kernels would want other sums than there are, or, by core, more scratch than the plan has."""
     found = []
+    if any(_reads_sums(plan, node) for node in plan.graph.nodes):
+        reason = (
+            "CMSIS-NN 5.0 and 6.0 take sums of dense weights without input offset and bias, later releases with them."
+        )
+        message = "CMSIS-NN 5.0 and 6.0 read other sums of dense weights than there are here: take 4.x, 7.0 or later"
+        condition = f"defined(NETSPEC_CMSIS_NN_UNBIASED_KERNEL_SUMS) && {_COMPILED_FOR['mve'][0]}"
+        found.append(Guard(reason, condition, message))
     for extension, (condition, name, core) in _COMPILED_FOR.items():
         if extension == CORE_EXTENSIONS[plan.core]:
             continue
@@ -56,3 +69,9 @@ def guards(plan: DevicePlan) -> list[Guard]:
                 found.append(Guard(reason, f"!defined(NETSPEC_PORTABLE_KERNELS) && {condition}", message))
                 break
     return found
+
+
+def _reads_sums(plan: DevicePlan, node: Node) -> bool:
+    """Return whether a kernel of CMSIS-NN reads sums of weights from flash."""
+    function = kernel_of(node.op).kernel_choice(node.op, plan.extension).function
+    return function == "arm_fully_connected_s8" and plan.extension == "mve"

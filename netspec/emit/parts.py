@@ -106,6 +106,7 @@ class Layer:
     line: int
     summary: str
     kernel: str
+    template: str
     failed: str
     tensor: str
     inputs: tuple[Place | Outside, ...]

@@ -95,7 +95,7 @@ def make_view(model: QuantizedModel) -> View:
         upper=graph.name.upper(),
         core=plan.core,
         arena_bytes=plan.arena_bytes,
-        flash_bytes=plan.flash_bytes,
+        flash_bytes=plan.constant_bytes,
         arenas=tuple(arena for arena in arenas if arena.bytes or not plan.regions),
         weight_regions=tuple(
             (region.name, size) for region in plan.regions if (size := plan.region_weight_bytes(region))
@@ -208,6 +208,7 @@ def _layer(
         line=node.line,
         summary=f"{kind} {reads} -> {shape_text(output_shape(node.op))}",
         kernel=kernel.name,
+        template=kernel.template,
         failed=names.macro(f"failed_{node.name}"),
         tensor=node.output,
         inputs=tuple(tensors[name] for name in node.inputs),

@@ -22,7 +22,7 @@ RULES = (
     ),
     Rule(
         "budget-flash",
-        "A net whose constants need more flash than `target.budget.flash`.",
+        "A net that needs more flash than `target.budget.flash`: for weights, tables and code.",
         "It would not link beside the rest of the firmware.",
         "The note names the layer that holds most. The help is the change that saves most of those that were tried: "
         "halved variables, filters and units, doubled strides, smaller inputs, each planned to the byte.",

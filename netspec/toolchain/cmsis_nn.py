@@ -19,6 +19,8 @@ from netspec.diagnostics import ToolError
 from netspec.toolchain._declarations import declared, defined
 
 HEADER = "arm_nnfunctions.h"
+BEFORE_UPSCALING = 11
+"""Arguments of `arm_convolve_s8` up to 6.0; 7.0 added `upscale_dims`."""
 INSTALL = "git clone https://github.com/ARM-software/CMSIS-NN, then set CMSIS_NN_PATH to that folder"
 
 # Where CMSIS-NN lies below a folder that somebody may name: its own checkout, CMSIS 5's tree, a package's

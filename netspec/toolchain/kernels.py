@@ -13,7 +13,7 @@ from pathlib import Path
 
 from netspec.diagnostics import ToolError
 from netspec.toolchain._declarations import declared, defined, mentioned
-from netspec.toolchain.cmsis_nn import HEADER, INSTALL, CmsisNN
+from netspec.toolchain.cmsis_nn import BEFORE_UPSCALING, HEADER, INSTALL, CmsisNN
 
 
 @dataclass(frozen=True)
@@ -66,6 +66,8 @@ def cmsis_kernels(cmsis: CmsisNN, functions: frozenset[str]) -> KernelSet:
     own = _own_sources(firmware)
     expected = declared((firmware / "portable" / "include" / HEADER).read_text(encoding="utf-8"))
     for name in sorted(functions & expected.keys() & cmsis.declared.keys()):
+        if name == "arm_convolve_s8" and cmsis.declared[name] == BEFORE_UPSCALING:
+            continue  # netspec_kernels.h leaves the argument out
         if cmsis.declared[name] != expected[name]:
             raise ToolError(
                 f"the CMSIS-NN in {cmsis.root} is not supported: {name} takes {cmsis.declared[name]} "
@@ -99,8 +101,13 @@ def _facts(cmsis: CmsisNN, expected: Iterable[str]) -> tuple[str, ...]:
     They follow from the copy alone, not from the functions called, so that all builds with it share objects.
     """
     lacking = sorted(name for name in expected if name not in cmsis.declared)
+    # 5.0 and 6.0 on Helium want the sums of dense weights without input offset and bias, unlike what is emitted.
+    unbiased = ("NETSPEC_CMSIS_NN_UNBIASED_KERNEL_SUMS",) if cmsis.vector_sum_arguments in (4, 6) else ()
+    plain = ("NETSPEC_CMSIS_NN_CONVOLVES_WITHOUT_UPSCALING",) if cmsis.convolve_arguments == BEFORE_UPSCALING else ()
     return (
         "NETSPEC_CMSIS_NN",
+        *unbiased,
+        *plain,
         *(f"NETSPEC_CMSIS_NN_LACKS_{name.removeprefix('arm_').upper()}" for name in lacking),
     )
 

@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec.device import cmsis_nn
+from netspec.device.cmsis_nn.arm import arm_convolve_choice
 from netspec.device.fixed_point.functions import exp_on_negative_values, reciprocal
 
 Ints = NDArray[np.int64]
@@ -35,7 +36,7 @@ Ints = NDArray[np.int64]
 ) = range(12)  # as in run_cases.c
 
 # By the number that a case gives: as in run_cases.c.
-CONVOLUTIONS = ("netspec_convolve_s8", "arm_convolve_1x1_s8_fast")
+CONVOLUTIONS = ("netspec_convolve_s8", "arm_convolve_1x1_s8_fast", "arm_convolve_1x1_s8", "arm_convolve_1_x_n_s8")
 DEPTHWISE_CONVOLUTIONS = ("arm_depthwise_conv_s8", "arm_depthwise_conv_3x3_s8", "arm_depthwise_conv_s8_opt")
 EXTENSIONS: tuple[cmsis_nn.Extension, ...] = ("none", "dsp", "mve")
 
@@ -83,6 +84,9 @@ def convolution(random: Random) -> Case:
     window = _Window(random, pointwise=random.random() < 0.3)
     if window.kernel == (1, 1) and window.padding == (0, 0) and random.random() < 0.5:
         window.stride, window.output = (1, 1), window.input
+    if random.random() < 0.1:
+        inputs = random.choice([4, 8, 16])
+        window.become_row(random)
     x = _values(random, (1, *window.input, inputs))
     w = _values(random, (outputs, *window.kernel, inputs), low=-127)
     quant = _PerChannel(random, outputs, taps=w[0].size)
@@ -95,11 +99,11 @@ def convolution(random: Random) -> Case:
         window.padding,
     )
     choices = {cmsis_nn.convolve_choice(extension, geometry).function for extension in EXTENSIONS}
-    function = random.choice(sorted(choices))
+    choices |= {arm_convolve_choice(extension, geometry).function for extension in EXTENSIONS}
+    function = random.choice(sorted(choices & {*CONVOLUTIONS}))  # arm_convolve_s8 runs in the place of the first
     bias = np.zeros(outputs, np.int64) if quant.bias is None else quant.bias
     kernel_sum = _wrap(bias + quant.input_offset * w.sum(axis=(1, 2, 3)))
-    # What CMSIS-NN's wrapper wants on a host, to be compared with: two columns of int16.
-    scratch = 4 * -(-w[0].size // 4) * 4
+    scratch = cmsis_nn.scratch_bytes("arm_convolve_s8", "none", geometry)
     room = 4 if geometry.in_one_piece else random.randint(1, 4)
 
     def expected() -> tuple[int, bytes]:
@@ -360,6 +364,13 @@ class _Window:
             if min(spans) >= 0:
                 self.output = (spans[0] // self.stride[0] + 1, spans[1] // self.stride[1] + 1)
                 return
+
+    def become_row(self, random: Random) -> None:
+        """Become what CMSIS-NN's kernel for a row takes on Helium: stride 1, 4 n outputs, zeros alike at both ends."""
+        kernel, outputs = random.randint(2, 5), random.choice([4, 8, 12])
+        zeros = random.randint(0, kernel - 1)
+        self.input, self.kernel, self.output = (1, outputs - 1 + kernel - zeros), (1, kernel), (1, outputs)
+        self.stride, self.dilation, self.padding = (1, 1), (1, 1), (0, zeros // 2)
 
     def taps(self, x: Ints, offset: int) -> Iterable[tuple[int, int, Ints]]:
         """Yield each tap's place in the kernel and what it sees from every output pixel: 0 outside the input."""

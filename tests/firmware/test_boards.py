@@ -325,7 +325,7 @@ def test_the_map_is_what_binutils_say(tmp_path: Path) -> None:
     for size, name in functions:
         assert 0 <= mapped[name] - int(size, 16) < 8, name  # constants and alignment behind the code are the piece's
 
-    assert image.map.sizes("constants").rodata == model.plan.flash_bytes
+    assert image.map.sizes("constants").rodata == model.plan.constant_bytes
     arena = [piece.size for piece in image.map.pieces if piece.symbol == "arena"]
     assert arena == [model.plan.arena_bytes]
 

@@ -38,16 +38,17 @@ CASES: dict[str, tuple[Callable[[Random], Case], int]] = {
 }
 # The other kernels that the cases of the first two come to.
 VARIANTS = (*kernel_cases.CONVOLUTIONS, *kernel_cases.DEPTHWISE_CONVOLUTIONS)
-FUNCTIONS = frozenset({*CASES, *VARIANTS})
 
-# Kernels of ours and the function of CMSIS-NN that does the same.
+# Kernels of ours and the function of CMSIS-NN that does the same, which the portable kernels have too.
 COUNTERPARTS = {
-    "netspec_convolve_s8": "arm_convolve_wrapper_s8",
+    "netspec_convolve_s8": "arm_convolve_s8",
     "netspec_dense_s8": "arm_fully_connected_s8",
     "netspec_average_pool_s8": "arm_avgpool_s8",
     "netspec_softmax_s8": "arm_softmax_s8",
     "netspec_add_s8": "arm_elementwise_add_s8",
 }
+
+FUNCTIONS = frozenset({*CASES, *VARIANTS, *COUNTERPARTS.values()})
 
 # Where CMSIS-NN up to its main branch of 2026 reads outside its tensors or leaves the output unwritten.
 ALWAYS_WRONG = frozenset({"1x1 beyond the edge", "empty window", "long rows", "special batches"})
@@ -84,6 +85,13 @@ def portable(tmp_path_factory: pytest.TempPathFactory) -> Program:
     return Program(portable_kernels(FUNCTIONS), tmp_path_factory.mktemp("portable"), ["-O1"])
 
 
+@pytest.fixture(scope="module")
+def portable_arm(tmp_path_factory: pytest.TempPathFactory) -> Program:
+    """Return the portable kernels, with those of CMSIS-NN's names in the place of ours."""
+    defines = [name.upper() for name in COUNTERPARTS.values()]
+    return Program(portable_kernels(FUNCTIONS), tmp_path_factory.mktemp("portable_arm"), ["-O1"], defines)
+
+
 @pytest.fixture(scope="module", params=["bakenn", "CMSIS_NN_PATH"])
 def genuine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> tuple[CmsisNN, Program]:
     """Return Arm's kernels: the 4.0 sources that the bakenn package carries, and those that the user names."""
@@ -110,6 +118,15 @@ def test_portable_kernel_computes_the_specification(portable: Program, function:
         status, output = case.expected()
         assert result[0] == status, case.parameters
         # After an error the output is undefined.
+        assert status != SUCCESS or result[1] == output, case.parameters
+
+
+@pytest.mark.parametrize("function", COUNTERPARTS)
+def test_portable_kernel_of_arms_name_computes_the_specification(portable_arm: Program, function: str) -> None:
+    cases = _cases(function)
+    for case, result in zip(cases, portable_arm.run(cases), strict=True):
+        status, output = case.expected()
+        assert result[0] == status, case.parameters
         assert status != SUCCESS or result[1] == output, case.parameters
 
 

@@ -22,7 +22,13 @@ from tests.builds import bakenn_kernels, plan_of, quantized
 from tests.nets import device_nets
 
 _SPLIT = "memory: [{name: fast, size: 200}, {name: slow, size: 1MiB, holds: [arena, weights]}]"
-_TARGETS = ("", "target: {io: external}\n", f"target: {{{_SPLIT}}}\n", f"target: {{io: external, {_SPLIT}}}\n")
+_TARGETS = (
+    "",
+    "target: {io: external}\n",
+    f"target: {{{_SPLIT}}}\n",
+    f"target: {{io: external, {_SPLIT}}}\n",
+    *(f"target: {{kernels: cmsis-nn, core: {core}}}\n" for core in ("cortex-m0", "cortex-m4", "cortex-m55")),
+)
 _SETTINGS = {"deadline": None, "suppress_health_check": list(HealthCheck)}
 
 

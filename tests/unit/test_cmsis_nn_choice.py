@@ -11,6 +11,7 @@ from random import Random
 import pytest
 
 from netspec.device.cmsis_nn import Extension, Pair, Shape, Window, convolve_choice, depthwise_choice
+from netspec.device.cmsis_nn.arm import arm_convolve_choice
 from netspec.toolchain.cmsis_nn import probe
 
 EXTENSIONS: tuple[Extension, ...] = ("none", "dsp", "mve")
@@ -48,6 +49,33 @@ def test_convolutions(name: str) -> None:
     window, expected = CONVOLUTIONS[name]
     for extension, kernel in zip(EXTENSIONS, expected, strict=True):
         assert convolve_choice(extension, window).function == kernel, extension
+
+
+# What of CMSIS-NN's runs one, where it is asked for throughout.
+PLAIN_1X1, GENERAL, ROW = "arm_convolve_1x1_s8", "arm_convolve_s8", "arm_convolve_1_x_n_s8"
+ARM_CONVOLUTIONS: dict[str, tuple[Window, tuple[str, str, str]]] = {
+    "1x1": (Window((8, 8, 64), (1, 1), (8, 8, 4)), (FAST, FAST, FAST)),
+    "1x1, dilated": (Window((8, 8, 64), (1, 1), (8, 8, 4), dilation=(2, 2)), (GENERAL, GENERAL, GENERAL)),
+    "1x1, stride 2": (Window((8, 8, 64), (1, 1), (4, 4, 4), (2, 2)), (PLAIN_1X1, PLAIN_1X1, PLAIN_1X1)),
+    "1x1, padded": (Window((8, 8, 3), (1, 1), (10, 10, 4), padding=(1, 1)), (GENERAL, GENERAL, GENERAL)),
+    "3x3": (Window((8, 8, 3), (3, 3), (6, 6, 4)), (GENERAL, GENERAL, GENERAL)),
+    "row": (Window((1, 40, 4), (1, 5), (1, 36, 8)), (GENERAL, GENERAL, ROW)),
+    "row, same": (Window((1, 40, 4), (1, 5), (1, 40, 8), padding=(0, 2)), (GENERAL, GENERAL, ROW)),
+    "row, even kernel": (Window((1, 40, 4), (1, 4), (1, 40, 8), padding=(0, 1)), (GENERAL, GENERAL, ROW)),
+    "row, causal": (Window((1, 40, 4), (1, 5), (1, 40, 8), padding=(0, 4)), (GENERAL, GENERAL, GENERAL)),
+    "row, 3 channels": (Window((1, 40, 3), (1, 5), (1, 36, 8)), (GENERAL, GENERAL, GENERAL)),
+    "row, 35 outputs": (Window((1, 39, 4), (1, 5), (1, 35, 8)), (GENERAL, GENERAL, GENERAL)),
+    "row, stride 2": (Window((1, 40, 4), (1, 2), (1, 20, 8), (1, 2)), (GENERAL, GENERAL, GENERAL)),
+    "row, dilated": (Window((1, 44, 4), (1, 3), (1, 40, 8), dilation=(1, 2)), (GENERAL, GENERAL, GENERAL)),
+    "row, wider than its input": (Window((1, 4, 4), (1, 5), (1, 4, 8), padding=(0, 2)), (GENERAL, GENERAL, GENERAL)),
+}
+
+
+@pytest.mark.parametrize("name", ARM_CONVOLUTIONS)
+def test_convolutions_of_arm(name: str) -> None:
+    window, expected = ARM_CONVOLUTIONS[name]
+    for extension, kernel in zip(EXTENSIONS, expected, strict=True):
+        assert arm_convolve_choice(extension, window).function == kernel, extension
 
 
 @pytest.mark.parametrize("name", DEPTHWISE)
@@ -160,7 +188,7 @@ def test_the_wrappers_of_a_release_choose_the_same(extension: Extension, tmp_pat
     lines = [" ".join(map(str, (*x, *k, *o, *s, *d, *p, x[2] // g))) for x, k, o, s, d, p, g in layers]
     built = program(root, extension, tmp_path)
     done = subprocess.run([built], input="\n".join(lines), capture_output=True, text=True, check=True)
-    seen = set()
+    seen, rows = set(), 0
     for layer, line in zip(layers, done.stdout.splitlines(), strict=True):
         *geometry, groups = layer
         window = Window(*geometry)
@@ -170,6 +198,11 @@ def test_the_wrappers_of_a_release_choose_the_same(extension: Extension, tmp_pat
             ours = groups == 1 and convolve_choice(extension, window).function == FAST
             assert ours == (convolved == FAST and extension != "mve"), layer
             seen |= {FAST} if ours else set()
+        if groups == 1:
+            of_arm = arm_convolve_choice(extension, window).function
+            # A row takes the general kernel where that has no code of its own for it, or is wrong in some release.
+            assert of_arm == convolved or (of_arm, convolved) == (GENERAL, ROW), layer
+            rows += of_arm == ROW
         one_channel = extension == "mve" and window.input_hwc[2] == 1 < window.output_hwc[2]
         if window.output_hwc[2] % window.input_hwc[2] == 0 and (turns_depthwise or not one_channel):
             ours = depthwise_choice(extension, window).function
@@ -177,6 +210,7 @@ def test_the_wrappers_of_a_release_choose_the_same(extension: Extension, tmp_pat
             instead = {"arm_depthwise_conv_s8_opt": "arm_depthwise_conv_s8", WRAPPERS[0]: OWN}
             assert ours == by_channel or ours == instead.get(by_channel), layer
             seen.add(ours)
+    assert (rows > 0) == (extension == "mve")
     small, opt, plain = (f"arm_depthwise_{kernel}" for kernel in (SMALL, OPT, PLAIN))
     mve = {opt, plain} | ({OWN} if turns_depthwise else set())
     assert seen == {"none": {FAST, small, plain}, "dsp": {FAST, small, opt, plain}, "mve": mve}[extension]

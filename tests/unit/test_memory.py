@@ -103,7 +103,7 @@ def test_outputs_live_to_the_end() -> None:
 
 def test_a_net_without_ops_holds_its_input() -> None:
     plan = plan_of("flatten", shape=(10,))
-    assert (plan.arena_bytes, plan.peak, plan.live_bytes(), plan.flash_bytes) == (16, None, [], 0)
+    assert (plan.arena_bytes, plan.peak, plan.live_bytes(), plan.constant_bytes) == (16, None, [], 0)
 
 
 def test_the_same_net_gets_the_same_plan() -> None:

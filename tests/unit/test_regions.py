@@ -107,7 +107,7 @@ def test_constants_take_what_the_arena_leaves() -> None:
 
 def test_a_budget_counts_all_regions() -> None:
     plan = plan_of(region("fast", 5500), region("slow", 10**5, "arena", "weights"))
-    assert plan.ram_bytes == sum(plan.memory.arenas) + plan.flash_bytes
+    assert plan.ram_bytes == sum(plan.memory.arenas) + plan.constant_bytes
 
 
 def test_the_checker_knows_the_arenas_apart() -> None:
@@ -154,6 +154,6 @@ def test_random_nets_say_where_things_lie(text: str, random: Random) -> None:
     assert [each["name"] for each in said] == ["a", "b", "c"]
     assert sum(each["arena_bytes"] + each["weight_bytes"] for each in said) == plan.ram_bytes
     assert all(each["arena_bytes"] + each["weight_bytes"] <= each["size"] for each in said)
-    assert sum(each["weight_bytes"] for each in said) == plan.flash_bytes
+    assert sum(each["weight_bytes"] for each in said) == plan.constant_bytes
     lines = show_text(result).splitlines()
     assert [line.split()[0] for line in lines if " of 1,000,000: " in line] == ["b", "c"]

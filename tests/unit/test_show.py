@@ -10,6 +10,7 @@ import pytest
 import yaml
 
 from netspec.check import Checked, check
+from netspec.device.footprint import PORTABLE, footprint
 from netspec.show import show_data, show_json, show_text
 from netspec.source import load, parse
 
@@ -47,6 +48,10 @@ SHAPE = {
         "ram_bytes": int,
         "flash_bytes": int,
         "peak_layer": str,
+        "kernels": str,
+        "code_bytes": int,
+        "stack_bytes": int,
+        "portable": {"flash_bytes": int, "code_bytes": int, "stack_bytes": int},
         "io": str,
         "memory": [{"name": str, "size": int, "arena_bytes": int, "weight_bytes": int}],
     },
@@ -109,7 +114,16 @@ def test_totals_and_device_numbers_are_those_of_the_plan() -> None:
     }
     device = data["device"]
     assert device["arena_bytes"] == device["ram_bytes"] == result.plan.memory.arena_bytes
-    assert device["flash_bytes"] == device["weight_bytes"] + device["table_bytes"]
+    assert device["flash_bytes"] == device["weight_bytes"] + device["table_bytes"] + device["code_bytes"]
+    arm, portable = footprint(result.plan), footprint(result.plan, PORTABLE)
+    assert (device["kernels"], device["code_bytes"]) == (arm.provider, arm.code_bytes)
+    assert device["stack_bytes"] == arm.stack_bytes
+    constants = device["weight_bytes"] + device["table_bytes"]
+    assert device["portable"] == {
+        "flash_bytes": constants + portable.code_bytes,
+        "code_bytes": portable.code_bytes,
+        "stack_bytes": portable.stack_bytes,
+    }
     assert device["peak_layer"] == "strokes"
 
 
@@ -118,7 +132,7 @@ def test_what_the_device_cannot_run_is_named_and_has_no_numbers() -> None:
     result = checked(layers)
     device = show_data(result)["device"]
     assert (device["supported"], device["unsupported"]) == (False, ["leaky", "softmax"])
-    assert {device[key] for key in ("weight_bytes", "arena_bytes", "flash_bytes", "peak_layer")} == {None}
+    assert {device[key] for key in ("weight_bytes", "flash_bytes", "peak_layer", "code_bytes", "portable")} == {None}
     lines = show_text(result).splitlines()
     assert lines[-3] == "cortex-m4: not supported"
     assert "threshold 0.1 of leaky" in lines[-2]
@@ -177,8 +191,10 @@ Non-trainable params: 8 (32.00 B)
 MACs: 1,856
 
 cortex-m4, int8:
-  flash         292 bytes  weights 292 + tables 0 (kernel code not counted)
+  flash  {flash:>10,} bytes  weights 292 + tables 0 + code {arm.code_bytes:,} with CMSIS-NN 7.x \
+({portable.code_bytes:,} with portable kernels)
   RAM           176 bytes  arena with input, output and scratch (largest scratch 54)
+  stack  {arm.stack_bytes:>10,} bytes  at most, without exceptions ({portable.stack_bytes:,} with portable kernels)
   peak   at conv (line 10): x 48, batch_normalization 64, scratch of conv 54
 """
 
@@ -190,7 +206,11 @@ def test_the_table() -> None:
         "flatten",
         {"dense": {"units": 2}},
     ]
-    assert show_text(checked(layers, (4, 4, 3))) == TABLE.strip("\n")
+    result = checked(layers, (4, 4, 3))
+    assert result.plan is not None
+    arm, portable = footprint(result.plan), footprint(result.plan, PORTABLE)
+    told = TABLE.strip("\n").format(flash=292 + arm.code_bytes, arm=arm, portable=portable)
+    assert show_text(result) == told
 
 
 def test_a_merge_of_many_does_not_widen_the_table() -> None:

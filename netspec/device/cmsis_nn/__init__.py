@@ -5,7 +5,7 @@ Emitted code calls the kernel itself and not CMSIS-NN's wrapper before it, which
 
 from netspec.device.cmsis_nn.choice import CONVOLVE, KernelChoice, convolve_choice, depthwise_choice, padding_is_exact
 from netspec.device.cmsis_nn.cores import CORE_EXTENSIONS, HOST_EXTENSION, Extension
-from netspec.device.cmsis_nn.scratch import CHANNEL_BLOCK_MVE, SIDE_BY_SIDE, scratch_bytes
+from netspec.device.cmsis_nn.scratch import CHANNEL_BLOCK_MVE, SIDE_BY_SIDE, average_pool_bytes, scratch_bytes
 from netspec.device.cmsis_nn.window import Pair, Shape, Window
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Pair",
     "Shape",
     "Window",
+    "average_pool_bytes",
     "convolve_choice",
     "depthwise_choice",
     "padding_is_exact",

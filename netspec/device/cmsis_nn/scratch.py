@@ -21,6 +21,10 @@ CHANNEL_BLOCK_MVE: Final = 124
 SIDE_BY_SIDE: Final[Mapping[Extension, int]] = MappingProxyType({"none": 1, "dsp": 2, "mve": 4})
 
 
+ARM_CONVOLVE: Final = "arm_convolve_s8"
+ARM_ROW: Final = "arm_convolve_1_x_n_s8"
+
+
 def scratch_bytes(function: str, extension: Extension, window: Window) -> int:
     """Return what `function` uses of its scratch where it is compiled for `extension`."""
     if function == "netspec_convolve_s8" and not window.in_one_piece:
@@ -28,4 +32,25 @@ def scratch_bytes(function: str, extension: Extension, window: Window) -> int:
     if function == "arm_depthwise_conv_s8_opt":
         channels = {"none": 0, "dsp": 2 * window.input_hwc[2], "mve": 4 * CHANNEL_BLOCK_MVE}[extension]
         return channels * window.taps
+    if function == ARM_ROW and extension == "mve":
+        # 6.0 and later build its padded ends there, or copy the one to it; 4.0 and 5.0 use none.
+        return (window.kernel_hw[1] + window.padding[1]) * window.input_hwc[2]
+    if function in (ARM_CONVOLVE, ARM_ROW):  # without Helium a row is any convolution
+        return _columns_bytes(extension, window.taps * window.input_hwc[2])
     return 0
+
+
+def average_pool_bytes(extension: Extension, channels: int) -> int:
+    """Return what `arm_avgpool_s8` uses of its scratch: an int32 a channel with DSP instructions."""
+    return 4 * channels if extension == "dsp" else 0
+
+
+def _columns_bytes(extension: Extension, taps: int) -> int:
+    """Return the bytes of gathered windows: two of int16, on Helium four of int8."""
+    if extension == "mve":
+        return 4 * _round_up(taps, 16)
+    return 2 * 2 * _round_up(taps, 4)
+
+
+def _round_up(value: int, multiple: int) -> int:
+    return -(-value // multiple) * multiple

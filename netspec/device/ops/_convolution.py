@@ -199,6 +199,8 @@ def cmsis_call(
     window = window_of(op)
     return {
         "function": function,
+        "role": "kernel",
+        "upscales": False,
         "input_offset": -q.numbers["input_zero_point"],
         "output_offset": q.numbers["output_zero_point"],
         "stride": tile(window.strides),

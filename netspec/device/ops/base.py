@@ -124,7 +124,12 @@ class Kernel(ABC, Generic[OpT]):
     """An int8 op. Stateless: every method takes the op that it speaks of."""
 
     name: ClassVar[str]
-    """Stem of the op's C template, and its name in tables."""
+    """The op's name in tables."""
+
+    @property
+    def template(self) -> str:
+        """Return the stem of the op's C template."""
+        return self.name
 
     def constants(self, op: OpT, extension: Extension) -> tuple[Constant, ...]:
         """Return the arrays in flash."""
@@ -188,7 +193,7 @@ class Kernel(ABC, Generic[OpT]):
 
     @abstractmethod
     def call(self, op: OpT, q: Quantized, extension: Extension) -> Mapping[str, Any]:
-        """Return the finished values of the C call, for the template `ops/<name>.c.j2`, which does no arithmetic.
+        """Return the finished values of the C call, for the template `ops/<template>.c.j2`, which does no arithmetic.
 
         Shapes and pairs are mappings with CMSIS-NN's field names, offsets have CMSIS-NN's signs. Arena, constants and
         the handling of the status are the emitter's.

@@ -80,7 +80,7 @@ static convolution read_convolution(test_case *c)
     return result;
 }
 
-/* The same; scratch bytes are those of arm_convolve_wrapper_s8, those of the columns follow, which, and their number. */
+/* The same; scratch bytes are those of arm_convolve_s8, those of the columns follow, which, and their number. */
 static arm_cmsis_nn_status convolve(test_case *c)
 {
     const convolution w = read_convolution(c);
@@ -89,9 +89,17 @@ static arm_cmsis_nn_status convolve(test_case *c)
         return arm_convolve_1x1_s8_fast(&c->context, &params, &w.scales, &w.input, c->blob[0], &w.filter, c->blob[1],
                                         NULL, c->blob[2], &w.output, c->output);
     }
-#if defined(ARM_CONVOLVE_WRAPPER_S8)
-    return arm_convolve_wrapper_s8(&c->context, &params, &w.scales, &w.input, c->blob[0], &w.filter, c->blob[1],
-                                   NULL, c->blob[2], &w.output, c->output);
+    if (c->p[24] == 2) {
+        return arm_convolve_1x1_s8(&c->context, &params, &w.scales, &w.input, c->blob[0], &w.filter, c->blob[1], NULL,
+                                   c->blob[2], &w.output, c->output);
+    }
+    if (c->p[24] == 3) {
+        return arm_convolve_1_x_n_s8(&c->context, &params, &w.scales, &w.input, c->blob[0], &w.filter, c->blob[1], NULL,
+                                     c->blob[2], &w.output, c->output);
+    }
+#if defined(ARM_CONVOLVE_S8)
+    return arm_convolve_s8(&c->context, &params, &w.scales, &w.input, c->blob[0], &w.filter, c->blob[1], NULL,
+                           c->blob[2], NETSPEC_NO_UPSCALING &w.output, c->output);
 #else
     const netspec_convolution layer = {
         c->blob[1], c->blob[5], c->blob[3], c->blob[4], w.input, w.filter, w.output, w.stride, w.padding, w.dilation,

@@ -66,8 +66,10 @@ def test_a_loop_around_a_push_has_no_bound() -> None:
 
 
 def test_calls_and_jumps_to_other_functions_count() -> None:
-    found = frame("bl\t200 <second>", "beq.w\t300 <third>", "b.n\t102 <first+0x2>", "cbz\tr0, 104 <first+0x4>")
-    assert found == Frame("first", 0, True, ("second", "third"))
+    lines = ["bl\t200 <second>", "beq.w\t304 <a_constant_of_the_linker+0x4>", "b.n\t102 <a_constant+0x2>", "bx\tlr"]
+    text = "00000100 <first>:\n" + "".join(f" {0x100 + 2 * i:x}:\t{line}\n" for i, line in enumerate(lines))
+    text += "00000200 <second>:\n 200:\tbx\tlr\n00000300 <third>:\n 300:\tnop\n 304:\tbx\tlr\n"
+    assert next(parse_frames(text)) == Frame("first", 0, True, ("second", "third"))
     assert frame("blx\tr3").indirect
     assert not frame("bx\tlr").indirect
 
@@ -82,7 +84,13 @@ def test_a_function_goes_by_all_its_names() -> None:
 
 @pytest.mark.parametrize(
     ("last", "bound"),
-    [("cmp\tr0, #0", 12), ("bne.n\t102 <first+0x2>", 12), ("b.n\t102 <first+0x2>", 4), ("pop\t{pc}", 4)],
+    [
+        ("cmp\tr0, #0", 12),
+        ("bne.n\t102 <first+0x2>", 12),
+        ("b.n\t102 <first+0x2>", 4),
+        ("pop\t{pc}", 4),
+        ("bx\tlr\n 104:\tmovs\tr0, r0", 4),
+    ],
 )
 def test_a_name_within_a_function_ends_nothing(last: str, bound: int) -> None:
     text = f"00000100 <first>:\n 100:\tpush\t{{lr}}\n 102:\t{last}\n 104:\t.word\t0x1\n\n00000108 <inner>:\n"

@@ -48,7 +48,8 @@ def test_facts_follow_from_the_headers_and_not_from_the_calls(firmware: Path, ma
     cmsis = toolchain.probe(make_cmsis(tmp_path / "nn", undefined=undefined, arm_softmax_s8=7, **size))
     for called in (frozenset({"arm_pad_s8", "arm_softmax_s8"}), frozenset({"arm_convolve_1x1_s8_fast"})):
         kernels = toolchain.cmsis_kernels(cmsis, called)
-        assert kernels.defines == ("NETSPEC_CMSIS_NN", "NETSPEC_CMSIS_NN_LACKS_PAD_S8")
+        plain = "NETSPEC_CMSIS_NN_CONVOLVES_WITHOUT_UPSCALING"
+    assert kernels.defines == ("NETSPEC_CMSIS_NN", plain, "NETSPEC_CMSIS_NN_LACKS_PAD_S8")
 
 
 def test_a_function_with_other_arguments_is_refused(firmware: Path, make_cmsis: Make, tmp_path: Path) -> None:
@@ -65,3 +66,21 @@ def test_half_a_pair_of_functions_is_refused(firmware: Path, make_cmsis: Make, t
         match=r"incomplete: it has arm_convolve_1x1_s8_fast but not arm_convolve_1x1_s8_fast_get_buffer_size$",
     ):
         toolchain.cmsis_kernels(cmsis, frozenset({"arm_convolve_1x1_s8_fast_get_buffer_size"}))
+
+
+@pytest.mark.parametrize(("arguments", "unbiased"), [(0, False), (4, True), (6, True), (7, False)])
+def test_the_kernel_sums_of_5_and_6_are_named(
+    arguments: int, unbiased: bool, firmware: Path, make_cmsis: Make, tmp_path: Path
+) -> None:
+    cmsis = toolchain.probe(make_cmsis(tmp_path / "nn", arm_vector_sum_s8=arguments))
+    kernels = toolchain.cmsis_kernels(cmsis, frozenset({"arm_max_pool_s8"}))
+    assert ("NETSPEC_CMSIS_NN_UNBIASED_KERNEL_SUMS" in kernels.defines) == unbiased
+
+
+@pytest.mark.parametrize(("arguments", "plain"), [(11, True), (12, False)])
+def test_convolutions_before_upscaling_are_named(
+    arguments: int, plain: bool, firmware: Path, make_cmsis: Make, tmp_path: Path
+) -> None:
+    cmsis = toolchain.probe(make_cmsis(tmp_path / "nn", arm_convolve_s8=arguments))
+    kernels = toolchain.cmsis_kernels(cmsis, frozenset({"arm_convolve_s8"}))
+    assert ("NETSPEC_CMSIS_NN_CONVOLVES_WITHOUT_UPSCALING" in kernels.defines) == plain

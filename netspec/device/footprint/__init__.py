@@ -1,0 +1,52 @@
+"""What a network's code takes in flash and puts on the stack: known from the plan, before anything is compiled.
+
+The numbers are those of one compiler, which the tables name, at -O2 with unused sections left out: `make kernel-sizes`.
+Kernels and the C library's functions are exact, as a link counts them; a network's own calls are fitted, which is good
+to a few bytes a call. The stack is a bound. Nothing here imports more than the tables of the providers asked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from netspec.device.footprint.features import calls, features
+from netspec.device.footprint.tables import PORTABLE, call_sizes, function
+from netspec.device.plan import DevicePlan
+
+__all__ = ["DEFAULT_PROVIDER", "PORTABLE", "PROVIDERS", "Footprint", "footprint"]
+
+DEFAULT_PROVIDER = "CMSIS-NN 7.x"
+"""What the emitted CMake fetches, asked for Arm's kernels."""
+
+PROVIDERS = (PORTABLE, "CMSIS-NN 4.x", DEFAULT_PROVIDER)
+
+
+@dataclass(frozen=True, slots=True)
+class Footprint:
+    """Bytes of a network's code with the kernels of one provider; its constants and its arena are the plan's.
+
+    `kernel_bytes` are the functions that it calls and all that they call, their constants too; `call_bytes` its own
+    code with the constants that it passes on. `stack_bytes` bounds what a run puts on the stack, without exceptions.
+    """
+
+    provider: str
+    kernel_bytes: int
+    call_bytes: int
+    stack_bytes: int
+
+    @property
+    def code_bytes(self) -> int:
+        return self.kernel_bytes + self.call_bytes
+
+
+def footprint(plan: DevicePlan, provider: str = DEFAULT_PROVIDER) -> Footprint:
+    """Return what a network takes with a provider of `PROVIDERS`."""
+    own = call_sizes(plan.core)
+    called = [function(provider, plan.core, name) for name in sorted(calls(plan))]
+    pieces = {name: size for each in called for name, size in each.pieces.items()}
+    return Footprint(
+        provider,
+        kernel_bytes=sum(pieces.values()),
+        call_bytes=round(sum(own.bytes[name] * count for name, count in features(plan).items())),
+        stack_bytes=own.frame + max((each.stack for each in called), default=0),
+    )

@@ -1,0 +1,82 @@
+"""The measured sizes of kernels and calls: data that `make kernel-sizes` writes beside this file, one a provider.
+
+The portable table is whole. That of a CMSIS-NN holds Arm's functions, where they differ from it: netspec's own kernels,
+and what it fills in, are the same with every provider. So a release that is measured once stays right.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+PORTABLE = "portable"
+_FOLDER = Path(__file__).resolve().parent
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """What a function that emitted code calls brings along: bytes in flash by name of piece, and the stack of a call.
+
+    Pieces of one name are the same code, which is linked once.
+    """
+
+    pieces: Mapping[str, int]
+    stack: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallSizes:
+    """What emitted code takes itself: bytes by feature of a network (see `features`), and the stack of its run."""
+
+    bytes: Mapping[str, float]
+    frame: int
+
+
+def table_path(provider: str) -> Path:
+    """Return the file of a provider's table."""
+    return _FOLDER / f"{provider.lower().replace(' ', '-')}.json"
+
+
+def calls_path() -> Path:
+    """Return the file of the table of calls."""
+    return _FOLDER / "calls.json"
+
+
+@cache
+def read(path: Path) -> Mapping[str, Any]:
+    """Return a table as it stands in its file."""
+    data: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return data
+
+
+def function(provider: str, core: str, name: str) -> Function:
+    """Return a function's sizes. Raises KeyError for a provider without a table, and for a name that it lacks."""
+    table = read(table_path(provider))
+    row = _core(table, core)
+    if name not in row["functions"] and provider != PORTABLE:
+        if name.startswith("arm_") and name not in table["functions"]:
+            raise KeyError(f"{name} of {provider} has not been measured: run `make kernel-sizes` with it")
+        row = _core(read(table_path(PORTABLE)), core)
+    found = row["functions"][name]
+    return Function({piece: row["pieces"][piece] for piece in found["pieces"]}, found["stack"])
+
+
+def call_sizes(core: str) -> CallSizes:
+    """Return the sizes of emitted calls; of one that no network on this core was seen to make, those elsewhere."""
+    table = read(calls_path())
+    row = _core(table, core)
+    elsewhere: dict[str, float] = {}
+    for other in table["cores"]:
+        elsewhere |= _core(table, other)["bytes"]
+    return CallSizes(elsewhere | row["bytes"], row["frame"])
+
+
+def _core(table: Mapping[str, Any], core: str) -> Mapping[str, Any]:
+    """Return a core's part of a table; one that executes the code of another only names that."""
+    row = table["cores"][core]
+    found: Mapping[str, Any] = table["cores"][row] if isinstance(row, str) else row
+    return found

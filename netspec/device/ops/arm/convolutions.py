@@ -1,0 +1,83 @@
+"""CONV_2D and DEPTHWISE_CONV_2D by the kernels that CMSIS-NN's wrappers come to."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from netspec.device.cmsis_nn import CONVOLVE, Extension, KernelChoice, depthwise_choice, scratch_bytes
+from netspec.device.cmsis_nn.arm import arm_convolve_choice
+from netspec.device.cmsis_nn.scratch import ARM_CONVOLVE
+from netspec.device.ops._convolution import ConvolutionKernel, cmsis_call, window_of
+from netspec.device.ops.base import Constant, Quantized, dims
+from netspec.device.ops.conv2d import Conv2DKernel
+from netspec.device.ops.depthwise_conv2d import DepthwiseConv2DKernel
+from netspec.ops import Conv2D, DepthwiseConv2D
+
+
+class ArmConv2DKernel(Conv2DKernel):
+    def constants(self, op: Conv2D, extension: Extension) -> tuple[Constant, ...]:
+        return ConvolutionKernel.constants(self, op, extension)
+
+    def kernel_choice(self, op: Conv2D, extension: Extension) -> KernelChoice:
+        return arm_convolve_choice(extension, window_of(op))
+
+    def functions(self, op: Conv2D, extension: Extension) -> tuple[str, ...]:
+        return _with_sizer(self.kernel_choice(op, extension).function)
+
+    def kernel_scratch_bytes(self, op: Conv2D, extension: Extension, compiled_for: Extension) -> int:
+        return scratch_bytes(self.kernel_choice(op, extension).function, compiled_for, window_of(op))
+
+    def call(self, op: Conv2D, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+        return _plain_call(op, q, self.kernel_choice(op, extension).function, "kernel")
+
+
+class ArmDepthwiseConv2DKernel(DepthwiseConv2DKernel):
+    """As without `kernels: cmsis-nn`, but for one channel on Helium, which is a plain convolution of Arm's."""
+
+    def constants(self, op: DepthwiseConv2D, extension: Extension) -> tuple[Constant, ...]:
+        kernel, *others = ConvolutionKernel.constants(self, op, extension)
+        return (replace(kernel, role="filters") if self._is_plain(op, extension) else kernel, *others)
+
+    def _is_plain(self, op: DepthwiseConv2D, extension: Extension) -> bool:
+        return depthwise_choice(extension, window_of(op)).function == CONVOLVE
+
+    def kernel_choice(self, op: DepthwiseConv2D, extension: Extension) -> KernelChoice:
+        window = window_of(op)
+        if not self._is_plain(op, extension):
+            return depthwise_choice(extension, window)
+        plain = arm_convolve_choice(extension, window)
+        reason = f"one input channel: a plain convolution with {window.output_hwc[2]} filters; {plain.reason}"
+        return KernelChoice(plain.function, reason)
+
+    def functions(self, op: DepthwiseConv2D, extension: Extension) -> tuple[str, ...]:
+        if not self._is_plain(op, extension):
+            return super().functions(op, extension)
+        return _with_sizer(self.kernel_choice(op, extension).function)
+
+    def kernel_scratch_bytes(self, op: DepthwiseConv2D, extension: Extension, compiled_for: Extension) -> int:
+        return scratch_bytes(self.kernel_choice(op, extension).function, compiled_for, window_of(op))
+
+    def call(self, op: DepthwiseConv2D, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+        if not self._is_plain(op, extension):
+            return super().call(op, q, extension)
+        return _plain_call(op, q, self.kernel_choice(op, extension).function, "filters")
+
+
+def _with_sizer(function: str) -> tuple[str, ...]:
+    """Return a function and the one by which its scratch is asserted; that of a row differs between releases."""
+    return (function, f"{function}_get_buffer_size") if function == ARM_CONVOLVE else (function,)
+
+
+def _plain_call(op: Conv2D | DepthwiseConv2D, q: Quantized, function: str, role: str) -> dict[str, Any]:
+    """Return the call of a plain convolution; `role` is the constant that holds the filters."""
+    window = window_of(op)
+    filter_dims = dims(window.output_hwc[2], *window.kernel_hw, window.input_hwc[2])
+    return cmsis_call(op, q, function, filter_dims) | {
+        "params": "cmsis_nn_conv_params",
+        "ch_mult": None,
+        "role": role,
+        "sized": function == ARM_CONVOLVE,
+        "upscales": function == ARM_CONVOLVE,
+    }

@@ -1,0 +1,50 @@
+"""FULLY_CONNECTED by arm_fully_connected_s8."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from math import prod
+from typing import Any
+
+from netspec.device.cmsis_nn import Extension, KernelChoice
+from netspec.device.ops._convolution import has_bias
+from netspec.device.ops.base import Constant, Quantized, dims, limits
+from netspec.device.ops.dense import DenseKernel
+from netspec.ops import Dense
+
+
+class ArmDenseKernel(DenseKernel):
+    template = "arm_dense"
+
+    def kernel_choice(self, op: Dense, extension: Extension) -> KernelChoice:
+        rows = prod(op.input_shape[:-1])
+        reason = f"{'one row' if rows == 1 else f'for each of {rows:,} rows a row'} of the kernel times the input"
+        if extension == "mve":
+            reason += "; Helium's reads each unit's sum of weights from a table"
+        return KernelChoice("arm_fully_connected_s8", reason)
+
+    def functions(self, op: Dense, extension: Extension) -> tuple[str, ...]:
+        return ("arm_fully_connected_s8", "arm_fully_connected_s8_get_buffer_size")
+
+    def constants(self, op: Dense, extension: Extension) -> tuple[Constant, ...]:
+        """Return kernel and bias; on Helium also what 7.0 and later read in place of the bias. 4.x needs none."""
+        units = op.output_shape[-1]
+        bias = (Constant("bias", "int32_t", units),) if has_bias(op) else ()
+        sums = (Constant("kernel_sum", "int32_t", units, table=True),) if extension == "mve" else ()
+        return (Constant("kernel", "int8_t", prod(op.kernel.shape)), *bias, *sums)
+
+    def call(self, op: Dense, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+        rows, (units, inputs) = prod(op.input_shape[:-1]), q.arrays["kernel"].shape
+        sums = [each.bytes for each in self.constants(op, extension) if each.role == "kernel_sum"]
+        return {
+            "function": "arm_fully_connected_s8",
+            "input_offset": -q.numbers["input_zero_point"],
+            "output_offset": q.numbers["output_zero_point"],
+            "activation": limits(q),
+            "multiplier": q.numbers["multiplier"],
+            "shift": q.numbers["shift"],
+            "input_dims": dims(rows, 1, 1, inputs),
+            "filter_dims": dims(inputs, 1, 1, units),
+            "output_dims": dims(rows, 1, 1, units),
+            "kernel_sum_bytes": sum(sums),
+        }
