@@ -30,7 +30,7 @@ from netspec.toolchain.compiler import JOBS
 from netspec.toolchain.map_file import LIBRARIES, MapFile
 from netspec.toolchain.qemu import find_qemu
 from netspec.verify.board import run_on_board
-from tests.footprints import IMPORTED, ON_BOARDS, emitted, imported, link_alone, providers, shipped
+from tests.footprints import IMPORTED, ON_ARM, ON_BOARDS, emitted, imported, link_alone, providers, shipped
 from tests.importers.shared_models import FOLDER
 from tests.models import int8_inputs
 
@@ -107,7 +107,7 @@ class Measured:
 
 def measure(network: str, cores: Sequence[str]) -> list[Measured]:
     """Return a network's figures on some cores, with every provider that is here."""
-    on_core = imported(network) if network in IMPORTED else shipped(network)
+    on_core = imported(network) if _is_imported(network) else shipped(network)
     found = []
     for core in cores:
         model = on_core(core)
@@ -116,6 +116,10 @@ def measure(network: str, cores: Sequence[str]) -> list[Measured]:
         except ImageTooLarge as error:
             print(f"{network} on {core} is left out: {error.message.splitlines()[0]}", file=sys.stderr)
     return found
+
+
+def _is_imported(network: str) -> bool:
+    return network.removesuffix(ON_ARM) in IMPORTED
 
 
 def _measured(network: str, model: QuantizedModel, provider: str, cmsis: CmsisNN | None) -> Measured:
@@ -157,7 +161,7 @@ def page(found: Sequence[Measured], *, per_layer: bool) -> Iterator[str]:
     """Yield the lines of the page."""
     qemu = subprocess.run([find_qemu(), "--version"], capture_output=True, text=True, check=True).stdout.splitlines()[0]
     yield from _INTRODUCTION.format(compiler=find_arm_gcc().version, qemu=qemu.split(" (")[0]).splitlines()
-    if any(each.network in IMPORTED for each in found):
+    if any(_is_imported(each.network) for each in found):
         yield from ("", "## Against others", "", *_against_others(found))
         yield from ("", "## Where the instructions go", "", *_profiles(found))
     for core in dict.fromkeys(each.core for each in found):
@@ -187,6 +191,7 @@ bound that `netspec show` gives. Instructions are counted by the emulator, one e
 16 bytes; they are not cycles. Specs have random weights here: instructions hardly depend on them, sizes not at all.
 
 kws, ic and ad are the int8 models of MLPerf Tiny (keyword spotting, image classification, anomaly detection), imported.
+With `target: {{kernels: cmsis-nn}}` all that Arm has a kernel for is called there, also where netspec's own take less.
 Every tensor of every run is compared with the reference."""
 
 
@@ -196,11 +201,13 @@ def _against_others(found: Sequence[Measured]) -> Iterable[str]:
         by_case[each.network, each.core].append(each)
     names = list(dict.fromkeys(each.provider for each in found))
     rows = [["network", "core", "figure", "at most", "which is", *names]]
-    for aim in _aims():
-        cases = {each.provider: each for each in by_case[aim.network, aim.core]}
-        if cases:
-            cells = [_verdict(getattr(cases[name], aim.figure), aim.limit) for name in names]
-            rows.append([aim.network, _title(aim.core), aim.figure, f"{aim.limit:,}", aim.why, *cells])
+    for ending in ("", ON_ARM):
+        for aim in _aims():
+            network = aim.network + ending
+            cases = {each.provider: each for each in by_case[network, aim.core]}
+            if cases:
+                cells = [_verdict(getattr(cases[name], aim.figure), aim.limit) for name in names]
+                rows.append([network, _title(aim.core), aim.figure, f"{aim.limit:,}", aim.why, *cells])
     return _markdown(rows, left=3, also_left=(4,))
 
 
@@ -221,7 +228,7 @@ def missed(found: Sequence[Measured]) -> list[Aim]:
 def _profiles(found: Sequence[Measured]) -> Iterator[str]:
     first = True
     for core in PROFILED_CORES:
-        for network in IMPORTED:
+        for network in (name + ending for ending in ("", ON_ARM) for name in IMPORTED):
             runs = [each for each in found if (each.network, each.core) == (network, core)]
             if runs:
                 yield from (() if first else ("",))
@@ -322,7 +329,8 @@ def _markdown(rows: Sequence[Sequence[str]], *, left: int, also_left: tuple[int,
 
 
 def _networks() -> list[str]:
-    return [name for name, file in IMPORTED.items() if (FOLDER / file).is_file()] + list(ON_BOARDS)
+    here = [name for name, file in IMPORTED.items() if (FOLDER / file).is_file()]
+    return [*here, *(name + ON_ARM for name in here), *ON_BOARDS]
 
 
 def main() -> int:

@@ -26,6 +26,7 @@ from netspec.quantize.quantize import quantize, weight_lookup
 from netspec.quantize.ranges import find_ranges
 from netspec.quantize.scales import choose_scales
 from netspec.quantize.stored import quantize_stored, read_stored
+from netspec.sections import Target
 from netspec.source import load
 from netspec.spec import read
 from netspec.toolchain import CmsisNN, probe
@@ -41,6 +42,7 @@ LARGEST_ARENA = 2**21
 """Half of the RAM of the larger boards."""
 IMPORTED = {"kws": "kws_ref_model.tflite", "ic": "pretrainedResnet_quant.tflite", "ad": "ad01_int8.tflite"}
 """Models of MLPerf Tiny, by the names that its benchmarks have; see tests/importers/shared_models.py."""
+ON_ARM = ", `kernels: cmsis-nn`"
 
 
 def _on_boards() -> Iterator[str]:
@@ -87,9 +89,14 @@ def shipped(name: str) -> OnCore:
 
 @cache
 def imported(name: str) -> OnCore:
-    """Return a model of IMPORTED, with its own integers. Raises FileNotFoundError where its file is not there."""
-    found = import_model(FOLDER / IMPORTED[name])
+    """Return a model of IMPORTED, with its own integers; with ON_ARM behind its name on Arm's kernels throughout.
+
+    Raises FileNotFoundError where its file is not there.
+    """
+    found = import_model(FOLDER / IMPORTED[name.removesuffix(ON_ARM)])
     graph = graph_of(found.text)
+    if name.endswith(ON_ARM):
+        graph = on_arm_kernels(graph)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / found.weights_name
         path.write_bytes(found.weights)
@@ -151,8 +158,7 @@ def networks_to_fit() -> Iterator[Graph]:
 
 def on_arm_kernels(graph: Graph) -> Graph:
     """Return a network with `target: {kernels: cmsis-nn}`."""
-    assert graph.spec.target is not None
-    target = graph.spec.target.model_copy(update={"kernels": "cmsis-nn"})
+    target = (graph.spec.target or Target()).model_copy(update={"kernels": "cmsis-nn"})
     return replace(graph, spec=replace(graph.spec, target=target))
 
 

@@ -38,6 +38,7 @@ from tests.emitted_nets import NETS
 from tests.footprints import (
     FITTED_SEEDS,
     IMPORTED,
+    ON_ARM,
     ON_BOARDS,
     SPECS,
     OnCore,
@@ -125,10 +126,13 @@ def test_a_spec_is_linked_as_predicted_for_every_core(spec: str, tmp_path: Path)
     assert_all(shipped(spec), tuple(CORES), tuple(measured_providers()), tmp_path)
 
 
+@pytest.mark.parametrize("kernels", ["", ON_ARM])
 @pytest.mark.parametrize("name", IMPORTED)
-def test_an_imported_model_is_linked_as_predicted(name: str, tmp_path: Path) -> None:
+def test_an_imported_model_is_linked_as_predicted(name: str, kernels: str, tmp_path: Path) -> None:
     shared_model(IMPORTED[name])
-    assert_all(imported(name), ("cortex-m0", "cortex-m4", "cortex-m55"), tuple(measured_providers()), tmp_path)
+    assert_all(
+        imported(name + kernels), ("cortex-m0", "cortex-m4", "cortex-m55"), tuple(measured_providers()), tmp_path
+    )
 
 
 # Of one without a call nothing is left that 5 % could be of.

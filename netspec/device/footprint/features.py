@@ -86,9 +86,6 @@ def _shapes(plan: DevicePlan, node: Node) -> Iterator[Dims]:
         yield (rows, 1, 1, units)
     elif isinstance(op, Mean):
         yield (1, *hwc(op.input_shape))
-    elif isinstance(op, Dense) and function.startswith("arm_"):
-        rows, (inputs, units) = prod(op.input_shape[:-1]), op.kernel.shape
-        yield from ((rows, 1, 1, inputs), (inputs, 1, 1, units), (rows, 1, 1, units))
     elif isinstance(op, Pad):
         top, bottom, left, right = op.padding
         yield (1, *hwc(op.input_shape))
