@@ -157,7 +157,7 @@ def test_a_misspelt_core_gets_a_suggestion(folder: Path) -> None:
 def test_show_for_another_core(folder: Path) -> None:
     done = netspec("show", "good.yaml", "--core", "cortex-m55", "--format", "json", cwd=folder)
     assert json.loads(done.stdout)["device"]["core"] == "cortex-m55"
-    assert netspec("show", "-", "--core", "cortex-m55", stdin=GOOD).stdout.splitlines()[-4] == "cortex-m55, int8:"
+    assert netspec("show", "-", "--core", "cortex-m55", stdin=GOOD).stdout.splitlines()[-5] == "cortex-m55, int8:"
 
 
 def test_findings_of_show_leave_standard_output_to_the_table(folder: Path) -> None:

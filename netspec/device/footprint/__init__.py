@@ -20,6 +20,8 @@ DEFAULT_PROVIDER = "CMSIS-NN 7.x"
 
 PROVIDERS = (PORTABLE, "CMSIS-NN 4.x", DEFAULT_PROVIDER)
 
+_STEP = 16  # of fitted bytes, which are not good to less
+
 
 @dataclass(frozen=True, slots=True)
 class Footprint:
@@ -47,6 +49,6 @@ def footprint(plan: DevicePlan, provider: str = DEFAULT_PROVIDER) -> Footprint:
     return Footprint(
         provider,
         kernel_bytes=sum(pieces.values()),
-        call_bytes=round(sum(own.bytes[name] * count for name, count in features(plan).items())),
+        call_bytes=_STEP * round(sum(own.bytes[name] * count for name, count in features(plan).items()) / _STEP),
         stack_bytes=own.frame + max((each.stack for each in called), default=0),
     )
