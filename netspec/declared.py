@@ -67,7 +67,20 @@ def Field(  # noqa: N802 - it stands where pydantic's stands
     return Declared(default, default_factory, alias, options)
 
 
-class Parsed:
+class _Function:
+    """An annotation that lets a function of ours read a value; it raises `ValueError` for what it refuses."""
+
+    def __init__(self, parse: Callable[[Any], Any]) -> None:
+        self.parse = parse
+
+    def check(self, value: Any) -> Any:
+        try:
+            return self.parse(value)
+        except ValueError:
+            raise Unsure from None
+
+
+class Parsed(_Function):
     """Annotates a key that a function of ours parses; `json_type` is the type that the JSON Schema shows.
 
     Where no type says it, `json_type` is a function that returns the schema. The function raises `ValueError` for what
@@ -75,14 +88,8 @@ class Parsed:
     """
 
     def __init__(self, parse: Callable[[Any], Any], json_type: Any) -> None:
-        self.parse = parse
+        super().__init__(parse)
         self.json_type = json_type
-
-    def check(self, value: Any) -> Any:
-        try:
-            return self.parse(value)
-        except ValueError:
-            raise Unsure from None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
         from pydantic_core import core_schema
@@ -95,17 +102,8 @@ class Parsed:
         return json_schema_of(self.json_type)
 
 
-class Before:
+class Before(_Function):
     """Annotates a key of which a function of ours makes what the rest of the annotation then takes."""
-
-    def __init__(self, parse: Callable[[Any], Any]) -> None:
-        self.parse = parse
-
-    def check(self, value: Any) -> Any:
-        try:
-            return self.parse(value)
-        except ValueError:
-            raise Unsure from None
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
         from pydantic_core import core_schema

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from netspec.verify.board_figures import BoardFigures, LayerFigures, PartSizes
+from netspec.toolchain.map_file import Sizes
+from netspec.verify.board_figures import BoardFigures, LayerFigures
 from netspec.verify.html import Subject, report_html
 from netspec.verify.report import Accuracy, Comparison, Report, TensorResult
 from tests.builds import plan_of
@@ -56,7 +57,7 @@ def board(provider: str, factor: int) -> BoardFigures:
         LayerFigures("stem", "relu", "conv2d", 1000 * factor, 100),
         LayerFigures("softmax", "softmax", "softmax", 250 * factor, 0),
     )
-    sizes = {"constants": PartSizes(0, 5001, 0, 0), "kernels": PartSizes(6002, 7, 0, 0), "board": PartSizes(1, 2, 3, 4)}
+    sizes = {"constants": Sizes(0, 5001, 0, 0), "kernels": Sizes(6002, 7, 0, 0), "board": Sizes(1, 2, 3, 4)}
     return BoardFigures(
         "cortex-m4", "mps2-an386", "cortex-m4 (MPS2 AN386)", provider, ("a note",), 1300 * factor, 40.0, 316, layers,
         sizes,

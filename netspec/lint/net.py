@@ -44,9 +44,6 @@ class Net:
         """Return the layers that read a layer or input; one that reads it twice stands there twice."""
         return self._readers[name]
 
-    def is_output(self, name: str) -> bool:
-        return name in self._outputs
-
     def is_read_once(self, name: str) -> bool:
         """Tell whether one layer is all that ever sees these values."""
         return len(self._readers[name]) == 1 and name not in self._outputs

@@ -29,9 +29,9 @@ from netspec.toolchain.arm import (
     find_arm_gcc,
     link_image,
 )
-from netspec.toolchain.map_file import MapFile
+from netspec.toolchain.map_file import MapFile, Sizes
 from netspec.toolchain.qemu import TIMEOUT_SECONDS, Run, find_qemu, require_success, run_image
-from netspec.verify.board_figures import BoardFigures, LayerFigures, PartSizes
+from netspec.verify.board_figures import BoardFigures, LayerFigures
 from netspec.verify.oracles import Values
 
 if TYPE_CHECKING:
@@ -90,7 +90,7 @@ class BoardRun:
         )
 
 
-def part_sizes(image: MapFile) -> dict[str, PartSizes]:
+def part_sizes(image: MapFile) -> dict[str, Sizes]:
     """Return the bytes of each part of a network's image; padding between sections of the linker is the board's.
 
     The network's memory is that of the file that joins it to the board's program.
@@ -101,7 +101,7 @@ def part_sizes(image: MapFile) -> dict[str, PartSizes]:
     parts[BOARD][3] -= arena
     for column, kind in enumerate(("text", "rodata", "data", "bss")):
         parts[BOARD][column] += image.padding.get(kind, 0)
-    return {name: PartSizes(*bytes) for name, bytes in parts.items()}
+    return {name: Sizes(*bytes) for name, bytes in parts.items()}
 
 
 def require_tools() -> None:

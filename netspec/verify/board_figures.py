@@ -6,6 +6,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from netspec.toolchain.map_file import Sizes
+
 SIZE_TITLES: Mapping[str, str] = {
     "constants": "the network's constants",
     "network": "the network's code",
@@ -29,24 +31,6 @@ class LayerFigures:
 
 
 @dataclass(frozen=True, slots=True)
-class PartSizes:
-    """Bytes of one part of the image, from the linker's map."""
-
-    text: int
-    rodata: int
-    data: int
-    bss: int
-
-    @property
-    def flash(self) -> int:
-        return self.text + self.rodata + self.data
-
-    @property
-    def ram(self) -> int:
-        return self.data + self.bss
-
-
-@dataclass(frozen=True, slots=True)
 class BoardFigures:
     """One provider of kernels on one board. Instructions are those of the first sample."""
 
@@ -59,7 +43,7 @@ class BoardFigures:
     instructions_per_tick: float
     stack_bytes: int
     layers: tuple[LayerFigures, ...]
-    sizes: Mapping[str, PartSizes]
+    sizes: Mapping[str, Sizes]
     """By the keys of SIZE_TITLES."""
 
     @property
