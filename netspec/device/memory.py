@@ -1,21 +1,24 @@
 """Live ranges -> arena offsets: one block of RAM that holds every tensor and scratch buffer while it is needed.
 
-Inputs and outputs of the network stand in the arena too, unless they are the caller's. A group of tensors that share
-bytes is placed as one. Offsets of groups and scratch are multiples of 16 bytes, and so is the size of the arena.
+Inputs and outputs of the network stand in the arena too, unless they are the caller's. Offsets of scratch and of
+tensors that lie in no other are multiples of 16 bytes, and so is the size of the arena.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
+from itertools import chain
 from math import inf
 
 from netspec.device.cmsis_nn import Extension
 from netspec.device.graph import DeviceGraph, tensor_bytes
 from netspec.device.ops import kernel_of
-from netspec.device.placement import ALIGNMENT, Buffer, Part, aligned, buffer, largest_live, place, top
+from netspec.device.placement import ALIGNMENT, Overlay, Packing, Piece, aligned, place
 from netspec.device.regions import Region, distribute, tensor_heat
-from netspec.device.sharing import Share, Sharing, share
+from netspec.device.sharing import Share, groups, possible
+
+__all__ = ["ALIGNMENT", "MemoryPlan", "aligned", "plan_memory"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,122 +57,102 @@ class MemoryPlan:
 
 
 def plan_memory(
-    graph: DeviceGraph, extension: Extension, outside: Iterable[str] = (), regions: Sequence[Region] = ()
+    graph: DeviceGraph,
+    extension: Extension,
+    outside: Iterable[str] = (),
+    regions: Sequence[Region] = (),
+    *,
+    joins: bool = True,
 ) -> MemoryPlan:
     """Return a plan whose arena is as small as the search finds, most often the largest live set itself.
 
     Tensors `outside` are inputs and outputs of the network that the caller keeps. With `regions` the arena is split
-    among them; the last may then get more than it holds.
+    among them; the last may then get more than it holds. Without `joins` every concatenation copies its inputs.
     """
     left_out = frozenset(outside)
-    everything = share(graph, left_out)
-    best = plan_sharing(graph, extension, everything, left_out)
-    # Tensors bound to each other are harder to place, and a slice may begin within 16 bytes that hold another too: so
-    # it can be better to copy after all.
-    if any(not each.replaces for each in everything.shares):
-        apart = share(graph, left_out, joins=False)
-        bound, _ = largest_live(_buffers(graph, best.scratch_bytes, apart), len(graph.nodes))
-        if bound < best.arena_bytes:
-            best = min(best, plan_sharing(graph, extension, apart, left_out), key=lambda plan: plan.arena_bytes)
+    allowed = [each for each in possible(graph, left_out) if each.replaces or joins]
+    everything = _Everything.of(graph, extension, left_out, allowed)
     sizes = [region.size for region in regions if region.arena]
     if not sizes:
-        return best
-    kept = share(graph, left_out, joins=any(not each.replaces for each in best.shares))
-    return _split(graph, best, kept, sizes)
+        return everything.plan(left_out, [place(everything.packing)])
+    return _split(graph, everything, left_out, sizes)
 
 
-def _split(graph: DeviceGraph, plan: MemoryPlan, sharing: Sharing, sizes: Sequence[int]) -> MemoryPlan:
-    """Return the plan with its buffers distributed over arenas of these sizes."""
-    buffers = _buffers(graph, plan.scratch_bytes, sharing)
-    heat = tensor_heat(graph)
-    shapes = graph.tensors
+@dataclass(frozen=True, slots=True)
+class _Everything:
+    """Tensors, by name, and then scratch, by the name of its node, as the pieces of a packing; a share an overlay."""
+
+    tensors: tuple[str, ...]
+    scratch: Mapping[str, int]
+    """Bytes."""
+    shares: tuple[Share, ...]
+    packing: Packing
+    steps: int
+
+    @staticmethod
+    def of(graph: DeviceGraph, extension: Extension, outside: frozenset[str], shares: Sequence[Share]) -> _Everything:
+        lifetimes, shapes = graph.lifetimes(), graph.tensors
+        tensors = tuple(name for name in shapes if name not in outside)
+        scratch = {node.name: kernel_of(node.op).scratch_bytes(node.op, extension) for node in graph.nodes}
+        scratch = {name: size for name, size in scratch.items() if size}
+        steps = {node.name: step for step, node in enumerate(graph.nodes)}
+        pieces = [Piece(tensor_bytes(shapes[name]), *lifetimes[name]) for name in tensors]
+        pieces += [Piece(size, steps[name], steps[name]) for name, size in scratch.items()]
+        index = {name: number for number, name in enumerate(tensors)}
+        overlays = [Overlay(index[each.input], index[each.output], each.offset, each.replaces) for each in shares]
+        return _Everything(tensors, scratch, tuple(shares), Packing(tuple(pieces), tuple(overlays)), len(graph.nodes))
+
+    def plan(
+        self, outside: frozenset[str], offsets: Sequence[Sequence[int]], parts: Sequence[Sequence[int]] = ()
+    ) -> MemoryPlan:
+        """Return the plan of pieces that stand at these offsets, in one arena or, with `parts`, several."""
+        arenas = parts or [range(len(self.packing.pieces))]
+        where = {piece: arena for arena, pieces in enumerate(arenas) for piece in pieces}
+        found = dict(zip(chain(*arenas), chain(*offsets), strict=True))
+        shares, bounds, tops = [], [], []
+        for pieces, placed in zip(arenas, offsets, strict=True):
+            inside = self.packing.part(pieces)
+            laid = {(pieces[each.inner], pieces[each.outer], each.offset) for each in inside.laid(placed)}
+            shares += [
+                each
+                for each, overlay in zip(self.shares, self.packing.overlays, strict=True)
+                if (overlay.inner, overlay.outer, overlay.offset) in laid
+            ]
+            bounds.append(Packing(inside.pieces, inside.laid(placed)).largest_live())
+            tops.append(inside.top(placed))
+        count = len(self.tensors)
+        _, peak = Packing(self.packing.pieces, self.packing.laid(_in_order(found))).largest_live()
+        return MemoryPlan(
+            arena_bytes=sum(tops),
+            tensor_offsets={name: found[piece] for piece, name in enumerate(self.tensors)},
+            scratch_offsets={name: found[count + number] for number, name in enumerate(self.scratch)},
+            scratch_bytes=self.scratch,
+            shares=tuple(shares),
+            outside=outside,
+            largest_live_bytes=sum(bytes for bytes, _ in bounds),
+            peak=min(max(peak, 0), max(self.steps - 1, 0)),
+            arenas=tuple(tops) if parts else (),
+            tensor_arenas={name: where[piece] for piece, name in enumerate(self.tensors)} if parts else {},
+            scratch_arenas={name: where[count + number] for number, name in enumerate(self.scratch)} if parts else {},
+        )
+
+
+def _in_order(offsets: Mapping[int, int]) -> list[int]:
+    return [offsets[piece] for piece in sorted(offsets)]
+
+
+def _split(graph: DeviceGraph, everything: _Everything, outside: frozenset[str], sizes: Sequence[int]) -> MemoryPlan:
+    """Return the plan with the pieces distributed over arenas of these sizes. Tensors that share bytes go together."""
+    packing, index = everything.packing, {name: number for number, name in enumerate(everything.tensors)}
+    whole = everything.plan(outside, [place(packing)])
+    together = [[index[name] for name in names] for names in groups(whole.shares, everything.tensors)]
+    heat, names = tensor_heat(graph), everything.tensors
     weighted = [
-        sum(heat[name] * tensor_bytes(shapes[name]) for name in group) / each.size
-        for group, each in zip(sharing.groups, buffers, strict=False)
+        sum(heat[names[piece]] * packing.pieces[piece].size for piece in group)
+        / max(packing.pieces[piece].size for piece in group)
+        for group in together
     ]
-    weighted += [inf] * len(plan.scratch_bytes)  # scratch is read for every output channel
-    steps = len(graph.nodes)
-    chosen = distribute(buffers, weighted, sizes, steps)
-    offsets = [0] * len(buffers)
-    arenas, bounds = [], []
-    for arena in range(len(sizes)):
-        own = [index for index, each in enumerate(chosen) if each == arena]
-        inside = [buffers[index] for index in own]
-        bound = largest_live(inside, steps)[0] if inside else 0
-        placed = place(inside, bound) if inside else []
-        for index, offset in zip(own, placed, strict=True):
-            offsets[index] = offset
-        arenas.append(top(inside, placed))
-        bounds.append(bound)
-    where = dict(enumerate(chosen))
-    groups = len(sharing.groups)
-    starts = {
-        name: (offsets[index] + start, where[index])
-        for index, group in enumerate(sharing.groups)
-        for name, start in group.items()
-    }
-    scratch = {name: groups + index for index, name in enumerate(plan.scratch_bytes)}
-    return replace(
-        plan,
-        arena_bytes=sum(arenas),
-        arenas=tuple(arenas),
-        tensor_offsets={name: starts[name][0] for name in plan.tensor_offsets},
-        tensor_arenas={name: starts[name][1] for name in plan.tensor_offsets},
-        scratch_offsets={name: offsets[index] for name, index in scratch.items()},
-        scratch_arenas={name: where[index] for name, index in scratch.items()},
-        shares=sharing.shares,
-        largest_live_bytes=sum(bounds),
-    )
-
-
-def plan_sharing(
-    graph: DeviceGraph, extension: Extension, sharing: Sharing, outside: frozenset[str] = frozenset()
-) -> MemoryPlan:
-    """Return the plan in which the tensors share bytes as `sharing` says."""
-    scratch = {node.name: kernel_of(node.op).scratch_bytes(node.op, extension) for node in graph.nodes}
-    scratch = {name: size for name, size in scratch.items() if size}
-    buffers = _buffers(graph, scratch, sharing)
-    bound, peak = largest_live(buffers, len(graph.nodes))
-    offsets = place(buffers, bound)
-    groups = len(sharing.groups)
-    starts = {
-        name: offset + start
-        for group, offset in zip(sharing.groups, offsets[:groups], strict=True)
-        for name, start in group.items()
-    }
-    return MemoryPlan(
-        arena_bytes=top(buffers, offsets),
-        tensor_offsets={name: starts[name] for name in graph.tensors if name in starts},
-        scratch_offsets=dict(zip(scratch, offsets[groups:], strict=True)),
-        scratch_bytes=scratch,
-        shares=sharing.shares,
-        outside=outside,
-        largest_live_bytes=bound,
-        peak=peak,
-    )
-
-
-def _buffers(graph: DeviceGraph, scratch: Mapping[str, int], sharing: Sharing) -> list[Buffer]:
-    """Return a buffer a group, then one a scratch."""
-    lifetimes, shapes = graph.lifetimes(), graph.tensors
-    buffers = []
-    for group in sharing.groups:
-        parts = [
-            Part(start // ALIGNMENT * ALIGNMENT, aligned(start + tensor_bytes(shapes[name])), *lifetimes[name])
-            for name, start in group.items()
-        ]
-        buffers.append(Buffer(_merged(parts)))
-    steps = {node.name: step for step, node in enumerate(graph.nodes)}
-    return [*buffers, *(buffer(aligned(size), steps[name], steps[name]) for name, size in scratch.items())]
-
-
-def _merged(parts: list[Part]) -> tuple[Part, ...]:
-    """Return the parts with those made one that are the same bytes at steps that follow each other."""
-    merged: dict[tuple[int, int], list[Part]] = {}
-    for part in sorted(parts, key=lambda part: part.first):
-        same = merged.setdefault((part.start, part.end), [])
-        if same and part.first <= same[-1].last + 1:
-            same[-1] = Part(part.start, part.end, same[-1].first, max(part.last, same[-1].last))
-        else:
-            same.append(part)
-    return tuple(part for same in merged.values() for part in same)
+    together += [[piece] for piece in range(len(names), len(packing.pieces))]
+    weighted += [inf] * len(everything.scratch)  # scratch is read for every output channel
+    parts = distribute(packing, together, weighted, sizes)
+    return everything.plan(outside, [place(packing.part(part)) for part in parts], parts)

@@ -1,17 +1,18 @@
-"""Buffers with live ranges -> offsets: the packing behind a memory plan, by greedy orders and, for the rest, search."""
+"""Pieces with live ranges -> offsets in one arena: the rules, a lower bound, and quick ways that most often reach it.
+
+A piece may stand in another at the one step at which both are needed: an input in the output that takes its place, or
+in the join that it is a part of. That is allowed and never forced, so which of them do is found with the offsets.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from itertools import accumulate, combinations
+from itertools import accumulate
 
 ALIGNMENT = 16
-_EFFORT = 300_000  # comparisons of two buffers; a try of a 20-layer net takes some hundred
-_BOUND_EFFORT = 60_000  # where parts are bound to each other: more finds next to nothing
-_MOST_PAIRS = 1_000_000  # of buffers that are live together; with more, the search is left out
 
 
 def aligned(size: int) -> int:
@@ -20,212 +21,225 @@ def aligned(size: int) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Part:
-    """Bytes from `start` to `end` of a buffer, needed from step `first` to step `last`, both included."""
+class Piece:
+    """`size` bytes that are needed from step `first` to step `last`, both included. Step -1 is before the first op."""
 
-    start: int
-    end: int
+    size: int
     first: int
     last: int
 
+    def meets(self, other: Piece) -> bool:
+        """Return whether both are needed at some step."""
+        return self.first <= other.last and other.first <= self.last
+
 
 @dataclass(frozen=True, slots=True)
-class Buffer:
-    """What is placed as one. Its bounds are multiples of the alignment; its parts need not live at the same time."""
+class Overlay:
+    """The piece of index `inner` may begin at byte `offset` of piece `outer`, which begins to live when it ends.
 
-    parts: tuple[Part, ...]
+    With `replaces` the two are alike, and at most one piece is replaced by an outer one.
+    """
 
-    @property
-    def size(self) -> int:
-        return max(part.end for part in self.parts)
+    inner: int
+    outer: int
+    offset: int
+    replaces: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Packing:
+    """What is to be placed: pieces that are live together stand apart, unless one is laid over the other.
+
+    A piece begins at a multiple of 16, unless it lies in another one that makes it begin elsewhere.
+    """
+
+    pieces: tuple[Piece, ...]
+    overlays: tuple[Overlay, ...] = ()
 
     @property
     def first(self) -> int:
-        return min(part.first for part in self.parts)
+        """Return the first step at which anything is needed."""
+        return min((piece.first for piece in self.pieces), default=0)
 
-    @property
-    def last(self) -> int:
-        return max(part.last for part in self.parts)
+    def loose(self) -> list[bool]:
+        """Return for each piece whether it can come to begin at something else than a multiple of 16."""
+        found = [False] * len(self.pieces)
+        # A piece ends where the outer one begins, so what that lies in is known if the latest come first.
+        for each in sorted(self.overlays, key=lambda each: -self.pieces[each.outer].first):
+            found[each.inner] = found[each.inner] or each.offset % ALIGNMENT > 0 or found[each.outer]
+        return found
 
-    def bytes_at(self, step: int) -> int:
-        """Return how many of its bytes are needed at a step."""
-        total = reach = 0
-        for start, end in sorted((part.start, part.end) for part in self.parts if part.first <= step <= part.last):
-            total += max(0, end - max(start, reach))
-            reach = max(reach, end)
-        return total
+    def savings(self) -> list[tuple[int, int, tuple[Overlay, ...]]]:
+        """Return what is counted once if at least one of some overlays is laid: (step, bytes, overlays)."""
+        loose = self.loose()
+        groups: dict[tuple[int, int], list[Overlay]] = {}
+        for each in self.overlays:  # of pieces that a third one may replace, one is; in a join there may be all
+            groups.setdefault((each.outer, -1 if each.replaces else each.inner), []).append(each)
+        return [
+            (self.pieces[outer].first, _counted(self.pieces[same[0].inner], loose[same[0].inner]), tuple(same))
+            for (outer, _), same in groups.items()
+        ]
+
+    def live_bytes(self) -> list[int]:
+        """Return for each step, from `first` on, bytes below which no placement can hold what is needed then.
+
+        Pieces that begin at multiples of 16 take whole sixteens, but for as many as there are pieces that can begin
+        where another one ends. What may lie in another piece is counted with that.
+        """
+        first = self.first
+        steps = max((piece.last for piece in self.pieces), default=-1) + 1 - first
+        loose = self.loose()
+        changes, movable = [0] * (steps + 1), [0] * (steps + 1)
+        gaps: dict[int, list[tuple[int, bool]]] = {}
+        for piece, free in zip(self.pieces, loose, strict=True):
+            size = _counted(piece, free)
+            begin, end = piece.first - first, piece.last + 1 - first
+            changes[begin] += size
+            changes[end] -= size
+            if free:
+                movable[begin] += 1
+                movable[end] -= 1
+            elif size > piece.size:
+                gaps.setdefault(begin, []).append((piece.size - size, True))
+                gaps.setdefault(end, []).append((piece.size - size, False))
+        live = list(accumulate(changes))[:steps]
+        for step, size, _ in self.savings():
+            live[step - first] -= size
+        if not any(movable):
+            return live
+        open_gaps: list[int] = []  # sorted, the widest first, as negative numbers
+        for step, count in enumerate(list(accumulate(movable))[:steps]):
+            for gap, begins in gaps.get(step, ()):
+                if begins:
+                    insort(open_gaps, gap)
+                else:
+                    del open_gaps[bisect_left(open_gaps, gap)]
+            live[step] += sum(open_gaps[:count])
+        return live
+
+    def largest_live(self) -> tuple[int, int]:
+        """Return the least bytes that any placement takes, and the first step of those that need them."""
+        live = self.live_bytes()
+        most = max(live, default=0)
+        return aligned(most), self.first + live.index(most) if live else -1
+
+    def top(self, offsets: Sequence[int]) -> int:
+        """Return where the highest piece ends, as the size of an arena."""
+        return aligned(max((at + piece.size for at, piece in zip(offsets, self.pieces, strict=True)), default=0))
+
+    def laid(self, offsets: Sequence[int]) -> tuple[Overlay, ...]:
+        """Return the overlays that a placement makes use of."""
+        return tuple(each for each in self.overlays if offsets[each.inner] == offsets[each.outer] + each.offset)
+
+    def part(self, chosen: Sequence[int]) -> Packing:
+        """Return the packing of some of the pieces."""
+        index = {piece: place for place, piece in enumerate(chosen)}
+        overlays = (each for each in self.overlays if each.inner in index and each.outer in index)
+        return Packing(
+            tuple(self.pieces[each] for each in chosen),
+            tuple(Overlay(index[o.inner], index[o.outer], o.offset, o.replaces) for o in overlays),
+        )
 
 
-def buffer(size: int, first: int, last: int) -> Buffer:
-    """Return a buffer of one part: `size` bytes from step `first` to step `last`."""
-    return Buffer((Part(0, size, first, last),))
+def _counted(piece: Piece, loose: bool) -> int:
+    return piece.size if loose else aligned(piece.size)
 
 
-def largest_live(buffers: Sequence[Buffer], steps: int) -> tuple[int, int]:
-    """Return the most bytes live at one step, and the first such step that runs an op. Step -1 is before the first.
+def place(packing: Packing) -> list[int]:
+    """Return an offset for each piece: of a placement that no other is lower than, or the lowest that was found.
 
-    No placement ends below that.
+    First pieces are served as they come, and the largest first; what these leave open is left to `search`, whose
+    effort is bounded. Where it costs no byte, pieces lie in joins.
     """
-    changes = [0] * (steps + 3)
-    for each in buffers:
-        if len(each.parts) == 1:
-            changes[each.first + 1] += each.size
-            changes[each.last + 2] -= each.size
-            continue
-        before = 0
-        bounds = {bound for part in each.parts for bound in (part.first, part.last + 1)}
-        for step in sorted(bounds):
-            now = each.bytes_at(step)
-            changes[step + 1] += now - before
-            before = now
-    live = list(accumulate(changes))[: steps + 2]
-    most = max(live)
-    return most, min(max(live.index(most) - 1, 0), max(steps - 1, 0))
+    bound, _ = packing.largest_live()
+    chains = _chains(packing)
+    best = _in_order_of_time(packing, chains, bound)
+    if packing.top(best) > bound:
+        best = min(best, _largest_first(packing, chains), key=packing.top)
+    if packing.top(best) > bound:
+        from netspec.device.placement_search import search
+
+        best = search(packing, bound, best)
+    if any(not each.replaces for each in packing.overlays):
+        from netspec.device.placement_search import lay
+
+        best = lay(packing, best)
+    return best
 
 
-def top(buffers: Sequence[Buffer], offsets: Sequence[int]) -> int:
-    """Return where the highest buffer ends."""
-    return max((offset + each.size for offset, each in zip(offsets, buffers, strict=True)), default=0)
+def _chains(packing: Packing) -> list[list[int]]:
+    """Return the pieces, those together that replace each other, the first that may wherever there is a choice."""
+    chain = {index: [index] for index in range(len(packing.pieces))}
+    replaced: set[int] = set()
+    for each in packing.overlays:
+        if each.replaces and each.outer not in replaced:
+            replaced.add(each.outer)
+            chain[each.inner].append(each.outer)
+            chain[each.outer] = chain[each.inner]
+    return list({id(pieces): pieces for pieces in chain.values()}.values())
 
 
-def place(buffers: Sequence[Buffer], bound: int) -> list[int]:
-    """Return an offset a buffer: a placement that ends at `bound` if one is found, else the lowest that was found.
-
-    Greedy orders are tried first as they are, then mended: the buffer that ended highest found no room, so it gets
-    an earlier choice. What these leave open is decided by `search`. All effort is bounded, so that the time stays
-    about linear in the number of buffers.
-    """
-    simple = all(len(each.parts) == 1 for each in buffers)
-    best = _in_order_of_time(buffers, bound) if simple else None
-    if best is not None and top(buffers, best) <= bound:
-        return best
-    forbidden = _forbidden(buffers)
-    if forbidden is None:
-        return best if best is not None else _side_by_side(buffers)
-    for offsets in _greedy(buffers, forbidden, bound):
-        if best is None or top(buffers, offsets) < top(buffers, best):
-            best = offsets
-        if top(buffers, best) <= bound:
-            return best
-    assert best is not None
-    from netspec.device.placement_search import improve
-
-    return improve(buffers, bound, best)
-
-
-def _side_by_side(buffers: Sequence[Buffer]) -> list[int]:
-    ends = list(accumulate(each.size for each in buffers))
-    return [end - each.size for end, each in zip(ends, buffers, strict=True)]
-
-
-def _in_order_of_time(buffers: Sequence[Buffer], bound: int) -> list[int]:
-    """Return the offsets that an allocator gives which serves buffers of one part as they come."""
-    offsets = [0] * len(buffers)
+def _in_order_of_time(packing: Packing, chains: Sequence[Sequence[int]], bound: int) -> list[int]:
+    """Return the offsets that an allocator gives which serves chains as they come."""
+    pieces = packing.pieces
+    offsets = [0] * len(pieces)
     live: list[tuple[int, int]] = []  # (start, end), sorted
-    ending: list[tuple[int, int]] = []  # (last step, index), a heap
-    for index in sorted(range(len(buffers)), key=lambda i: (buffers[i].first, -buffers[i].size)):
-        (part,) = buffers[index].parts
-        while ending and ending[0][0] < part.first:
-            gone = heappop(ending)[1]
-            del live[bisect_left(live, (offsets[gone], offsets[gone] + buffers[gone].size))]
-        offsets[index] = _lowest([(start - part.end, end) for start, end in live], part.end, bound)
-        insort(live, (offsets[index], offsets[index] + part.end))
-        heappush(ending, (part.last, index))
+    ending: list[tuple[int, tuple[int, int]]] = []  # (last step, (start, end)), a heap
+    for chain in sorted(chains, key=lambda chain: (pieces[chain[0]].first, -pieces[chain[0]].size)):
+        size = aligned(pieces[chain[0]].size)
+        while ending and ending[0][0] < pieces[chain[0]].first:
+            del live[bisect_left(live, heappop(ending)[1])]
+        start = _lowest(live, size, bound)
+        for index in chain:
+            offsets[index] = start
+        insort(live, (start, start + size))
+        heappush(ending, (pieces[chain[-1]].last, (start, start + size)))
     return offsets
 
 
-def _lowest(forbidden: Sequence[tuple[int, int]], size: int, bound: int = 0) -> int:
-    """Return the lowest offset that lies in none of the sorted open intervals (low, high).
+def _lowest(taken: Iterable[tuple[int, int]], size: int, bound: int) -> int:
+    """Return the lowest offset with `size` free bytes beside the sorted intervals that are taken.
 
     Above all of them it is the end of `bound`, if there is one with room for `size`. So the tensors of a chain stand
     at the two ends in turn, and the free bytes in one piece between them.
     """
-    offset = 0
-    for low, high in forbidden:
-        if offset <= low:
+    offset, nothing = 0, True
+    for start, end in taken:
+        if offset + size <= start:
             return offset
-        offset = max(offset, high)
-    return max(offset, bound - size) if forbidden else offset
+        offset, nothing = max(offset, end), False
+    return offset if nothing else max(offset, bound - size)
 
 
-Forbidden = list[list[tuple[int, int, int]]]
-"""For each buffer (other, low, high): it may not stand between other's offset + low and other's offset + high."""
+_MOST_PAIRS = 1_000_000  # of chains that are compared; with more, they are served as they come
 
 
-def _forbidden(buffers: Sequence[Buffer]) -> Forbidden | None:
-    """Return what two buffers that are live together forbid each other; None if that would be too much."""
-    forbidden: Forbidden = [[] for _ in buffers]
-    live: list[int] = []
-    pairs = 0
-    for index in sorted(range(len(buffers)), key=lambda i: buffers[i].first):
-        own = buffers[index]
-        live = [other for other in live if buffers[other].last >= own.first]
-        pairs += len(live)
-        if pairs > _MOST_PAIRS:
-            return None
-        for other in live:
-            for one in own.parts:
-                for two in buffers[other].parts:
-                    if one.first <= two.last and two.first <= one.last:
-                        low, high = two.start - one.end, two.end - one.start
-                        forbidden[index].append((other, low, high))
-                        forbidden[other].append((index, -high, -low))
-        live.append(index)
-    return forbidden
-
-
-def _greedy(buffers: Sequence[Buffer], forbidden: Forbidden, bound: int) -> Iterator[list[int]]:
-    """Yield placements: of every order in turn, then of each with what ended highest moved to an earlier place.
-
-    The place is drawn, which leaves dead ends that a fixed rule runs into; by a generator of our own, since the same
-    net must get the same plan under every Python. Every order is tried with both rules of `_lowest`.
-    """
-    count = len(buffers)
-    size = [each.size for each in buffers]
-    length = [each.last - each.first + 1 for each in buffers]
-    first = [each.first for each in buffers]
-    orders = [
-        sorted(range(count), key=lambda i: (-size[i], first[i])),
-        sorted(range(count), key=lambda i: (-size[i] * length[i], first[i])),
-        sorted(range(count), key=lambda i: (-length[i], -size[i])),
-        sorted(range(count), key=lambda i: (first[i], -size[i])),
-        sorted(range(count), key=lambda i: (-buffers[i].last, -size[i])),
-    ]
-    waiting = [(list(order), end) for order in orders for end in (0, bound)]
-    effort = _EFFORT if all(len(each.parts) == 1 for each in buffers) else _BOUND_EFFORT
-    tries = 1 + effort // (len(waiting) * (sum(map(len, forbidden)) + count))
-    state = 1
-    for _ in range(tries):
-        for order, end in waiting:
-            offsets = _first_fit(size, forbidden, order, end)
-            yield offsets
-            ends = [offset + each for offset, each in zip(offsets, size, strict=True)]
-            position = order.index(max(range(count), key=ends.__getitem__))
-            state = (state * 1103515245 + 12345) % 2**31  # the linear congruential generator of ISO C's example
-            order.insert((state >> 8) % (position or count), order.pop(position))
-
-
-def _first_fit(size: Sequence[int], forbidden: Forbidden, order: Sequence[int], bound: int) -> list[int]:
-    """Return an offset for each buffer that none placed before it disputes."""
-    offsets = [-1] * len(size)
-    for index in order:
-        taken = sorted(
-            (offsets[other] + low, offsets[other] + high)
-            for other, low, high in forbidden[index]
-            if offsets[other] >= 0
-        )
-        offsets[index] = _lowest(taken, size[index], bound)
+def _largest_first(packing: Packing, chains: Sequence[Sequence[int]]) -> list[int]:
+    """Return the offsets that the largest chains choose first, as TensorFlow Lite Micro plans."""
+    pieces = packing.pieces
+    offsets = list(accumulate((aligned(piece.size) for piece in pieces), initial=0))[:-1]
+    if len(chains) ** 2 > _MOST_PAIRS:
+        return offsets
+    spans = [Piece(aligned(pieces[chain[0]].size), pieces[chain[0]].first, pieces[chain[-1]].last) for chain in chains]
+    placed: list[tuple[int, int, Piece]] = []  # (start, end, who), sorted
+    for number in sorted(range(len(chains)), key=lambda i: (-spans[i].size, spans[i].first)):
+        own = spans[number]
+        start = _lowest(((low, high) for low, high, other in placed if own.meets(other)), own.size, 0)
+        insort(placed, (start, start + own.size, own), key=lambda each: each[:2])
+        for index in chains[number]:
+            offsets[index] = start
     return offsets
 
 
-def overlaps(buffers: Sequence[Buffer], offsets: Sequence[int]) -> bool:
-    """Return whether two buffers have a byte in common at a step at which both need it."""
-    parts = [
-        (offset + part.start, offset + part.end, part.first, part.last, index)
-        for index, (each, offset) in enumerate(zip(buffers, offsets, strict=True))
-        for part in each.parts
-    ]
+def overlaps(packing: Packing, offsets: Sequence[int]) -> bool:
+    """Return whether two pieces share a byte at a step at which both need it, and neither is laid in the other."""
+    laid = {frozenset((each.inner, each.outer)) for each in packing.laid(offsets)}
+    order = sorted(range(len(offsets)), key=lambda i: packing.pieces[i].first)
     return any(
-        one[4] != two[4] and one[0] < two[1] and two[0] < one[1] and one[2] <= two[3] and two[2] <= one[3]
-        for one, two in combinations(parts, 2)
+        packing.pieces[one].meets(packing.pieces[two])
+        and offsets[one] < offsets[two] + packing.pieces[two].size
+        and offsets[two] < offsets[one] + packing.pieces[one].size
+        and frozenset((one, two)) not in laid
+        for place_, one in enumerate(order)
+        for two in order[:place_]
     )

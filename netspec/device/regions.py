@@ -6,12 +6,13 @@ holds the arena takes what is left. A buffer lies whole in one region, and so do
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from math import prod
 
 from netspec.device.graph import DeviceGraph, Node, tensor_bytes
-from netspec.device.placement import Buffer, aligned, largest_live, place, top
+from netspec.device.placement import Packing, aligned, place
 from netspec.ops import Conv2D, DepthwiseConv2D, Op, Pool2D, output_shape
 
 
@@ -25,55 +26,55 @@ class Region:
     weights: bool
 
 
-def distribute(buffers: Sequence[Buffer], heat: Sequence[float], sizes: Sequence[int], steps: int) -> list[int]:
-    """Return for each buffer which of the sizes it goes to; the last one takes what no other does, be it too much.
+def distribute(
+    packing: Packing, groups: Sequence[Sequence[int]], heat: Sequence[float], sizes: Sequence[int]
+) -> list[list[int]]:
+    """Return the pieces that each of the sizes holds, groups as a whole; the last one takes what no other does.
 
-    Hot buffers are offered first. Where what is left is too much for the last region, small ones or large ones first
+    Hot groups are offered first. Where what is left is too much for the last region, small ones or large ones first
     may leave less.
     """
-    count = len(buffers)
+    count = len(groups)
+    most = [max(packing.pieces[piece].size for piece in group) for group in groups]
     orders = (
         sorted(range(count), key=lambda i: (-heat[i], i)),
-        sorted(range(count), key=lambda i: (-buffers[i].size, i)),
-        sorted(range(count), key=lambda i: (buffers[i].size, i)),
+        sorted(range(count), key=lambda i: (-most[i], i)),
+        sorted(range(count), key=lambda i: (most[i], i)),
     )
-    first: list[int] | None = None
+    first: list[list[int]] | None = None
     for order in orders:
-        chosen = [len(sizes) - 1] * count
-        waiting = order
-        for region, size in enumerate(sizes[:-1]):
-            taken = _filled(buffers, waiting, size, steps)
+        waiting, parts = order, []
+        for size in sizes[:-1]:
+            taken = set(_filled(packing, groups, waiting, size))
+            parts.append(sorted(piece for i in taken for piece in groups[i]))
             waiting = [i for i in waiting if i not in taken]
-            for i in taken:
-                chosen[i] = region
-        if _fits([buffers[i] for i in waiting], sizes[-1], steps):
-            return chosen
-        first = first or chosen
+        parts.append(sorted(piece for i in waiting for piece in groups[i]))
+        if _fits(packing, parts[-1], sizes[-1]):
+            return parts
+        first = first or parts
     assert first is not None
     return first
 
 
-def _filled(buffers: Sequence[Buffer], order: Iterable[int], size: int, steps: int) -> set[int]:
-    """Return what fits into `size` when buffers are offered in this order."""
-    live = [0] * (steps + 2)  # by step, from -1 on
+def _filled(packing: Packing, groups: Sequence[Sequence[int]], order: Iterable[int], size: int) -> list[int]:
+    """Return which groups fit into `size` when they are offered in this order."""
+    live: defaultdict[int, int] = defaultdict(int)  # by step
     taken: list[int] = []
     for i in order:
-        each = buffers[i]
-        added = {step: each.bytes_at(step) for step in range(each.first, each.last + 1)}
-        if all(live[step + 1] + more <= size for step, more in added.items()):
+        own = packing.part(groups[i])
+        added = list(enumerate(own.live_bytes(), own.first))
+        if all(live[step] + more <= size for step, more in added):
             taken.append(i)
-            for step, more in added.items():
-                live[step + 1] += more
-    while not _fits([buffers[i] for i in taken], size, steps):
+            for step, more in added:
+                live[step] += more
+    while not _fits(packing, [piece for i in taken for piece in groups[i]], size):
         taken.pop()  # what was offered last
-    return set(taken)
+    return taken
 
 
-def _fits(buffers: Sequence[Buffer], size: int, steps: int) -> bool:
-    if not buffers:
-        return True
-    bound, _ = largest_live(buffers, steps)
-    return bound <= size and top(buffers, place(buffers, bound)) <= size
+def _fits(packing: Packing, pieces: Sequence[int], size: int) -> bool:
+    inside = packing.part(sorted(pieces))
+    return inside.largest_live()[0] <= size and inside.top(place(inside)) <= size
 
 
 def tensor_heat(graph: DeviceGraph) -> dict[str, float]:
