@@ -35,9 +35,10 @@ _Tried = tuple[str, Callable[[], Spec]]
 def best_change(graph: Graph, plan: DevicePlan, measure: Measure, layers: Iterable[str], *, ram: bool) -> Change | None:
     """Return the change that makes `measure`, of RAM or not, smallest; None if none of those tried makes it smaller.
 
-    Tried are halving a variable, an input's height and width, and the filters or units of `layers` (together with
-    those that a sum binds them to), doubling their strides, and inputs and outputs outside the arena; if none of these
-    helps, halving the filters and units of all layers. What changes an output's shape, or breaks the net, is no remedy.
+    Tried are netspec's kernels in place of Arm's, halving a variable, an input's height and width, and the filters
+    or units of `layers` (together with those that a sum binds them to), doubling their strides, and inputs and
+    outputs outside the arena; if none of these helps, halving the filters and units of all layers. What changes an
+    output's shape, or breaks the net, is no remedy.
     """
     before = measure(graph, plan)
     best: Change | None = None
@@ -71,6 +72,9 @@ def _changes(graph: Graph, channels: _Channels, layers: tuple[str, ...], *, ram:
         target = spec.target or Target()
         external = target.model_copy(update={"io": "external"})
         yield "`io: external`, which leaves inputs and outputs to the caller,", lambda: replace(spec, target=external)
+    if spec.target and spec.kernels == "cmsis-nn":
+        best = spec.target.model_copy(update={"kernels": "best"})
+        yield "`kernels: best`, with the same results,", lambda: replace(spec, target=best)
     yield from _variables(spec)
     tried: set[tuple[str, ...]] = set()
     for name in layers:

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from netspec.quantize.model import QuantizedModel
     from netspec.quantize.stored import Stored
+    from netspec.toolchain import CmsisNN
     from netspec.train.data import Dataset
     from netspec.verify.proof import Progress
     from netspec.warm_start import WarmStart
@@ -69,6 +70,8 @@ class State:
     graph: Graph
     plan: DevicePlan
     folder: Path
+    cmsis: CmsisNN | None
+    """Arm's kernels, to verify with beside the portable ones."""
     dataset: Dataset | None = None
     arrays: Arrays = field(default_factory=dict)
     keras_model: Any = None
@@ -100,15 +103,16 @@ def build(document: Document, options: Options, progress: Progress) -> Built:
     """Run every stage. Raises `SpecError` for faults of the spec or its data, `ToolError` where a tool fails."""
     from netspec.check import check
 
-    if options.run is not None:
-        from netspec.verify.board import require_tools
-
-        require_tools()  # before hours of training
+    cmsis = _find_tools(options)  # before hours of training
     started = time.perf_counter()
     checked = check(document, options.core)
     plan = checked.plan or plan_device(checked.graph, options.core)
+    if options.run is not None:
+        from netspec.verify.board_needs import require_board
+
+        require_board(checked.graph, options.run, cmsis)
     folder = options.out or Path("build") / checked.graph.name
-    state = State(document, options, progress, checked.graph, plan, folder)
+    state = State(document, options, progress, checked.graph, plan, folder, cmsis)
     state.seconds["check"] = time.perf_counter() - started
     for stage in STAGES:
         started = time.perf_counter()
@@ -116,6 +120,18 @@ def build(document: Document, options: Options, progress: Progress) -> Built:
         state.seconds[stage.__name__] = time.perf_counter() - started
     assert state.report is not None
     return Built(folder, state.report, state.seconds)
+
+
+def _find_tools(options: Options) -> CmsisNN | None:
+    """Return the CMSIS-NN to verify with, if there is one. Raises ToolError where it or another tool is missing."""
+    from netspec.toolchain import find_cc, find_cmsis_nn
+
+    find_cc()
+    if options.run is not None:
+        from netspec.verify.board_needs import require_tools
+
+        require_tools(options.run)
+    return find_cmsis_nn(options.cmsis_nn)
 
 
 def load_data(state: State) -> None:
@@ -288,7 +304,6 @@ def write_manifest(state: State) -> None:
 
 def verify_build(state: State) -> None:
     """Compare every implementation with every other, and score float against int8."""
-    from netspec.toolchain import find_cmsis_nn
     from netspec.verify.inputs import case_inputs
     from netspec.verify.oracles import litert_difference
     from netspec.verify.proof import held_out, prove
@@ -302,7 +317,7 @@ def verify_build(state: State) -> None:
         )
     state.report = prove(
         state.graph, state.model, state.arrays, state.dataset, state.firmware,
-        find_cmsis_nn(state.options.cmsis_nn), state.progress, (), information,
+        state.cmsis, state.progress, (), information,
     )  # fmt: skip
     _write_verdict(state)
 
@@ -311,7 +326,6 @@ def run_firmware(state: State) -> None:
     """Boot the firmware on the emulated board of the core that was asked for, and add what it did to the report."""
     if state.options.run is None:
         return
-    from netspec.toolchain import find_cmsis_nn
     from netspec.verify.boot import boot
     from netspec.verify.proof import held_out
 
@@ -319,7 +333,7 @@ def run_firmware(state: State) -> None:
     assert state.report is not None
     state.report = boot(
         state.report, state.options.run, state.graph, state.model, state.stored or state.arrays, state.document,
-        held_out(state.dataset)[0], find_cmsis_nn(state.options.cmsis_nn), state.progress,
+        held_out(state.dataset)[0], state.cmsis, state.progress,
     )  # fmt: skip
     _write_verdict(state)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from netspec.device.plan import DevicePlan, plan_device
+from netspec.device.plan import DevicePlan, plan_of_any_size, room_fault
 from netspec.diagnostics import Diagnostic, Note, SpecError, suggestion
 from netspec.graph import Graph, GraphLayer, build_graph
 from netspec.lint import lint
@@ -23,12 +23,18 @@ _FULL_NAMES = {
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A spec without errors; `plan` is None where the device cannot run it and no `target` asks for that."""
+    """A whole net; `plan` is None where the device cannot run it, and `unsupported` then says why.
 
+    `errors` are what is wrong with it nevertheless: what a device cannot run, though the spec asks for one, regions of
+    memory that are too small, broken budgets, and names in `train`. `check` returns a spec without any.
+    """
+
+    core: str
     graph: Graph
     plan: DevicePlan | None
     unsupported: tuple[Diagnostic, ...]
     warnings: tuple[Diagnostic, ...]
+    errors: tuple[Diagnostic, ...] = ()
 
 
 def check(document: Document, core: str | None = None) -> Checked:
@@ -37,6 +43,14 @@ def check(document: Document, core: str | None = None) -> Checked:
     What the int8 kernels cannot run is an error only where the spec has a `target`, or a `core` is asked for: a net
     that is only trained may use all of Keras.
     """
+    checked = examine(document, core)
+    if checked.errors:
+        raise SpecError([*checked.errors, *checked.warnings])
+    return checked
+
+
+def examine(document: Document, core: str | None = None) -> Checked:
+    """Return what `check` does, with the errors that leave the net whole. Raises `SpecError` for all others."""
     spec, found = survey(document)
     if spec is None:
         raise SpecError(found)
@@ -47,6 +61,7 @@ def check(document: Document, core: str | None = None) -> Checked:
         if not any(fault.path.startswith("outputs") for fault in found):
             found += train_faults(spec)
         raise SpecError(found[:MAX_FAULTS]) from None
+    whole = not found
     found += train_faults(spec)
     # Of a spec with faults the warnings may be wrong, or an ignore of one that only a faulty section draws.
     warnings = () if spec.unsure else lint(graph)
@@ -54,14 +69,15 @@ def check(document: Document, core: str | None = None) -> Checked:
     unsupported: tuple[Diagnostic, ...] = ()
     if not spec.unsure & {"target", "quantize"}:
         try:
-            plan = plan_device(graph, core)
-            found += budget_breaches(graph, plan)
+            plan = plan_of_any_size(graph, core)
+            fault = room_fault(graph, plan)
+            found += [*([fault] if fault else []), *budget_breaches(graph, plan)]
         except SpecError as error:
             unsupported = error.diagnostics
             found += unsupported if spec.target or core else ()
-    if found:
+    if not whole:
         raise SpecError([*found[:MAX_FAULTS], *warnings])
-    return Checked(graph, plan, unsupported, warnings)
+    return Checked(core or spec.core, graph, plan, unsupported, warnings, tuple(found[:MAX_FAULTS]))
 
 
 def train_faults(spec: Spec) -> list[Diagnostic]:
@@ -151,17 +167,32 @@ def budget_breaches(graph: Graph, plan: DevicePlan) -> list[Diagnostic]:
         if limit is None or needed <= limit:
             continue
         culprit = find(graph, plan)
+        counted, portable = _flash_providers(plan, limit) if key == "flash" else ("", "")
         found.append(
             Diagnostic(
                 f"budget-{key}",
-                f"the network needs {needed:,} {unit}, the budget is {limit:,}",
+                f"the network needs {needed:,} {unit}{counted}, the budget is {limit:,}",
                 spec.entry_span("target", "budget", key),
-                help=f"{_help(graph, plan, measure, culprit, needed, limit)}; or raise the budget to `{key}: {needed}`",
+                help=f"{_help(graph, plan, measure, culprit, needed, limit)}; or raise the budget to `{key}: {needed}`"
+                f"{portable}",
                 notes=(Note(f"{culprit.cause} at {culprit.layer.name}", culprit.layer.item.type_span),),
                 path=f"target.budget.{key}",
             )
         )
     return found
+
+
+def _flash_providers(plan: DevicePlan, limit: int) -> tuple[str, str]:
+    """Return what a message, and its help, add where the network fits with the portable kernels alone."""
+    from netspec.device.footprint import PORTABLE, counted_provider
+
+    counted, portable = counted_provider(plan), plan.flash_bytes_with(PORTABLE)
+    if portable > limit or counted == PORTABLE:
+        return "", ""
+    return (
+        f" with {counted} and {portable:,} with the portable kernels",
+        f", also if you build with the portable kernels, which need {portable:,}",
+    )
 
 
 _Measure = Callable[[Graph, DevicePlan], int]

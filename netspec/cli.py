@@ -133,7 +133,7 @@ def explain_rule(
 @app.command()
 def show(spec: SpecArgument, format: FormatOption = Format.text, core: CoreOption = None) -> None:
     """Print the table of layers: shapes, parameters, MACs, weight bytes, arena; and the totals."""
-    from netspec.check import check as check_document
+    from netspec.check import examine
     from netspec.diagnostics import SpecError
     from netspec.show import show_json, show_text
 
@@ -142,11 +142,14 @@ def show(spec: SpecArgument, format: FormatOption = Format.text, core: CoreOptio
     try:
         document = load(spec)
         sources[document.path] = document.text
-        checked = check_document(document, core)
+        checked = examine(document, core)
     except SpecError as error:  # not to standard output, which somebody may parse as the table
         print_findings(error.diagnostics, sources | error.sources, sys.stderr)
         raise typer.Exit(FINDINGS) from None
     typer.echo(show_json(checked) if format is Format.json else show_text(checked))
+    if checked.errors:
+        print_findings([*checked.errors, *checked.warnings], sources, sys.stderr)
+        raise typer.Exit(FINDINGS)
 
 
 @app.command()

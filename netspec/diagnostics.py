@@ -111,6 +111,14 @@ class WrongName(ValueError):
         self.meant = meant
 
 
+class FaultInside(ValueError):
+    """A fault of what lies inside a value: `place` are the keys and indices that lead there."""
+
+    def __init__(self, message: str, *place: str | int) -> None:
+        super().__init__(message)
+        self.place = place
+
+
 def wrong_name(message: str, word: str, candidates: Iterable[str], known: str) -> WrongName:
     """Return the error of a name that is no candidate: the message, a semicolon and the suggestion."""
     names = list(candidates)

@@ -43,6 +43,7 @@ class Command(TyperCommand):
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
         with _hints(self, ctx):
+            _refuse_repeated(self, ctx, args)
             return super().parse_args(ctx, args)
 
 
@@ -68,6 +69,16 @@ class Commands(TyperGroup):
         if args and not args[0].startswith("-") and args[0] not in self.commands and not ctx.resilient_parsing:
             ctx.fail(f"there is no command '{args[0]}'; {_suggestion(args[0], self.commands, 'the commands are')}")
         return super().resolve_command(ctx, args)
+
+
+def _refuse_repeated(command: Any, ctx: Any, args: Sequence[str]) -> None:
+    """Refuse an option that takes one value and is given several: all but the last would be dropped in silence."""
+    if ctx.resilient_parsing:  # completion, of what is not finished
+        return
+    _, _, given = command.make_parser(ctx).parse_args(args=list(args))
+    for each in _options(command, ctx):
+        if given.count(each) > 1 and not each.multiple and not each.is_flag:
+            ctx.fail(f"{each.opts[0]} takes one value, and is given {given.count(each)} times")
 
 
 @contextmanager

@@ -88,6 +88,8 @@ MANUAL: Mapping[str, Page] = {
         details=(
             "Weight bytes and arena are those of the emitted firmware: batch norms and activations fold into the layer "
             "before them. The totals count parameters as Keras' summary does.",
+            "A net that breaks a budget, or that its core cannot run, is printed all the same; what is wrong with it "
+            "goes to standard error.",
         ),
         exits=_exits("printed", _A_FAULTY_SPEC),
         examples=(

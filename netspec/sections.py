@@ -4,27 +4,31 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable
+from math import floor, isfinite
 from typing import Annotated, Any, Literal
 
 from netspec import keras_names
 from netspec.data_forms import DataForm
-from netspec.diagnostics import wrong_name
+from netspec.diagnostics import FaultInside, wrong_name
 from netspec.keys import Field, Keys, Parsed
 from netspec.language.forms import Block
 from netspec.layers._types import Size
 
 LANGUAGE_VERSION = 1
 _SIZE = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,9}))? ?(KiB|MiB|k|M)?")
+_AS_SIZES = "write it as 4096, 128KiB, 2MiB, 500k or 3M"
 _UNITS: dict[str, int] = {"": 1, "k": 1000, "M": 1000_000, "KiB": 1024, "MiB": 1024**2}
 
 
 def _quantity(value: Any) -> int:
-    """Parse a byte size or count: 4096, 128KiB, 2MiB, 3M, 1.5k."""
+    """Parse a byte size or count: 4096, 1e6, 128KiB, 2MiB, 3M, 1.5k."""
     match = _SIZE.fullmatch(value) if isinstance(value, str) else None
-    if isinstance(value, int) and not isinstance(value, bool) and value >= 0:
-        return int(value)
+    if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 and isfinite(value):
+        if value == floor(value):
+            return int(value)
+        raise ValueError(f"must be a whole number; {_AS_SIZES}")
     if match is None:
-        raise ValueError("must be a size; write it as 4096, 128KiB, 2MiB, 500k or 3M")
+        raise ValueError(f"must be a size; {_AS_SIZES}")
     whole, fraction, unit = match[1], match[2] or "", _UNITS[match[3] or ""]
     amount, rest = divmod(int(whole + fraction) * unit, int(10 ** len(fraction)))
     if rest:
@@ -83,10 +87,11 @@ def _optimizer(value: Any) -> tuple[str, dict[str, Any]]:
         if key not in known:
             raise wrong_name(f"'{name}' has no argument '{key}'", key, known, "its arguments are")
         if argument is not None and not isinstance(argument, bool | int | float):
-            raise ValueError(f"'{name}' takes a number for '{key}'; write `{{{name}: {{{key}: 0.001}}}}`")
+            raise FaultInside(f"must be a number for {name}; write `{{{name}: {{{key}: 0.001}}}}`", name, key)
     rate = arguments.get("learning_rate", 1)
     if rate is None or isinstance(rate, bool) or rate <= 0:
-        raise ValueError(f"'{name}' takes a learning_rate above 0; write `{{{name}: {{learning_rate: 0.001}}}}`")
+        help_ = f"write `{{{name}: {{learning_rate: 0.001}}}}`"
+        raise FaultInside(f"must be above 0 for {name}; {help_}", name, "learning_rate")
     return name, arguments
 
 
@@ -162,9 +167,7 @@ def _method(value: Any) -> float | None:
         percentile = value["percentile"]
         if isinstance(percentile, int | float) and not isinstance(percentile, bool) and 50 < percentile <= 100:
             return float(percentile)
-        raise ValueError(
-            f"takes a percentile above 50 and at most 100, not {percentile!r}; write `method: {{percentile: 99.99}}`"
-        )
+        raise FaultInside("must be above 50 and at most 100; write `method: {percentile: 99.99}`", "percentile")
     raise ValueError("must be minmax or a percentile; write `method: {percentile: 99.99}`")
 
 
@@ -205,7 +208,9 @@ class Budget(Keys):
     """Limits that `check` enforces."""
 
     flash: Quantity | None = Field(
-        default=None, description="Most bytes of flash: weights, tables and code with CMSIS-NN; as 128KiB or 4096."
+        default=None,
+        description="Most bytes of flash: weights, tables and code, with CMSIS-NN where the core has instructions for"
+        " it; as 128KiB or 4096.",
     )
     ram: Quantity | None = Field(
         default=None, description="Most bytes of RAM: the arena of activations and scratch; as 32KiB."
@@ -215,28 +220,45 @@ class Budget(Keys):
     )
 
 
+_REGION_NAME = "[a-z][a-z0-9_]{0,31}"
+_ARENA_MACROS = ("alignment", "bytes")
+"""What follows `NET_ARENA_` in macros of the header that belong to no region."""
+_REGION_MACROS = ("bytes", "section")
+"""What follows a region's name in macros, and in parameters, of its own."""
+
+
 def _region(value: Any) -> str:
-    if not isinstance(value, str) or not re.fullmatch(r"[a-z][a-z0-9_]{0,31}", value):
+    if not isinstance(value, str) or not re.fullmatch(_REGION_NAME, value):
         raise ValueError("must be a name in lower case, part of C identifiers; write `name: dtcm`")
+    if value in _ARENA_MACROS:
+        raise ValueError(f"'{value}' would give a macro of the emitted header two meanings; choose another")
     return value
+
+
+def _region_schema() -> dict[str, Any]:
+    return {"type": "string", "pattern": f"^{_REGION_NAME}$", "not": {"enum": list(_ARENA_MACROS)}}
 
 
 _HELD = ("arena", "weights")
 
 
 def _holds(value: Any) -> list[str]:
-    known = isinstance(value, list) and all(isinstance(each, str) and each in _HELD for each in value)
-    if not known or not 1 <= len(value) <= len(_HELD):
+    if not value or not isinstance(value, list):
         raise ValueError("must list arena, weights or both; write `holds: [arena, weights]`")
+    for index, each in enumerate(value):
+        if not isinstance(each, str) or each not in _HELD:
+            raise FaultInside("must list arena, weights or both; write `holds: [arena, weights]`", index)
+        if each in value[:index]:
+            raise FaultInside(f"lists {each} twice; write it once", index)
     return list(value)
 
 
 def _holds_schema() -> dict[str, Any]:
-    return {"type": "array", "items": {"type": "string", "enum": list(_HELD)}, "minItems": 1, "maxItems": len(_HELD)}
+    return {"type": "array", "items": {"type": "string", "enum": list(_HELD)}, "minItems": 1, "uniqueItems": True}
 
 
 Holds = Annotated[list[str], Parsed(_holds, _holds_schema)]
-RegionName = Annotated[str, Parsed(_region, Annotated[str, Field(pattern="^[a-z][a-z0-9_]{0,31}$")])]
+RegionName = Annotated[str, Parsed(_region, _region_schema)]
 
 
 class Memory(Keys):
@@ -280,11 +302,17 @@ class Target(Keys):
 
     def check_together(self) -> None:
         names = [region.name for region in self.memory or ()]
-        for name in names:
-            if names.count(name) > 1:
-                raise ValueError(f"names two regions of memory '{name}'; give each a name of its own")
+        for index, name in enumerate(names):
+            if name in names[:index]:
+                message = f"'{name}' is the name of another region too; give each a name of its own"
+                raise FaultInside(message, "memory", index, "name")
+            whose = next((other for other in names for end in _REGION_MACROS if name == f"{other}_{end}"), None)
+            if whose is not None:
+                message = f"'{name}' is what emitted code calls something of the region {whose}; choose another"
+                raise FaultInside(message, "memory", index, "name")
         if names and not any("arena" in region.holds for region in self.memory or ()):
-            raise ValueError(f"has no memory for the arena; write `holds: [arena]` in {names[-1]}")
+            message = f"has no region for the arena; write `holds: [arena, weights]` in {names[-1]}"
+            raise FaultInside(message, "memory")
 
 
 def _name(value: Any) -> str:

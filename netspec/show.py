@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from netspec.check import Checked
-from netspec.device.footprint import PORTABLE, footprint
+from netspec.device.footprint import CMSIS_NN, PORTABLE, Footprint, footprint
 from netspec.device.plan import DevicePlan
+from netspec.device.regions import Region
 from netspec.graph import Graph, GraphLayer
 from netspec.layers.base import describe
 
@@ -59,7 +60,7 @@ def _device_data(checked: Checked) -> dict[str, Any]:
     plan = checked.plan
     if plan is None:
         numbers = ("weight_bytes", "table_bytes", "arena_bytes", "scratch_bytes", "ram_bytes", "flash_bytes")
-        predicted = ("kernels", "code_bytes", "stack_bytes", "portable")
+        predicted = ("padding_bytes", "kernels", "code_bytes", "stack_bytes", "portable")
         # A layer's diagnostic stands at `layers[3].softmax.axis`: the place tells the layer.
         names = [
             layer.name
@@ -67,7 +68,7 @@ def _device_data(checked: Checked) -> dict[str, Any]:
             if any(each.path.startswith(layer.item.place) for each in checked.unsupported)
         ]
         return {
-            "core": checked.graph.spec.core,
+            "core": checked.core,
             "supported": False,
             "unsupported": names or [each.message for each in checked.unsupported],
             **dict.fromkeys(numbers),
@@ -103,13 +104,14 @@ def _device_data(checked: Checked) -> dict[str, Any]:
 
 def _code_data(plan: DevicePlan) -> dict[str, Any]:
     """Return code and stack with the kernels that `flash_bytes` counts, and with the portable ones."""
-    arm, portable = footprint(plan), footprint(plan, PORTABLE)
+    counted, portable = footprint(plan), footprint(plan, PORTABLE)
     return {
-        "kernels": arm.provider,
-        "code_bytes": arm.code_bytes,
-        "stack_bytes": arm.stack_bytes,
+        "padding_bytes": plan.padding_bytes,
+        "kernels": counted.provider,
+        "code_bytes": counted.code_bytes,
+        "stack_bytes": counted.stack_bytes,
         "portable": {
-            "flash_bytes": plan.constant_bytes + portable.code_bytes,
+            "flash_bytes": plan.flash_bytes_with(PORTABLE),
             "code_bytes": portable.code_bytes,
             "stack_bytes": portable.stack_bytes,
         },
@@ -198,21 +200,39 @@ def _device_lines(checked: Checked) -> list[str]:
     plan = checked.plan
     if plan is None:
         reasons = [f"  line {each.span.line}: {each.message}" for each in checked.unsupported]
-        return [f"{checked.graph.spec.core}: not supported", *reasons]
-    arm, portable = footprint(plan), footprint(plan, PORTABLE)
+        return [f"{checked.core}: not supported", *reasons]
+    counted = footprint(plan)
+    other = footprint(plan, CMSIS_NN if counted.provider == PORTABLE else PORTABLE)
+    padding = f" + padding {plan.padding_bytes:,}" if plan.padding_bytes else ""
+    width = max(6, *(len(region.name) for region in plan.regions), 0)
+
+    def line(what: str, size: int, how: str) -> str:
+        return f"  {what:<{width}} {size:>10,} bytes  {how}"
+
     lines = [
         f"{plan.core}, int8:",
-        f"  flash  {plan.flash_bytes:>10,} bytes  weights {plan.weight_bytes:,} + tables {plan.table_bytes:,}"
-        f" + code {arm.code_bytes:,} with {arm.provider} ({portable.code_bytes:,} with portable kernels)",
-        f"  RAM    {plan.ram_bytes:>10,} bytes  {_ram_text(plan)} (largest scratch {plan.scratch_bytes:,})",
-        *_region_lines(plan),
-        f"  stack  {arm.stack_bytes:>10,} bytes  at most, without exceptions ({portable.stack_bytes:,} with portable"
-        " kernels)",
+        line(
+            "flash",
+            plan.flash_bytes,
+            f"weights {plan.weight_bytes:,} + tables {plan.table_bytes:,}{padding} + code {counted.code_bytes:,} with"
+            f" {_kernels(counted)} ({other.code_bytes:,} with {_kernels(other)})",
+        ),
+        line("RAM", plan.ram_bytes, f"{_ram_text(plan)} (largest scratch {plan.scratch_bytes:,})"),
+        *(line(region.name, *_held(plan, region)) for region in plan.regions),
+        line(
+            "stack",
+            counted.stack_bytes,
+            f"at most, without exceptions ({other.stack_bytes:,} with {_kernels(other)})",
+        ),
     ]
     if plan.peak:
         held = ", ".join(f"{name} {size:,}" for name, size in plan.live_tensors(plan.peak).items())
-        lines.append(f"  peak   at {plan.peak.layer} (line {plan.peak.line}): {held}")
+        lines.append(f"  {'peak':<{width}} at {plan.peak.layer} (line {plan.peak.line}): {held}")
     return lines
+
+
+def _kernels(predicted: Footprint) -> str:
+    return "portable kernels" if predicted.provider == PORTABLE else predicted.provider
 
 
 def _ram_text(plan: DevicePlan) -> str:
@@ -223,11 +243,8 @@ def _ram_text(plan: DevicePlan) -> str:
     return f"{arena}, and {copied:,} of constants" if copied else arena
 
 
-def _region_lines(plan: DevicePlan) -> list[str]:
-    """Return a line a region: how much of it is used, and what for."""
-    lines = []
-    for region in plan.regions:
-        parts = {"arena": plan.region_arena_bytes(region), "constants": plan.region_weight_bytes(region)}
-        held = ", ".join(f"{what} {size:,}" for what, size in parts.items() if size) or "nothing"
-        lines.append(f"  {region.name:<6} {sum(parts.values()):>10,} bytes  of {region.size:,}: {held}")
-    return lines
+def _held(plan: DevicePlan, region: Region) -> tuple[int, str]:
+    """Return how much of a region is used, and what for."""
+    parts = {"arena": plan.region_arena_bytes(region), "constants": plan.region_weight_bytes(region)}
+    held = ", ".join(f"{what} {size:,}" for what, size in parts.items() if size) or "nothing"
+    return sum(parts.values()), f"of {region.size:,}: {held}"

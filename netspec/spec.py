@@ -204,16 +204,24 @@ def _rest(root: Mapping, unsure: frozenset[str]) -> Top | None:
 def _empty_sections(root: Mapping) -> list[Diagnostic]:
     """Return a fault for each section without a value: most often its keys are not indented."""
     return [
-        Diagnostic(
-            "wrong-type",
-            f"{entry.key.text} is empty",
-            entry.key.span,
-            help="indent what belongs to it below it, or remove it",
-            path=entry.key.text,
-        )
+        _empty_section(entry.key, entry.value)
         for entry in root.entries
         if isinstance(entry.value, Scalar) and entry.value.value is None and entry.key.text in Top.keys
     ]
+
+
+_TEXTS = {"name": "net", "description": "what it is for", "weights": "net.npz"}
+"""The keys of a spec that are text, each with an example."""
+
+
+def _empty_section(key: Scalar, value: Scalar) -> Diagnostic:
+    example = _TEXTS.get(key.text)
+    if value.text:  # null, Null, NULL, ~
+        message = f"{key.text} is {value.text}, YAML's word for nothing"
+        hint = f"write it in quotes if it is meant as text: '{value.text}'" if example else "remove it"
+        return Diagnostic("wrong-type", message, value.span, help=hint, path=key.text)
+    hint = f"write it as in `{key.text}: {example}`" if example else "indent what belongs to it below it, or remove it"
+    return Diagnostic("wrong-type", f"{key.text} is empty", key.span, help=hint, path=key.text)
 
 
 def _layer(item: Item, types: tuple[str, ...]) -> LayerSpec:

@@ -14,6 +14,7 @@ from pydantic_core import ErrorDetails
 
 from netspec.diagnostics import (
     Diagnostic,
+    FaultInside,
     Fix,
     Span,
     WrongName,
@@ -109,7 +110,9 @@ class _Fault:
         self.details = details
         self.context: dict[str, Any] = details.get("ctx") or {}
         self.model, self.subject, self.place = model, subject, place
-        self.names, self.node, entry, self.in_list, self.parent = _walk(node, details["loc"])
+        error = self.context.get("error")
+        inside = error.place if isinstance(error, FaultInside) else ()
+        self.names, self.node, entry, self.in_list, self.parent = _walk(node, (*details["loc"], *inside))
         self.span = where if entry is None else self.node.span if self.in_list else span_of(entry)
         self.key_span = where if entry is None else entry.key.span
         self.key = self.names[-1] if self.names else subject
@@ -179,7 +182,8 @@ class _Fault:
         message = f"{self.owner(self.names)} needs the key '{key}'"
         hint = f"add `{_example(key, _fields(owner)[key])}`" if owner else None
         path = f"{self.path}.{key}" if self.path else key
-        return Diagnostic("missing-key", message, self.key_span, help=hint, path=path)
+        span = self.node.span if self.in_list else self.key_span
+        return Diagnostic("missing-key", message, span, help=hint, path=path)
 
     def _predicate(self) -> str:
         """Return what follows the key's name."""

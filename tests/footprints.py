@@ -82,9 +82,14 @@ def quantized(graph: Graph) -> OnCore:
     return lambda core: quantize(plan_device(graph, core), weights, scales)
 
 
+def shipped_graph(name: str) -> Graph:
+    """Return the network of a spec of specs/."""
+    return build_graph(read(load(SPECS[name])))
+
+
 def shipped(name: str) -> OnCore:
     """Return a spec of specs/ as `quantized` does."""
-    return quantized(build_graph(read(load(SPECS[name]))))
+    return quantized(shipped_graph(name))
 
 
 @cache

@@ -1,18 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* The instruction counter (SysTick) and the stack's high-water mark. */
-#include "board.h"
-#include "registers.h"
+#include "netspec_board.h"
+#include "netspec_registers.h"
 
 #define PAINT 0xa5c3965au
 
 static volatile uint32_t wraps;
 
-void board_counter_wrapped(void)
+void netspec_board_counter_wrapped(void)
 {
     wraps++;
 }
 
-int board_counter_start(void)
+int netspec_board_counter_start(void)
 {
     SYST_CSR = 0;
     SYST_RVR = SYST_LAST;
@@ -27,7 +27,7 @@ int board_counter_start(void)
     return 1;
 }
 
-uint32_t board_counter_ticks(void)
+uint32_t netspec_board_counter_ticks(void)
 {
     uint32_t before, value;
     do {
@@ -38,20 +38,20 @@ uint32_t board_counter_ticks(void)
     return value == 0 ? (before << 24) - 1 : (before << 24) + (SYST_LAST - value);
 }
 
-void board_counter_stop(void)
+void netspec_board_counter_stop(void)
 {
     SYST_CSR = 0;
 }
 
-uint32_t board_stack_of(int (*function)(void), int *result)
+uint32_t netspec_board_stack_of(int (*function)(void), int *result)
 {
     uint32_t *pointer;
     __asm volatile("mov %0, sp" : "=r"(pointer));
-    for (volatile uint32_t *word = board_stack_bottom; word < pointer; word++) {
+    for (volatile uint32_t *word = netspec_board_stack_bottom; word < pointer; word++) {
         *word = PAINT;
     }
     *result = function();
-    const volatile uint32_t *word = board_stack_bottom;
+    const volatile uint32_t *word = netspec_board_stack_bottom;
     while (word < pointer && *word == PAINT) {
         word++;
     }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What a fault says before the program ends: which, why, where, and what was running. */
-#include "board.h"
-#include "registers.h"
+#include "netspec_board.h"
+#include "netspec_registers.h"
 
-void (*board_say_what_runs)(void);
+void (*netspec_board_say_what_runs)(void);
 
 /* Where the processor puts the registers of what it interrupts. */
 enum { FRAME_LR = 5, FRAME_PC = 6, FRAME_PSR = 7, FRAME_WORDS = 8 };
@@ -17,11 +17,11 @@ struct cause {
 
 static void line(const char *key, uint32_t value)
 {
-    board_print("fault: ");
-    board_print(key);
-    board_print(" 0x");
-    board_print_hex(value);
-    board_print("\n");
+    netspec_board_print("fault: ");
+    netspec_board_print(key);
+    netspec_board_print(" 0x");
+    netspec_board_print_hex(value);
+    netspec_board_print("\n");
 }
 
 static const char *name_of(uint32_t exception)
@@ -44,7 +44,7 @@ static const char *name_of(uint32_t exception)
     }
 }
 
-#if BOARD_HAS_FAULT_STATUS
+#if NETSPEC_BOARD_HAS_FAULT_STATUS
 #define STACK_LIMIT (1u << 20)
 #define MMFAR_VALID (1u << 7)
 #define BFAR_VALID (1u << 15)
@@ -81,24 +81,24 @@ static void explain(uint32_t value, const struct cause *causes, size_t count)
 {
     for (size_t i = 0; i < count; i++) {
         if ((value & causes[i].bit) != 0) {
-            board_print("fault: ");
-            board_print(causes[i].text);
-            board_print("\n");
+            netspec_board_print("fault: ");
+            netspec_board_print(causes[i].text);
+            netspec_board_print("\n");
         }
     }
 }
 #endif
 
-void board_fault(const uint32_t *frame, uint32_t exception_return)
+void netspec_board_fault(const uint32_t *frame, uint32_t exception_return)
 {
     uint32_t exception;
     __asm volatile("mrs %0, ipsr" : "=r"(exception));
-    board_print("fault: ");
-    board_print(name_of(exception & 0x1ffu));
-    board_print("\n");
+    netspec_board_print("fault: ");
+    netspec_board_print(name_of(exception & 0x1ffu));
+    netspec_board_print("\n");
 
     int overflow = 0;
-#if BOARD_HAS_FAULT_STATUS
+#if NETSPEC_BOARD_HAS_FAULT_STATUS
     const uint32_t status = SCB_CFSR, hard = SCB_HFSR;
     line("CFSR", status);
     explain(status, status_causes, sizeof status_causes / sizeof status_causes[0]);
@@ -111,32 +111,32 @@ void board_fault(const uint32_t *frame, uint32_t exception_return)
     }
     overflow = (status & (STACK_LIMIT | STACKING)) != 0;
 #else
-    board_print("fault: an Armv6-M processor does not say why\n");
+    netspec_board_print("fault: an Armv6-M processor does not say why\n");
 #endif
 
     if ((exception_return & PROCESS_STACK) != 0) {
         /* Registers are read only where they can have been saved: an overflow ends at, or below, the bottom. */
-        const int saved = frame > board_stack_bottom && frame + FRAME_WORDS <= board_stack_top;
+        const int saved = frame > netspec_board_stack_bottom && frame + FRAME_WORDS <= netspec_board_stack_top;
         if (overflow || !saved) {
-            board_print("fault: stack overflow\n");
+            netspec_board_print("fault: stack overflow\n");
         }
         line("sp", (uint32_t)(uintptr_t)frame);
-        line("stack from", (uint32_t)(uintptr_t)board_stack_bottom);
-        line("stack to", (uint32_t)(uintptr_t)board_stack_top);
+        line("stack from", (uint32_t)(uintptr_t)netspec_board_stack_bottom);
+        line("stack to", (uint32_t)(uintptr_t)netspec_board_stack_top);
         if (saved) {
             line("pc", frame[FRAME_PC]);
             line("lr", frame[FRAME_LR]);
             line("psr", frame[FRAME_PSR]);
         } else {
-            board_print("fault: pc not saved\n");
+            netspec_board_print("fault: pc not saved\n");
         }
     } else {
-        board_print("fault: within an exception or before main\n");
+        netspec_board_print("fault: within an exception or before main\n");
         line("pc", frame[FRAME_PC]);
         line("lr", frame[FRAME_LR]);
     }
-    if (board_say_what_runs != NULL) {
-        board_say_what_runs();
+    if (netspec_board_say_what_runs != NULL) {
+        netspec_board_say_what_runs();
     }
-    board_exit(BOARD_FAULT);
+    netspec_board_exit(NETSPEC_BOARD_FAULT);
 }

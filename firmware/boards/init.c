@@ -1,14 +1,16 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What has to be there before main(): the variables, the caches, the faults by their own names, paint on the stack. */
-#include "board.h"
-#include "registers.h"
+#include "netspec_board.h"
+#include "netspec_registers.h"
 
-extern uint32_t board_data_start[], board_data_end[], board_bss_start[], board_bss_end[];
-extern const uint32_t board_data_load[];
+extern uint32_t netspec_board_data_start[], netspec_board_data_end[];
+extern uint32_t netspec_board_bss_start[], netspec_board_bss_end[];
+extern const uint32_t netspec_board_data_load[];
 
-#if BOARD_HAS_FAULT_STATUS
+#if NETSPEC_BOARD_HAS_FAULT_STATUS
 /* The memory that a program has: nothing else may be touched, and constants may not be written. */
-extern const char board_flash_start[], board_flash_bytes[], board_ram_start[], board_ram_bytes[];
+extern const char netspec_board_flash_start[], netspec_board_flash_bytes[];
+extern const char netspec_board_ram_start[], netspec_board_ram_bytes[];
 
 static void protect(uint32_t region, const char *start, const char *bytes, int is_flash)
 {
@@ -39,14 +41,14 @@ static void protect_memory(void)
 #if __ARM_ARCH >= 8
     MPU_MAIR0 = 0xffu; /* attributes 0: normal memory, write-back */
 #endif
-    protect(0, board_flash_start, board_flash_bytes, 1);
-    protect(1, board_ram_start, board_ram_bytes, 0);
+    protect(0, netspec_board_flash_start, netspec_board_flash_bytes, 1);
+    protect(1, netspec_board_ram_start, netspec_board_ram_bytes, 0);
     MPU_CTRL = 1; /* without the background map */
     barrier();
 }
 #endif
 
-#if BOARD_HAS_CACHES
+#if NETSPEC_BOARD_HAS_CACHES
 /* Arm's sequence: invalidate, then switch on; a data cache set by set and way by way. Nothing happens without one. */
 static void enable_caches(void)
 {
@@ -74,24 +76,24 @@ static void enable_caches(void)
 }
 #endif
 
-void board_init(void)
+void netspec_board_init(void)
 {
-    const uint32_t *from = board_data_load;
-    for (uint32_t *to = board_data_start; to < board_data_end; to++) {
+    const uint32_t *from = netspec_board_data_load;
+    for (uint32_t *to = netspec_board_data_start; to < netspec_board_data_end; to++) {
         *to = *from++;
     }
-    for (uint32_t *to = board_bss_start; to < board_bss_end; to++) {
+    for (uint32_t *to = netspec_board_bss_start; to < netspec_board_bss_end; to++) {
         *to = 0;
     }
-#if BOARD_HAS_FAULT_STATUS
+#if NETSPEC_BOARD_HAS_FAULT_STATUS
     SCB_SHCSR |= SHCSR_FAULTS_ENABLED;
     SCB_CCR |= CCR_DIVIDE_BY_ZERO;
     protect_memory();
 #endif
-#if BOARD_HAS_CACHES
+#if NETSPEC_BOARD_HAS_CACHES
     enable_caches();
 #endif
-#if BOARD_HAS_LOOP_CACHE
+#if NETSPEC_BOARD_HAS_LOOP_CACHE
     SCB_CCR |= CCR_LOOP_CACHE;
     barrier();
 #endif

@@ -9,21 +9,21 @@
     .syntax unified
     .thumb
 
-    .section .board_vectors, "a"
-    .word board_handler_stack_top
+    .section .netspec_board_vectors, "a"
+    .word netspec_board_handler_stack_top
     .word Reset_Handler
-    .word board_fault_entry             /* NMI */
-    .word board_fault_entry             /* HardFault */
-    .word board_fault_entry             /* MemManage   from here on reserved on v6-M */
-    .word board_fault_entry             /* BusFault */
-    .word board_fault_entry             /* UsageFault */
-    .word board_fault_entry             /* SecureFault */
+    .word netspec_board_fault_entry   /* NMI */
+    .word netspec_board_fault_entry   /* HardFault */
+    .word netspec_board_fault_entry   /* MemManage   from here on reserved on v6-M */
+    .word netspec_board_fault_entry   /* BusFault */
+    .word netspec_board_fault_entry   /* UsageFault */
+    .word netspec_board_fault_entry   /* SecureFault */
     .word 0, 0, 0
-    .word board_fault_entry             /* SVCall */
-    .word board_fault_entry             /* DebugMonitor */
+    .word netspec_board_fault_entry   /* SVCall */
+    .word netspec_board_fault_entry   /* DebugMonitor */
     .word 0
-    .word board_fault_entry             /* PendSV */
-    .word board_counter_wrapped         /* SysTick */
+    .word netspec_board_fault_entry   /* PendSV */
+    .word netspec_board_counter_wrapped   /* SysTick */
 
     .section .text.Reset_Handler, "ax"
     .global Reset_Handler
@@ -40,55 +40,55 @@ Reset_Handler:
     dsb
     isb
 #endif
-    bl      board_init
-    ldr     r0, =board_stack_top
+    bl      netspec_board_init
+    ldr     r0, =netspec_board_stack_top
     msr     psp, r0
 #if __ARM_ARCH >= 8
-    ldr     r0, =board_stack_bottom
+    ldr     r0, =netspec_board_stack_bottom
     msr     psplim, r0
 #endif
     movs    r0, #2                      /* CONTROL.SPSEL */
     msr     control, r0
     isb
     bl      main
-    bl      board_exit
+    bl      netspec_board_exit
     .pool
     .size Reset_Handler, . - Reset_Handler
 
-    /* Hands the registers that the processor stacked, and EXC_RETURN, to board_fault. */
-    .section .text.board_fault_entry, "ax"
-    .global board_fault_entry
-    .type board_fault_entry, %function
+    /* Hands the registers that the processor stacked, and EXC_RETURN, to netspec_board_fault. */
+    .section .text.netspec_board_fault_entry, "ax"
+    .global netspec_board_fault_entry
+    .type netspec_board_fault_entry, %function
     .thumb_func
-board_fault_entry:
+netspec_board_fault_entry:
     mrs     r0, psp
     mov     r1, lr
     movs    r2, #4                      /* EXC_RETURN.SPSEL: which stack was in use */
     tst     r1, r2
     bne     1f
     mrs     r0, msp
-1:  ldr     r2, =board_fault
+1:  ldr     r2, =netspec_board_fault
     bx      r2
     .pool
-    .size board_fault_entry, . - board_fault_entry
+    .size netspec_board_fault_entry, . - netspec_board_fault_entry
 
-    /* void board_spin(uint32_t rounds) */
-    .section .text.board_spin, "ax"
-    .global board_spin
-    .type board_spin, %function
+    /* void netspec_board_spin(uint32_t rounds) */
+    .section .text.netspec_board_spin, "ax"
+    .global netspec_board_spin
+    .type netspec_board_spin, %function
     .thumb_func
-board_spin:
+netspec_board_spin:
 1:  subs    r0, r0, #1
     bne     1b
     bx      lr
-    .size board_spin, . - board_spin
+    .size netspec_board_spin, . - netspec_board_spin
 
-    /* int board_semihost(int operation, const void *block) */
-    .section .text.board_semihost, "ax"
-    .global board_semihost
-    .type board_semihost, %function
+    /* int netspec_board_semihost(int operation, const void *block) */
+    .section .text.netspec_board_semihost, "ax"
+    .global netspec_board_semihost
+    .type netspec_board_semihost, %function
     .thumb_func
-board_semihost:
+netspec_board_semihost:
     bkpt    0xab
     bx      lr
-    .size board_semihost, . - board_semihost
+    .size netspec_board_semihost, . - netspec_board_semihost

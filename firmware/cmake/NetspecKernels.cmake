@@ -2,10 +2,11 @@
 #
 # The kernels behind an emitted model.
 #
-#   include(path/to/firmware/cmake/NetspecKernels.cmake)
-#   netspec_add_kernels(my_model)
+#   include(path/to/emitted/folder/kernels/cmake/NetspecKernels.cmake)
+#   netspec_add_kernels(my_model FUNCTIONS arm_max_pool_s8 netspec_dense_s8)
 #
-# links the target my_model with the static library netspec_kernels, which carries include folders and definitions.
+# links the target my_model with the static library netspec_kernels, which carries include folders and definitions. Of
+# Arm's sources only those are compiled that the functions reach which the targets name; all where one names none.
 #
 # NETSPEC_KERNELS         portable (default): plain C99, needs nothing.
 #                         cmsis-nn: Arm's kernels, 4.0 or later; portable ones fill in what a copy lacks.
@@ -13,6 +14,7 @@
 #                         is taken, newest first, else a pinned commit is fetched.
 # CMSIS_CORE_PATH         folder of cmsis_compiler.h: only for CMSIS-NN 4.0 on a Cortex-M.
 # NETSPEC_FETCH_CMSIS_NN  OFF forbids the download.
+# NETSPEC_ALL_KERNELS     ON compiles all of Arm's kernels, for networks of other projects too: as NETSPEC_INSTALL.
 
 cmake_minimum_required(VERSION 3.18)
 include_guard(GLOBAL)
@@ -22,6 +24,7 @@ set_property(CACHE NETSPEC_KERNELS PROPERTY STRINGS portable cmsis-nn)
 set(CMSIS_NN_PATH "" CACHE PATH "Root folder of CMSIS-NN, the one with Include and Source")
 set(CMSIS_CORE_PATH "" CACHE PATH "Folder of cmsis_compiler.h, for CMSIS-NN 4.0 on a Cortex-M")
 option(NETSPEC_FETCH_CMSIS_NN "Download CMSIS-NN when none is found" ON)
+option(NETSPEC_ALL_KERNELS "Compile all of Arm's kernels, not only those that the networks call" ${NETSPEC_INSTALL})
 
 get_filename_component(_netspec_firmware_dir "${CMAKE_CURRENT_LIST_DIR}/.." ABSOLUTE)
 set(NETSPEC_FIRMWARE_DIR "${_netspec_firmware_dir}" CACHE INTERNAL "netspec's hand-written C")
@@ -30,8 +33,9 @@ set(NETSPEC_FIRMWARE_DIR "${_netspec_firmware_dir}" CACHE INTERNAL "netspec's ha
 set(_NETSPEC_CMSIS_NN_REPOSITORY "https://github.com/ARM-software/CMSIS-NN.git" CACHE INTERNAL "")
 set(_NETSPEC_CMSIS_NN_COMMIT "22080c68d040c98139e6cb1549473e3149735f4d" CACHE INTERNAL "")
 
-# Link `target` with the kernels; the first call defines them.
+# Link `target` with the kernels; the first call defines them, and each adds the sources of Arm's behind its FUNCTIONS.
 function(netspec_add_kernels target)
+  cmake_parse_arguments(PARSE_ARGV 1 arg "" "" "FUNCTIONS")
   if(NOT TARGET netspec_kernels)
     file(GLOB own CONFIGURE_DEPENDS "${NETSPEC_FIRMWARE_DIR}/src/netspec_*.c")
     add_library(netspec_kernels STATIC ${own})
@@ -51,6 +55,9 @@ function(netspec_add_kernels target)
       message(FATAL_ERROR "NETSPEC_KERNELS is '${NETSPEC_KERNELS}': use portable or cmsis-nn")
     endif()
   endif()
+  if(NETSPEC_KERNELS STREQUAL "cmsis-nn")
+    _netspec_add_vendor("${arg_FUNCTIONS}")
+  endif()
   target_link_libraries(${target} PUBLIC netspec_kernels)
 endfunction()
 
@@ -63,7 +70,7 @@ endfunction()
 
 function(_netspec_cmsis_nn root)
   _netspec_examine("${root}")
-  target_sources(netspec_kernels PRIVATE ${vendor} ${filled_sources})
+  target_sources(netspec_kernels PRIVATE ${filled_sources})
 
   if(header MATCHES "#include \"arm_nn_math_types.h\"")
     file(READ "${root}/Include/arm_nn_math_types.h" types)
@@ -76,15 +83,84 @@ function(_netspec_cmsis_nn root)
 
   target_include_directories(netspec_kernels SYSTEM PUBLIC "$<BUILD_INTERFACE:${root}/Include>")
   target_compile_definitions(netspec_kernels PUBLIC "$<BUILD_INTERFACE:${defines}>")
-  if(CMAKE_C_COMPILER_ID MATCHES "GNU|Clang")
-    # Arm's sources are not ours to warn about, and 4.1's headers forget to include <stdint.h>.
-    set_source_files_properties(${vendor} PROPERTIES COMPILE_OPTIONS "-w;-include;stdint.h")
-  endif()
 
   list(JOIN filled " " filled)
   message(STATUS "netspec kernels: CMSIS-NN in ${root}")
   message(STATUS "netspec kernels: arm_convolve_s8 takes ${convolve} arguments, arm_vector_sum_s8 ${vector_sum}")
   message(STATUS "netspec kernels: portable fillers: ${filled}")
+endfunction()
+
+# Add Arm's sources behind a list of functions to the kernels, and behind what our own sources call; all for an empty list.
+function(_netspec_add_vendor functions)
+  get_property(vendor GLOBAL PROPERTY _NETSPEC_VENDOR)
+  get_target_property(present netspec_kernels SOURCES)
+  if(functions AND NOT NETSPEC_ALL_KERNELS)
+    get_property(reached GLOBAL PROPERTY _NETSPEC_DATA)
+    foreach(source IN LISTS present)
+      if(NOT source IN_LIST vendor)
+        _netspec_mentioned("${source}" names)
+        list(APPEND functions ${names})
+      endif()
+    endforeach()
+    while(functions)
+      list(POP_FRONT functions function)
+      get_property(source GLOBAL PROPERTY _NETSPEC_SOURCE_OF_${function})
+      if(source AND NOT source IN_LIST reached)
+        list(APPEND reached "${source}")
+        _netspec_mentioned("${source}" names)
+        list(APPEND functions ${names})
+      endif()
+    endwhile()
+    set(vendor "${reached}")
+  endif()
+  list(REMOVE_ITEM vendor ${present})
+  list(SORT vendor)
+  target_sources(netspec_kernels PRIVATE ${vendor})
+  if(CMAKE_C_COMPILER_ID MATCHES "GNU|Clang")
+    _netspec_vendor_options(options)
+    set_source_files_properties(${vendor} TARGET_DIRECTORY netspec_kernels PROPERTIES COMPILE_OPTIONS "${options}")
+    # That of 4.x does not compile with -Os either.
+    get_property(oldest GLOBAL PROPERTY _NETSPEC_BEFORE_VECTOR_SUM)
+    list(FILTER vendor INCLUDE REGEX "/arm_nn_mat_mult_nt_t_s8[.]c$")
+    if(oldest AND vendor)
+      set_source_files_properties(${vendor} TARGET_DIRECTORY netspec_kernels PROPERTIES COMPILE_OPTIONS "${options};-O2")
+    endif()
+  endif()
+endfunction()
+
+# Set `result` to what Arm's sources are compiled with.
+function(_netspec_vendor_options result)
+  # They are not ours to warn about, and 4.1's headers forget to include <stdint.h>.
+  set(options -w -include stdint.h)
+  # Their inline assembly for Helium does not compile without optimization ("impossible constraints"). A build for a
+  # debugger is of the user's own code, so they are optimized there too, for every core alike.
+  get_directory_property(added COMPILE_OPTIONS)
+  list(JOIN added " " added)
+  set(configurations ${CMAKE_CONFIGURATION_TYPES})
+  if(NOT configurations)
+    set(configurations "none ${CMAKE_BUILD_TYPE}")
+  endif()
+  foreach(configuration IN LISTS configurations)
+    string(REGEX REPLACE "^none ?" "" name "${configuration}")
+    string(TOUPPER "${name}" upper)
+    string(REGEX MATCHALL "(^| )-O[^ ]*" levels " ${CMAKE_C_FLAGS} ${CMAKE_C_FLAGS_${upper}} ${added}")
+    if(NOT levels MATCHES "-O[^ ;]*$" OR levels MATCHES "-O0$")
+      if(name STREQUAL configuration)
+        list(APPEND options "$<$<CONFIG:${name}>:-O2>")
+      else()
+        list(APPEND options -O2)
+      endif()
+    endif()
+  endforeach()
+  set(${result} "${options}" PARENT_SCOPE)
+endfunction()
+
+# Set `result` to the functions of Arm's that `source` mentions outside comments.
+function(_netspec_mentioned source result)
+  _netspec_declarations("${source}" text)
+  string(REGEX MATCHALL "arm_[A-Za-z0-9_]+" names "${text}")
+  list(REMOVE_DUPLICATES names)
+  set(${result} "${names}" PARENT_SCOPE)
 endfunction()
 
 # Look at the CMSIS-NN in `root` and set for the caller what follows from it: `vendor`, its int8 sources; `header`, the
@@ -98,13 +174,23 @@ function(_netspec_examine root)
   _netspec_declarations("${root}/Include/arm_nnfunctions.h" declarations)
   _netspec_declarations("${NETSPEC_FIRMWARE_DIR}/portable/include/arm_nnfunctions.h" expected)
   set(definitions "")
+  set(data "")
   foreach(source IN LISTS vendor)
     # Definitions begin in the first column; calls never do.
     file(STRINGS "${source}" lines REGEX "^([A-Za-z_][A-Za-z0-9_ *]*[ *])?arm_[A-Za-z0-9_]+[ ]?[(]")
+    list(FILTER lines EXCLUDE REGEX "^(static|__STATIC)")
     string(REGEX MATCHALL "arm_[A-Za-z0-9_]+[ ]?[(]" lines "${lines}")
+    string(REGEX REPLACE "[ (]" "" lines "${lines}")
+    foreach(function IN LISTS lines)
+      set_property(GLOBAL PROPERTY _NETSPEC_SOURCE_OF_${function} "${source}")
+    endforeach()
+    if(NOT lines)
+      list(APPEND data "${source}")
+    endif()
     list(APPEND definitions ${lines})
   endforeach()
-  string(REPLACE " " "" definitions "${definitions}")
+  set_property(GLOBAL PROPERTY _NETSPEC_VENDOR "${vendor}")
+  set_property(GLOBAL PROPERTY _NETSPEC_DATA "${data}") # tables, which any of them may read
 
   file(READ "${root}/Include/arm_nnfunctions.h" header)
   set(missing "")
@@ -125,6 +211,9 @@ function(_netspec_examine root)
 
   _netspec_arguments("${declarations}" arm_convolve_s8 convolve)
   _netspec_arguments("${declarations}" arm_vector_sum_s8 vector_sum)
+  if(vector_sum LESS 0)
+    set_property(GLOBAL PROPERTY _NETSPEC_BEFORE_VECTOR_SUM ON)
+  endif()
   set(defines NETSPEC_CMSIS_NN)
   if(vector_sum EQUAL 4 OR vector_sum EQUAL 6)
     # 5.0 and 6.0 on Helium want the sums of dense weights without input offset and bias, unlike what emitted code brings.
@@ -151,7 +240,7 @@ function(_netspec_examine root)
       message(FATAL_ERROR "the CMSIS-NN in ${root} is not supported: ${function} takes ${arguments} arguments, "
                           "netspec passes ${wanted}")
     endif()
-    if(arguments LESS 0 OR NOT "${function}(" IN_LIST definitions)
+    if(arguments LESS 0 OR NOT function IN_LIST definitions)
       list(APPEND filled_sources "${source}")
       list(APPEND filled ${function})
     endif()

@@ -7,7 +7,8 @@
 # lets find_package(kws) find the libraries, as kws::<name>, in the build folder and, after `cmake --install`, below the
 # prefix. The kernels are a package of their own, netspec_kernels, which all networks below one prefix share. Its version
 # is that of the interface, NETSPEC_KERNELS_VERSION. A network is not found beside kernels that it was not compiled for:
-# of another version, portable instead of Arm's, or of a CMSIS-NN that takes other arguments or more scratch.
+# of another version, portable instead of Arm's, of a CMSIS-NN that takes other arguments or more scratch, or, with
+# NETSPEC_ALL_KERNELS=OFF, only those of another network.
 
 cmake_minimum_required(VERSION 3.18)
 include_guard(GLOBAL)
@@ -24,6 +25,9 @@ function(netspec_package name)
   string(REGEX REPLACE "[$]<BUILD_INTERFACE:(.*)>" "\\1" facts "${facts}")
   list(JOIN facts " " facts)
   string(STRIP "${NETSPEC_KERNELS} ${facts}" facts)
+  if(NETSPEC_KERNELS STREQUAL "cmsis-nn" AND NOT NETSPEC_ALL_KERNELS)
+    string(APPEND facts ", those of ${name} alone") # NETSPEC_ALL_KERNELS is OFF
+  endif()
 
   get_property(kernels_folder GLOBAL PROPERTY _NETSPEC_KERNELS_PACKAGE)
   if(NOT kernels_folder)

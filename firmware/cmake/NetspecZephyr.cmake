@@ -14,9 +14,10 @@ function(netspec_zephyr_network name)
   cmake_parse_arguments(PARSE_ARGV 1 arg "" "FOLDER" "SOURCES")
   _netspec_zephyr_kernels()
   list(TRANSFORM arg_SOURCES PREPEND "${arg_FOLDER}/")
-  zephyr_library_named(netspec_${name})
+  set(library netspec_network_${name}) # netspec_kernels is the kernels' library, whatever the networks are named
+  zephyr_library_named(${library})
   zephyr_library_sources(${arg_SOURCES})
-  target_link_libraries(netspec_${name} PRIVATE netspec_kernels)
+  target_link_libraries(${library} PRIVATE netspec_kernels)
   zephyr_include_directories("${arg_FOLDER}")
 endfunction()
 

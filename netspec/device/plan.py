@@ -13,6 +13,7 @@ from netspec.device.memory_check import check_plan
 from netspec.device.ops import kernel_of
 from netspec.device.ops.base import Constant
 from netspec.device.passes import run_passes
+from netspec.device.placement import aligned
 from netspec.device.regions import Region, place_weights
 from netspec.device.scales import equal_tables
 from netspec.device.sharing import Share
@@ -23,6 +24,7 @@ INDEX_LIMIT = 2**31 - 1
 """Sizes and indices in CMSIS-NN, and shapes in a .tflite file, are int32."""
 
 Io = Literal["arena", "external"]
+Kernels = Literal["best", "cmsis-nn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,6 +45,8 @@ class DevicePlan:
     """The memories of the target; empty where it names none."""
     weight_regions: Mapping[str, str] = field(default_factory=dict)
     """By node whose constants are copied from flash at start-up: the region that they are copied to."""
+    kernels: Kernels = "best"
+    """Whose kernels run, as the target says."""
 
     def constants(self, node: Node) -> tuple[Constant, ...]:
         """Return the arrays that a node reads."""
@@ -57,8 +61,18 @@ class DevicePlan:
     def node_weight_bytes(self, node: Node) -> int:
         return sum(constant.bytes for constant in self.constants(node) if not constant.table)
 
+    def node_padding_bytes(self, node: Node) -> int:
+        """Return what arrays that are copied to a region are longer than they need be.
+
+        There each is a multiple of 16 bytes. So in whatever order a compiler puts them into their section, there is no
+        padding between them, and the section is as large as they are together.
+        """
+        if node.name not in self.weight_regions:
+            return 0
+        return sum(aligned(constant.bytes) - constant.bytes for constant in self.kept_constants(node))
+
     def node_flash_bytes(self, node: Node) -> int:
-        return sum(constant.bytes for constant in self.kept_constants(node))
+        return sum(constant.bytes for constant in self.kept_constants(node)) + self.node_padding_bytes(node)
 
     @property
     def weight_bytes(self) -> int:
@@ -73,16 +87,25 @@ class DevicePlan:
         )
 
     @property
+    def padding_bytes(self) -> int:
+        """Return the padding of the arrays that are copied to RAM, which is in flash and RAM."""
+        return sum(self.node_padding_bytes(node) for node in self.graph.nodes)
+
+    @property
     def constant_bytes(self) -> int:
         """Return what lies in flash beside code."""
-        return self.weight_bytes + self.table_bytes
+        return self.weight_bytes + self.table_bytes + self.padding_bytes
 
     @property
     def flash_bytes(self) -> int:
-        """Return constants and code, with the kernels that `device.footprint` predicts by default."""
+        """Return constants and code, with the kernels that `device.footprint` counts by default."""
+        return self.flash_bytes_with(None)
+
+    def flash_bytes_with(self, provider: str | None) -> int:
+        """Return constants and code with the kernels of a provider that `device.footprint` knows."""
         from netspec.device.footprint import footprint
 
-        return self.constant_bytes + footprint(self).code_bytes
+        return self.constant_bytes + footprint(self, provider).code_bytes
 
     @property
     def arena_bytes(self) -> int:
@@ -162,13 +185,15 @@ class DevicePlan:
                 del alive[name]
 
 
-def plan_graph(graph: DeviceGraph, core: str, io: Io = "arena", regions: tuple[Region, ...] = ()) -> DevicePlan:
+def plan_graph(
+    graph: DeviceGraph, core: str, io: Io = "arena", regions: tuple[Region, ...] = (), kernels: Kernels = "best"
+) -> DevicePlan:
     """Return the plan of the ops that run, proven by the checker."""
     extension = CORE_EXTENSIONS[core]
     outside = {each.name for each in graph.inputs} | {each.tensor for each in graph.outputs}
     memory = plan_memory(graph, extension, outside if io == "external" else (), regions)
     check_plan(graph, memory)
-    plan = DevicePlan(core, extension, graph, memory, io, equal_tables(graph), regions)
+    plan = DevicePlan(core, extension, graph, memory, io, equal_tables(graph), regions, kernels=kernels)
     free = [(region.name, region.size - plan.region_arena_bytes(region)) for region in regions if region.weights]
     sizes = {node.name: [constant.bytes for constant in plan.kept_constants(node)] for node in graph.nodes}
     return replace(plan, weight_regions=place_weights(graph.nodes, sizes, free))
@@ -204,38 +229,51 @@ def _require_addressable(graph: Graph, device: DeviceGraph, plan: DevicePlan) ->
 def plan_device(graph: Graph, core: str | None = None) -> DevicePlan:
     """Return the plan of a network for a core, by default the spec's own.
 
-    Raises `SpecError` (rule `unsupported-on-device`) for layers that have no int8 kernel, or arrays too large for one.
+    Raises `SpecError` for layers that have no int8 kernel or arrays too large for one (rule `unsupported-on-device`),
+    and for regions too small for the arena (`memory-too-small`).
     """
+    plan = plan_of_any_size(graph, core)
+    fault = room_fault(graph, plan)
+    if fault is not None:
+        raise SpecError(fault)
+    return plan
+
+
+def plan_of_any_size(graph: Graph, core: str | None = None) -> DevicePlan:
+    """Return what `plan_device` does, also where the arena is more than its regions hold."""
     core = core or graph.spec.core
     device_graph = run_passes(lower(graph), graph.spec.kernels)
     memory = (graph.spec.target.memory if graph.spec.target else None) or []
     regions = tuple(Region(each.name, each.size, "arena" in each.holds, "weights" in each.holds) for each in memory)
-    plan = plan_graph(device_graph, core, graph.spec.io, regions)
+    plan = plan_graph(device_graph, core, graph.spec.io, regions, graph.spec.kernels)
     _require_addressable(graph, device_graph, plan)
-    _require_room(graph, plan)
     return plan
 
 
-def _require_room(graph: Graph, plan: DevicePlan) -> None:
-    """Raise `SpecError` where the arena is more than the last region that may hold it has left for it."""
+def room_fault(graph: Graph, plan: DevicePlan) -> Diagnostic | None:
+    """Return what to say where more of the arena is left for the last region that may hold it than it has."""
     if not plan.regions:
-        return
+        return None
     region, needed = plan.arena_regions[-1], plan.memory.arenas[-1]
     if needed <= region.size:
-        return
+        return None
     step, live = max(enumerate(plan.live_in(region)), key=lambda each: sum(each[1].values()), default=(0, {}))
     held = " + ".join(f"{name} {size:,}" for name, size in sorted(live.items(), key=lambda item: -item[1]))
     layer = next(each for each in graph.layers if each.name == plan.graph.nodes[step].layer) if live else None
-    others = " beside what the regions before it hold" if len(plan.arena_regions) > 1 else ""
+    message = f"the arena needs {needed:,} bytes of {region.name}, which has {region.size:,}"
+    why = ""
+    if len(plan.arena_regions) > 1:
+        whole = plan_memory(plan.graph, plan.extension, plan.memory.outside).arena_bytes
+        message = f"{needed:,} bytes of the arena are left for {region.name}, which has {region.size:,}"
+        why = f"; the arena is {plan.arena_bytes:,} bytes in all"
+        if whole < plan.arena_bytes:
+            why += f", in one region it would be {whole:,}: no tensor lies in two"
     index = plan.regions.index(region)
-    raise SpecError(
-        Diagnostic(
-            "memory-too-small",
-            f"the arena needs {needed:,} bytes of {region.name}{others}, which has {region.size:,}",
-            graph.spec.entry_span("target", "memory", index, "size"),
-            help="make the regions larger, or the tensors smaller that are live there; "
-            f"the whole arena is {plan.arena_bytes:,} bytes",
-            notes=(Note(f"the peak is {held}, live in it at {layer.name}", layer.item.type_span),) if layer else (),
-            path=f"target.memory[{index}].size",
-        )
+    return Diagnostic(
+        "memory-too-small",
+        message,
+        graph.spec.entry_span("target", "memory", index, "size"),
+        help=f"make the regions larger, or the tensors smaller that are live there{why}",
+        notes=(Note(f"the peak is {held}, live in it at {layer.name}", layer.item.type_span),) if layer else (),
+        path=f"target.memory[{index}].size",
     )

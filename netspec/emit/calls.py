@@ -50,11 +50,15 @@ def needs_no_scratch(view: View) -> bool:
 def guards(plan: DevicePlan) -> list[Guard]:
     """Return where the kernels would want other sums than there are, or, by core, more scratch than the plan has."""
     found = []
-    if any(_reads_sums(plan, node) for node in plan.graph.nodes):
+    if any(reads_sums(plan, node) for node in plan.graph.nodes):
         reason = (
-            "CMSIS-NN 5.0 and 6.0 take sums of dense weights without input offset and bias, later releases with them."
+            "On Helium dense layers read sums of their weights: from 7.0 on with input offset and bias, as they are "
+            "here; CMSIS-NN 5.0 and 6.0 want them without. 4.x reads none."
         )
-        message = "CMSIS-NN 5.0 and 6.0 read other sums of dense weights than there are here: take 4.x, 7.0 or later"
+        message = (
+            "dense layers do not run with CMSIS-NN 5.0 and 6.0 on Helium: take 4.x, 7.0 or later, "
+            "or build the spec with kernels: best"
+        )
         condition = f"defined(NETSPEC_CMSIS_NN_UNBIASED_KERNEL_SUMS) && {_COMPILED_FOR['mve'][0]}"
         found.append(Guard(reason, condition, message))
     for extension, (condition, name, core) in _COMPILED_FOR.items():
@@ -71,7 +75,7 @@ def guards(plan: DevicePlan) -> list[Guard]:
     return found
 
 
-def _reads_sums(plan: DevicePlan, node: Node) -> bool:
+def reads_sums(plan: DevicePlan, node: Node) -> bool:
     """Return whether a kernel of CMSIS-NN reads sums of weights from flash."""
     function = kernel_of(node.op).kernel_choice(node.op, plan.extension).function
     return function == "arm_fully_connected_s8" and plan.extension == "mve"

@@ -67,6 +67,7 @@ def integration_files(model: QuantizedModel, kernels: Iterable[str], common: Map
         "version": VERSION,
         "tagged_version": f"{VERSION}+spec.{common['spec_sha256'][:12]}",
         "kernels": sources,
+        "functions": sorted(host_functions(model)),
         "options": zephyr_options(host_functions(model)),
         "pixels": {port.name: _pixel_rows(model, port.name) for port in view.inputs},
         "one_to_one": len(view.inputs) == len(view.outputs) == 1 and view.inputs[0].size == view.outputs[0].size,

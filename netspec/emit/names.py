@@ -20,6 +20,13 @@ class Names:
         """Return a variable or function, `kws_<stem>`."""
         return self._free(f"{self._name}_{stem}", ("",))
 
+    def parameter(self, stem: str, suffixes: Sequence[str] = ("",)) -> str:
+        """Return `<stem>`, a parameter or a program's variable, such that no symbol is named so with any of `suffixes`.
+
+        Without the prefix it is in the way of symbols of networks that are named `input`, `output` or `arena`.
+        """
+        return self._free(stem, suffixes)
+
     def macro(self, stem: str) -> str:
         """Return a macro or enumerator, `KWS_<STEM>`."""
         return self.macros(stem, ("",))

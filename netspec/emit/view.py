@@ -55,7 +55,7 @@ def make_view(model: QuantizedModel) -> View:
         names.symbol(stem)
     for stem in _FIXED_MACROS:
         names.macro(stem)
-    arenas = _arenas(plan)
+    arenas = _arenas(names, plan)
     for region in plan.regions:
         for stem in (f"arena_{region.name}", f"arena_{region.name}_bytes", f"arena_{region.name}_section"):
             names.macro(stem)
@@ -119,11 +119,18 @@ def make_view(model: QuantizedModel) -> View:
     )
 
 
-def _arenas(plan: DevicePlan) -> list[Arena]:
+def _arenas(names: Names, plan: DevicePlan) -> list[Arena]:
+    suffixes = ("", "_bytes")
     if not plan.regions:
-        return [Arena("arena", "ARENA", "memory", None, plan.arena_bytes)]
+        return [Arena(names.parameter("arena", suffixes), "ARENA", "memory", None, plan.arena_bytes)]
     return [
-        Arena(f"arena_{each.name}", f"ARENA_{each.name.upper()}", f"memory_{each.name}", each.name, bytes_)
+        Arena(
+            names.parameter(f"arena_{each.name}", suffixes),
+            f"ARENA_{each.name.upper()}",
+            f"memory_{each.name}",
+            each.name,
+            bytes_,
+        )
         for each, bytes_ in zip(plan.arena_regions, plan.memory.arenas, strict=True)
     ]
 
@@ -153,8 +160,9 @@ def _port(
     place: Place | Outside | None,
 ) -> dict[str, Any]:
     quant = model.tensors[tensor]
-    parameter = f"{kind}_{name}"
-    macro, accessor = names.macros(parameter, _PORT_MACROS), names.symbol(parameter)
+    stem = f"{kind}_{name}"
+    parameter = names.parameter(stem) if model.plan.io == "external" else stem
+    macro, accessor = names.macros(stem, _PORT_MACROS), names.symbol(stem)
     return {
         "name": name,
         "macro": macro,

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.device.graph import Node
 from netspec.device.ops import kernel_of
-from netspec.device.ops.base import Constant, Quantized
+from netspec.device.ops.base import C_TYPE_BYTES, Constant, Quantized
+from netspec.device.placement import aligned
 from netspec.emit.literals import float32, rows, shape_text
 
 if TYPE_CHECKING:
@@ -46,7 +47,10 @@ class Array:
 
 
 def array(name: str, node: Node, constant: Constant, q: Quantized, region: str | None = None) -> Array:
-    """Return the array of one constant. Asserts that it has the type and size that the plan counted."""
+    """Return the array of one constant. Asserts that it has the type and size that the plan counted.
+
+    One that is copied to a `region` is as long as the next multiple of 16 bytes, as `DevicePlan` counts it.
+    """
     values = q.arrays[constant.role]
     assert f"{values.dtype.name}_t" == constant.c_type, f"{name} is {values.dtype.name}"
     assert values.size == constant.count, f"{name} holds {values.size} values, the plan counts {constant.count}"
@@ -55,7 +59,7 @@ def array(name: str, node: Node, constant: Constant, q: Quantized, region: str |
     return Array(
         name=name,
         c_type=constant.c_type,
-        count=constant.count,
+        count=aligned(constant.bytes) // C_TYPE_BYTES[constant.c_type] if region else constant.count,
         about=_about(node, constant.role, values, q),
         # SIMD kernels load several weights at once; the other arrays are read a word at a time.
         aligned=constant.role in _WEIGHTS,

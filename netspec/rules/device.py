@@ -23,7 +23,8 @@ RULES = (
     Rule(
         "budget-flash",
         "A net that needs more flash than `target.budget.flash`: for weights, tables and code.",
-        "It would not link beside the rest of the firmware.",
+        "It would not link beside the rest of the firmware. Code is counted with Arm's CMSIS-NN; on a Cortex-M0, M0+ "
+        "or M3, where that has no faster instructions to use, with the portable kernels.",
         "The note names the layer that holds most. The help is the change that saves most of those that were tried: "
         "halved variables, filters and units, doubled strides, smaller inputs, each planned to the byte.",
         _budget("flash: 4KiB"),

@@ -8,6 +8,7 @@ every function.
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -49,6 +50,9 @@ GCC = "arm-none-eabi-gcc"
 OPTIMIZED = ("-O2",)
 """What figures are given for."""
 
+_FIRST_GCC = 10
+"""The release of gcc from which on it knows all of CORES but the Cortex-M85."""
+_OVERFLOWS = re.compile(r"region `(\w+)' overflowed by (\d+) bytes")
 _SECTIONS = ("-ffunction-sections", "-fdata-sections")
 _STACK = ("-fcallgraph-info=su",)
 # Groups of a map, beside LIBRARIES.
@@ -103,13 +107,21 @@ def newlib_specs(gcc: str) -> Path | None:
 def core_named(name: str, cc: Compiler) -> Core:
     """Return a core as this compiler can serve it: one that does not know the Cortex-M85 compiles for the M55.
 
-    Raises KeyError for a name that is not in CORES.
+    Raises KeyError for a name that is not in CORES, ToolError for a core that this compiler does not know at all.
     """
     core = CORES[name]
-    if name != "cortex-m85" or _ask(*cc.command, *core.flags, "-mthumb", "-E", "-dM", "-x", "c", os.devnull):
+    if _knows(cc, core.flags):
         return core
-    note = f"{core.note}, compiled for that too: this compiler knows no Cortex-M85"
-    return replace(core, flags=M55_FLAGS, note=note)
+    if name == "cortex-m85" and _knows(cc, M55_FLAGS):
+        note = f"{core.note}, compiled for that too: this compiler knows no Cortex-M85"
+        return replace(core, flags=M55_FLAGS, note=note)
+    raise ToolError(
+        f"this compiler knows no {name}: {cc.version}", f"take gcc {_FIRST_GCC} or later: {install_command()}"
+    )
+
+
+def _knows(cc: Compiler, flags: Sequence[str]) -> bool:
+    return _ask(*cc.command, *flags, "-mthumb", "-E", "-dM", "-x", "c", os.devnull) is not None
 
 
 def device_kernels(functions: frozenset[str], cmsis: CmsisNN | None = None) -> KernelSet:
@@ -192,8 +204,12 @@ def link_image(
     try:
         run_compiler([*link, *inputs, "-o", str(output)], f"link {output.name}")
     except ToolError as error:
-        if "overflowed by" in error.message or "will not fit in region" in error.message:
-            raise ImageTooLarge(f"the firmware does not fit the {board.title}: {error.message}", error.help) from error
+        overflows = {region: int(size) for region, size in _OVERFLOWS.findall(error.message)}
+        if overflows or "will not fit in region" in error.message:
+            lacking = [f"{size:,} bytes of {region}" for region, size in overflows.items()]
+            raise ImageTooLarge(
+                f"the firmware does not fit the {board.title}, which lacks {' and '.join(lacking) or 'memory'}"
+            ) from error
         raise
     kernel_objects = compile_objects(kernels, cc, kernel_flags, cache_dir)
     return Image(

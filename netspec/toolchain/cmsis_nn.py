@@ -64,7 +64,8 @@ class CmsisNN:
     """One copy of CMSIS-NN and what its headers and sources say.
 
     ``declared`` maps each function of the public header to its number of arguments; ``functions`` are those
-    of them that the sources define too. ``generation`` is derived ("4.x", "5.x", "6.x", "7.x", "7.x+"),
+    of them that the sources define too; ``definitions`` gives the source of every function, those that no
+    public header declares among them. ``generation`` is derived ("4.x", "5.x", "6.x", "7.x", "7.x+"),
     ``digest`` is the SHA-256 of the headers, ``origin`` says who named this copy. ``needs_core`` is true
     where the headers include CMSIS-Core (4.0); ``core_include`` is the folder of those headers if they lie
     beside.
@@ -76,6 +77,7 @@ class CmsisNN:
     sources: tuple[Path, ...]
     declared: Mapping[str, int]
     functions: frozenset[str]
+    definitions: Mapping[str, Path]
     generation: str
     digest: str
     needs_core: bool
@@ -95,6 +97,11 @@ class CmsisNN:
     def vector_sum_arguments(self) -> int | None:
         """Return the arguments of ``arm_vector_sum_s8``: None (4.x), 4 (5.0), 6 (6.0) or 7 (7.0 on)."""
         return self.declared.get("arm_vector_sum_s8")
+
+    @property
+    def unbiased_sums(self) -> bool:
+        """Tell whether dense layers on Helium read sums of weights without input offset and bias: 5.0 and 6.0 alone."""
+        return self.vector_sum_arguments in (4, 6)
 
     @property
     def host_defines(self) -> tuple[str, ...]:
@@ -152,9 +159,7 @@ def probe(path: Path, *, origin: str = "path") -> CmsisNN:
         for source in sorted((root / "Source").rglob("*.c"))
         if "Bindings" not in source.relative_to(root).parts and not _IRRELEVANT.search(source.stem)
     )
-    bodies: set[str] = set()
-    for source in sources:
-        bodies.update(defined(_read(source)))
+    definitions = {name: source for source in sources for name in defined(_read(source))}
     needs_core = any(re.search(r'#\s*include\s*[<"]cmsis_compiler\.h', text) for text in texts.values())
     return CmsisNN(
         root=root,
@@ -162,7 +167,8 @@ def probe(path: Path, *, origin: str = "path") -> CmsisNN:
         include_dirs=(include,),
         sources=sources,
         declared=MappingProxyType(functions),
-        functions=frozenset(functions) & bodies,
+        functions=frozenset(functions) & definitions.keys(),
+        definitions=MappingProxyType(definitions),
         generation=_generation(functions, types),
         digest=_digest(texts),
         needs_core=needs_core,

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
+
+_SIZES = re.compile(r"^ *(FLASH|RAM|netspec_board_\w+_bytes)\b[^=\n]*=(?:[^=\n]*=)? *(\d+)([KM]?);?$", re.MULTILINE)
+_UNITS = {"": 1, "K": 2**10, "M": 2**20}
 
 
 @dataclass(frozen=True)
@@ -13,6 +17,24 @@ class Board:
 
     machine: str
     title: str
+
+    @property
+    def memory(self) -> Memory:
+        """Return what its linker script gives a program."""
+        from netspec.resources import firmware_dir
+
+        text = (firmware_dir() / "boards" / "machines" / self.machine / "machine.ld").read_text(encoding="utf-8")
+        found = {name: int(size) * _UNITS[unit] for name, size, unit in _SIZES.findall(text)}
+        stacks = found["netspec_board_stack_bytes"] + found["netspec_board_handler_stack_bytes"]
+        return Memory(found["FLASH"], found["RAM"] - stacks)
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Bytes for code and constants, and for variables, without the stacks."""
+
+    flash_bytes: int
+    ram_bytes: int
 
 
 @dataclass(frozen=True)

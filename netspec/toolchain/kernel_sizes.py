@@ -70,7 +70,7 @@ def measure(core: Core, cc: Compiler, cmsis: CmsisNN | None = None, cache_dir: P
 
     Raises ToolError where they do not compile or link, and where no bound of a stack can be given.
     """
-    kernels = device_kernels(callable_functions(), cmsis)
+    kernels = device_kernels(measured_functions(cmsis) - LIBRARY_FUNCTIONS, cmsis)
     flags = ("-mthumb", *core.flags, *OPTIMIZED, "-fcallgraph-info=su")
     library = compile_library(kernels, cc, flags, cache_dir)
     pieces: dict[str, int] = {}

@@ -59,6 +59,8 @@ def portable_kernels(functions: frozenset[str]) -> KernelSet:
 def cmsis_kernels(cmsis: CmsisNN, functions: frozenset[str]) -> KernelSet:
     """Return the kernel set that runs `functions` on Arm's kernels, filled up with portable ones.
 
+    Of Arm's sources only those are compiled that the functions reach: a compiler may fail at others.
+
     Raises ToolError when a function takes another number of arguments than the emitted code passes, or when
     neither provider has it.
     """
@@ -87,7 +89,7 @@ def cmsis_kernels(cmsis: CmsisNN, functions: frozenset[str]) -> KernelSet:
     return KernelSet(
         provider=f"CMSIS-NN {cmsis.generation}",
         sources=(*own, *needed),
-        vendor_sources=cmsis.sources,
+        vendor_sources=_reached(functions, (*own, *needed), cmsis),
         include_dirs=(firmware / "include",),
         system_include_dirs=cmsis.include_dirs,
         defines=(*cmsis.host_defines, *_facts(cmsis, expected)),
@@ -102,7 +104,7 @@ def _facts(cmsis: CmsisNN, expected: Iterable[str]) -> tuple[str, ...]:
     """
     lacking = sorted(name for name in expected if name not in cmsis.declared)
     # 5.0 and 6.0 on Helium want the sums of dense weights without input offset and bias, unlike what is emitted.
-    unbiased = ("NETSPEC_CMSIS_NN_UNBIASED_KERNEL_SUMS",) if cmsis.vector_sum_arguments in (4, 6) else ()
+    unbiased = ("NETSPEC_CMSIS_NN_UNBIASED_KERNEL_SUMS",) if cmsis.unbiased_sums else ()
     plain = ("NETSPEC_CMSIS_NN_CONVOLVES_WITHOUT_UPSCALING",) if cmsis.convolve_arguments == BEFORE_UPSCALING else ()
     return (
         "NETSPEC_CMSIS_NN",
@@ -136,6 +138,24 @@ def _required(
         files.add(portable[name])
         pending |= mentioned(portable[name].read_text(encoding="utf-8")) & portable.keys()
     return tuple(sorted(files))
+
+
+def _reached(functions: frozenset[str], ours: Iterable[Path], cmsis: CmsisNN) -> tuple[Path, ...]:
+    """Return Arm's sources behind `functions` and behind what our own sources call, in the order that they have there.
+
+    A name that is mentioned counts as called. Sources without a function are data that any of them may read. Arm's
+    headers call nothing that a source defines.
+    """
+    pending = set(functions)
+    for file in ours:
+        pending |= mentioned(file.read_text(encoding="utf-8"))
+    files = set(cmsis.sources) - set(cmsis.definitions.values())
+    while pending:
+        source = cmsis.definitions.get(pending.pop())
+        if source is not None and source not in files:
+            files.add(source)
+            pending |= mentioned(source.read_text(encoding="utf-8", errors="replace"))
+    return tuple(source for source in cmsis.sources if source in files)
 
 
 def _definitions(files: Iterable[Path]) -> dict[str, Path]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
+import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -14,9 +15,10 @@ from netspec.toolchain.arm import Image, install_command
 QEMU = "qemu-system-arm"
 TIMEOUT_SECONDS = 120.0
 
-# Statuses of firmware/boards/board.h.
+# Statuses of firmware/boards/netspec_board.h.
 _FAULT = 3
 _WORDS = {1: "the network failed", 2: "input or output failed", _FAULT: "it took a fault", 4: "an assertion failed"}
+_OWN = re.compile(r"^qemu[\w-]*: (?!warning)", re.MULTILINE)  # what QEMU says itself, of which it ends with status 1
 _REPORT = re.compile(r"^netspec: (\S+) ([0-9a-f]{8})$", re.MULTILINE)
 _ADDRESS = re.compile(r"^fault: (pc|lr) 0x([0-9a-f]{8})$", re.MULTILINE)
 _LOCKUP = re.compile(r"^.*Lockup: .*$", re.MULTILINE)
@@ -26,7 +28,7 @@ _SHOWN_LINES = 24
 
 @dataclass(frozen=True)
 class Run:
-    """What a program said and how it ended: `reports` are the figures of `board_report`, in order."""
+    """What a program said and how it ended: `reports` are the figures of `netspec_board_report`, in order."""
 
     status: int
     console: str
@@ -40,8 +42,14 @@ class Run:
         """Return the only figure of this name."""
         values = self.figures(key)
         if len(values) != 1:
-            raise ToolError(f"the board gave {len(values)} figures named {key}, 1 was expected:\n{self.console}")
+            raise ToolError(
+                f"the board gave {len(values)} figures named {key}, 1 was expected:\n{self.console}", _other_qemu()
+            )
         return values[0]
+
+
+def _other_qemu() -> str:
+    return f"take QEMU 7.2 or later: {install_command()}"
 
 
 def find_qemu() -> Path:
@@ -92,24 +100,42 @@ def run_image(
         raise ToolError(f"{qemu} does not run: {error.strerror}", install_command()) from error
     console = _text(done.stdout)
     if re.search(r"unsupported machine type", console):
-        raise ToolError(f"{qemu} has no board {image.board.machine}", f"take QEMU 7.2 or later: {install_command()}")
+        raise ToolError(f"{qemu} has no board {image.board.machine}", _other_qemu())
     reports = tuple((key, int(value, 16)) for key, value in _REPORT.findall(console))
     return Run(done.returncode, console, reports)
 
 
 def require_success(run: Run, image: Image, purpose: str) -> Run:
-    """Return `run` if the program ended well; raises ToolError with what it said, addresses resolved, if not."""
-    if run.status == 0:
+    """Return `run` if the program ended well, with a figure to show for it.
+
+    Raises ToolError with what it said, addresses resolved, if not; and where QEMU failed, not the program.
+    """
+    if run.status == 0 and run.reports:
         return run
+    if run.status == 0:
+        said = f", which said:\n{_shortened(run.console)}" if run.console.strip() else ""
+        raise ToolError(f"cannot {purpose}: {QEMU} ended as if all were well and ran no firmware{said}", _other_qemu())
     lockup = _LOCKUP.search(run.console)
     if lockup:
         counter = _REGISTER.search(run.console)
         where = f" at {_place(image, int(counter[1], 16))}" if counter else ""
         how = f"the processor locked up{where}: a fault while it handled a fault, often of a stack that overflowed"
         raise ToolError(f"cannot {purpose}: {how}")
+    if run.status not in _WORDS or (run.status == 1 and _OWN.search(run.console)):
+        how = f"was ended by {_signal(-run.status)}" if run.status < 0 else f"ended with status {run.status}"
+        said = f", and said:\n{_shortened(run.console)}" if run.console.strip() else ""
+        raise ToolError(
+            f"cannot {purpose}: {QEMU} itself failed on {image.board.machine}: it {how}{said}", _other_qemu()
+        )
     said = _ADDRESS.sub(lambda found: f"{found[0]}, in {_place(image, int(found[2], 16))}", run.console)
-    how = _WORDS.get(run.status, f"it ended with status {run.status}")
-    raise ToolError(f"cannot {purpose}: {how} on {image.board.machine}\n{_shortened(said)}")
+    raise ToolError(f"cannot {purpose}: {_WORDS[run.status]} on {image.board.machine}\n{_shortened(said)}")
+
+
+def _signal(number: int) -> str:
+    try:
+        return signal.Signals(number).name
+    except ValueError:
+        return f"signal {number}"
 
 
 def _place(image: Image, address: int) -> str:

@@ -30,22 +30,27 @@ from netspec.toolchain.arm import (
     link_image,
 )
 from netspec.toolchain.map_file import MapFile, Sizes
-from netspec.toolchain.qemu import TIMEOUT_SECONDS, Run, find_qemu, require_success, run_image
+from netspec.toolchain.qemu import TIMEOUT_SECONDS, Run, require_success, run_image
 from netspec.verify.board_figures import BoardFigures, LayerFigures
+from netspec.verify.board_needs import board_for, outside_bytes
 from netspec.verify.oracles import Values
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
+    from netspec.device.plan import DevicePlan
     from netspec.quantize.model import QuantizedModel
     from netspec.toolchain import KernelSet
 
 Variant = Literal["plain", "layers", "compare"]
 """How the network is compiled: as in a product, traced, or traced with its assertions."""
 
-GLUE = "board_main"
-"""Stem of the file that joins a network to firmware/boards/app; its variables are the network's memory."""
+GLUE = "netspec_board_main"
+"""Stem of the file that joins a network to firmware/boards/app; its variables are the network's memory.
+
+No network has a name that begins so: its files lie beside this one.
+"""
 
 _LARGEST_DENOMINATOR = 100
 """The calibration is good to a millionth; fractions of that size are a hundred times further apart."""
@@ -72,6 +77,7 @@ class BoardRun:
     stack_bytes: int
     """The most that one inference had on the stack."""
     image: Image
+    plan: DevicePlan
 
     @property
     def figures(self) -> BoardFigures:
@@ -86,28 +92,26 @@ class BoardRun:
             instructions_per_tick=self.instructions_per_tick,
             stack_bytes=self.stack_bytes,
             layers=self.layers,
-            sizes=part_sizes(self.image.map),
+            sizes=part_sizes(self.image.map, self.plan),
         )
 
 
-def part_sizes(image: MapFile) -> dict[str, Sizes]:
+def part_sizes(image: MapFile, plan: DevicePlan) -> dict[str, Sizes]:
     """Return the bytes of each part of a network's image; padding between sections of the linker is the board's.
 
-    The network's memory is that of the file that joins it to the board's program.
+    The network's memory is that of the file that joins it to the board's program, less the inputs and outputs that
+    are the caller's, and less the byte that C wants of an arena that holds nothing.
     """
     parts = {name: [sizes.text, sizes.rodata, sizes.data, sizes.bss] for name, sizes in image.groups().items()}
-    arena = image.sizes(BOARD, f"plain.{GLUE}.o").bss
+    held, outside = image.sizes(BOARD, f"plain.{GLUE}.o").bss, outside_bytes(plan)
+    arena = held - outside if plan.arena_bytes else 0
     parts["arena"] = [0, 0, 0, arena]
-    parts[BOARD][3] -= arena
+    if outside:
+        parts["ports"] = [0, 0, 0, outside]
+    parts[BOARD][3] -= arena + outside
     for column, kind in enumerate(("text", "rodata", "data", "bss")):
         parts[BOARD][column] += image.padding.get(kind, 0)
     return {name: Sizes(*bytes) for name, bytes in parts.items()}
-
-
-def require_tools() -> None:
-    """Raise ToolError, with what to type, where the cross compiler or the emulator is missing."""
-    find_arm_gcc()
-    find_qemu()
 
 
 def board_main(model: QuantizedModel) -> str:
@@ -115,7 +119,7 @@ def board_main(model: QuantizedModel) -> str:
     from netspec.emit.render import render
     from netspec.emit.view import make_view
 
-    return render(f"{GLUE}.c.j2", view=make_view(model))
+    return render("board_main.c.j2", view=make_view(model))
 
 
 def link_network(
@@ -180,15 +184,17 @@ class _Linker:
     def link_all(self) -> tuple[dict[Variant, Image], tuple[str, ...]]:
         """Return the images for one board that can hold all of them, and what has to be said of the choice."""
         variants: tuple[Variant, ...] = ("plain", "layers", "compare")
-        core = self.core
+        core, board = self.core, board_for(self._model.plan, self.core)
         notes = (core.note,) if core.note else ()
-        try:
-            return {variant: self.link(variant, None) for variant in variants}, notes
-        except ImageTooLarge:
-            if core.larger is None:
-                raise
-            told = f"too large for the {core.board.title}: the same code runs on {core.larger.title}"
-            return {variant: self.link(variant, core.larger) for variant in variants}, (*notes, told)
+        if board == core.board:
+            try:
+                return {variant: self.link(variant, None) for variant in variants}, notes
+            except ImageTooLarge:
+                if core.larger is None:
+                    raise
+                board = core.larger
+        told = f"too large for the {core.board.title}: the same code runs on {board.title}"
+        return {variant: self.link(variant, board) for variant in variants}, (*notes, told)
 
 
 def run_on_board(
@@ -232,7 +238,10 @@ def _run(
         run = run_image(images[variant], folder, (word,), count=word != "compare", timeout_seconds=seconds)
         return require_success(run, images[variant], purpose)
 
-    boot("compare", "compare", cases, f"run {model.name}")
+    (folder / "output").unlink(missing_ok=True)
+    ran = boot("compare", "compare", cases, f"run {model.name}").figure("samples")
+    if ran != cases:
+        raise ToolError(f"the firmware ran {ran} samples, {cases} were expected")
     outputs = _read_tensors(model, folder / "output", cases)
     whole = boot("plain", "measure", 2, f"measure {model.name}")
     layers = boot("layers", "layers", 1, f"count the instructions of {model.name}'s layers")
@@ -250,6 +259,7 @@ def _run(
         instructions_per_tick=tick,
         stack_bytes=whole.figure("stack"),
         image=plain,
+        plan=model.plan,
     )
 
 

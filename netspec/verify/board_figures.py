@@ -14,9 +14,13 @@ SIZE_TITLES: Mapping[str, str] = {
     "kernels": "kernels",
     "libraries": "C library",
     "arena": "the network's memory",
+    "ports": "the caller's inputs and outputs",
     "board": "board and test program",
 }
-"""The parts of an image in the order they are told. A product has its own in place of the last."""
+"""The parts of an image in the order they are told; only what is there. A product has its own in place of the last."""
+
+_OTHERS = ("ports", "board")
+"""What the network does not take: with `io: external` its inputs and outputs lie where the program has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,8 @@ class BoardFigures:
     layers: tuple[LayerFigures, ...]
     sizes: Mapping[str, Sizes]
     """By the keys of SIZE_TITLES."""
+    folder_core: str = ""
+    """The core that the build folder is for; that of another board was planned anew."""
 
     @property
     def macs(self) -> int:
@@ -53,16 +59,17 @@ class BoardFigures:
     @property
     def flash_bytes(self) -> int:
         """Return the flash that the network takes in a product: all but the board's part."""
-        return sum(part.flash for name, part in self.sizes.items() if name != "board")
+        return sum(part.flash for name, part in self.sizes.items() if name not in _OTHERS)
 
     @property
     def ram_bytes(self) -> int:
-        """Return the RAM that the network takes in a product, its stack left out."""
-        return sum(part.ram for name, part in self.sizes.items() if name != "board")
+        """Return the RAM that the network takes in a product, its stack left out, as `show` does."""
+        return sum(part.ram for name, part in self.sizes.items() if name not in _OTHERS)
 
     def to_data(self) -> dict[str, Any]:
         return {
             "core": self.core,
+            "folder_core": self.folder_core or self.core,
             "machine": self.machine,
             "kernels": self.provider,
             "notes": list(self.notes),
@@ -86,11 +93,12 @@ def figures_text(boards: Sequence[BoardFigures]) -> list[str]:
     lines = [f"on {one.title}, emulated by QEMU as {one.machine}:"]
     lines += [f"  note: {note}" for note in one.notes]
     for board in boards:
+        left_out = "the board's own" if "ports" not in board.sizes else "inputs, outputs and the board's own"
         per_mac = f", {board.instructions / board.macs:.2f} a MAC" if board.macs else ""
         lines.append(
             f"  {board.provider} kernels: {board.instructions:,} instructions{per_mac}; "
             f"stack {board.stack_bytes:,} bytes; flash {board.flash_bytes:,} and RAM {board.ram_bytes:,} bytes, "
-            "the board's own left out"
+            f"{left_out} left out"
         )
     lines.append(
         f"  counted on the first sample by a clock of {_plain(one.instructions_per_tick)} instructions a tick; "
@@ -99,8 +107,9 @@ def figures_text(boards: Sequence[BoardFigures]) -> list[str]:
     head = ["layer", "kernel", "MACs"]
     for board in boards:
         head += [board.provider, "a MAC"]
+    names = layer_names((layer.layer, layer.tensor) for layer in one.layers)
     rows = [
-        [layer.tensor, layer.kernel, f"{layer.macs:,}" if layer.macs else ""]
+        [names[index], layer.kernel, f"{layer.macs:,}" if layer.macs else ""]
         + [cell for board in boards for cell in _layer_cells(board.layers[index])]
         for index, layer in enumerate(one.layers)
     ]
@@ -117,6 +126,13 @@ def figures_text(boards: Sequence[BoardFigures]) -> list[str]:
         ]
         lines += _table(parts, left=1)
     return lines
+
+
+def layer_names(rows: Iterable[tuple[str, str]]) -> list[str]:
+    """Return how rows of (layer, tensor) are told: by the layer, as `show` does; with the tensor if it has several."""
+    pairs = list(rows)
+    layers = [layer for layer, _ in pairs]
+    return [f"{layer} ({tensor})" if layers.count(layer) > 1 else layer for layer, tensor in pairs]
 
 
 def _layer_cells(layer: LayerFigures) -> list[str]:

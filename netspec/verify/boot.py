@@ -49,6 +49,10 @@ def boot(
     from netspec.toolchain.arm import device_kernels
 
     planned = replanned(graph, model, weights, core)
+    notes: tuple[str, ...] = ()
+    if planned is not model:
+        notes = (f"planned anew for {core}; this folder is for {model.plan.core}",)
+        progress(f"note: {notes[0]}")
     firmware = emit_firmware(planned, document)
     vectors, cases = plain_inputs(planned), case_inputs(planned, samples)
     inputs = {name: np.concatenate([vectors[name], cases[name]]) for name in cases}
@@ -61,7 +65,7 @@ def boot(
         run = run_on_board(planned, firmware, kernels, inputs)
         stage = f"{core} in QEMU, {kernels.provider}" + (" kernels" if kernels.provider == "portable" else "")
         comparisons.append(compare(planned, stage, reference, run.outputs))
-        boards.append(run.figures)
+        boards.append(replace(run.figures, folder_core=model.plan.core, notes=(*notes, *run.figures.notes)))
     return replace(report, comparisons=tuple(comparisons), boards=tuple(boards))
 
 

@@ -46,9 +46,9 @@ def verify_folder(
 
     try:
         if run is not None:
-            from netspec.verify.board import require_tools
+            from netspec.verify.board_needs import require_tools
 
-            require_tools()
+            require_tools(run)
         report, subject = _verified(folder, spec, cmsis_nn, progress, run)
     except (SpecError, ToolError):
         with suppress(OSError):
@@ -101,6 +101,10 @@ def _verify_intact(
     from netspec.train.weights import read_weights, weights_digest
 
     graph = check(document, manifest.core).graph
+    if run is not None:
+        from netspec.verify.board_needs import require_board
+
+        require_board(graph, run, cmsis)
     plan = plan_device(graph, manifest.core)
     drift: list[str] = []
     stored: Stored | None = None

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from netspec.verify.board_figures import BoardFigures, figures_text
+from netspec.verify.board_figures import BoardFigures, figures_text, layer_names
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,9 +108,10 @@ class Report:
         for comparison in self.comparisons:
             lines.append(_comparison_line(comparison, width))
             if per_layer:
+                names = layer_names((result.layer, result.tensor) for result in comparison.tensors)
                 lines += [
-                    f"    {result.tensor}: {result.mismatches:,} of {result.elements:,}, largest {result.largest}"
-                    for result in comparison.tensors
+                    f"    {name}: {result.mismatches:,} of {result.elements:,}, largest {result.largest}"
+                    for name, result in zip(names, comparison.tensors, strict=True)
                 ]
         lines += figures_text(self.boards)
         for score in self.accuracy:

@@ -272,7 +272,9 @@ def test_the_stack_of_a_network_stays_within_the_compilers_bound() -> None:
 
 def test_a_program_that_does_not_end_is_stopped(tmp_path: Path) -> None:
     source = tmp_path / "forever.c"
-    source.write_text('#include "board.h"\nint main(void)\n{\n    board_print("begun");\n    for (;;) {\n    }\n}\n')
+    source.write_text(
+        '#include "netspec_board.h"\nint main(void)\n{\n    netspec_board_print("begun");\n    for (;;) {\n    }\n}\n'
+    )
     image = link_image(
         core_named("cortex-m3", find_arm_gcc()), [source], portable_kernels(frozenset()), tmp_path / "i.elf", app=False
     )

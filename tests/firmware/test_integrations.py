@@ -5,6 +5,7 @@ CMake and Kconfig are the real ones. Of Zephyr, `integrations/zephyr` acts out w
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Sequence
@@ -176,6 +177,40 @@ def test_cmake_for_a_cortex_m(way: str, networks: dict[str, Path], tmp_path: Pat
     target = cmake(consumer(tmp_path / "consumer", networks, found), tmp_path / "build", *options)
     for program in ("digits_check", "motions_check", "both"):
         assert "Tag_CPU_arch: v7E-M" in must("arm-none-eabi-readelf", "-A", target / program)
+
+
+@needs_cmake
+@pytest.mark.parametrize(
+    ("options", "build_type"),
+    [((), "Release"), (("-DCMAKE_BUILD_TYPE=Debug",), "Debug"), (("-DCMAKE_C_FLAGS=-Os",), "")],
+)
+def test_cmake_optimizes_a_folder_that_is_the_whole_project(
+    options: tuple[str, ...], build_type: str, networks: dict[str, Path], tmp_path: Path
+) -> None:
+    must("cmake", "-S", networks["digits"], "-B", tmp_path, *options, CMAKE_GENERATOR="Unix Makefiles")
+    assert f"CMAKE_BUILD_TYPE:STRING={build_type}\n" in (tmp_path / "CMakeCache.txt").read_text()
+
+
+@needs_cmake
+def test_cmake_leaves_the_build_type_to_the_project_around(networks: dict[str, Path], tmp_path: Path) -> None:
+    added = "\n".join(f'add_subdirectory("{networks[name]}" {name})' for name in TWO)
+    project = consumer(tmp_path / "consumer", networks, added)
+    must("cmake", "-S", project, "-B", tmp_path / "build", CMAKE_GENERATOR="Unix Makefiles")
+    assert "CMAKE_BUILD_TYPE:STRING=\n" in (tmp_path / "build" / "CMakeCache.txt").read_text()
+
+
+@needs_cmake
+@needs_cross
+@pytest.mark.parametrize("build_type", ["", "Debug", "MinSizeRel"])
+def test_cmake_for_helium_in_every_build_type(build_type: str, networks: dict[str, Path], tmp_path: Path) -> None:
+    """Arm's inline assembly for it needs an optimizing compiler, and of some files one that does not save space."""
+    helium = TOOLCHAIN.replace("-mcpu=cortex-m4 -mthumb -O1", "-mcpu=cortex-m55 -mfloat-abi=hard -mthumb")
+    toolchain = write({"arm.cmake": helium}, tmp_path) / "arm.cmake"
+    added = f'cmake_minimum_required(VERSION 3.18)\nproject(user C)\nadd_subdirectory("{networks["digits"]}" digits)\n'
+    options = [f"-DCMAKE_TOOLCHAIN_FILE={toolchain}", f"-DCMAKE_BUILD_TYPE={build_type}", "-DNETSPEC_KERNELS=cmsis-nn"]
+    options.append(f"-DCMSIS_NN_PATH={os.environ.get('CMSIS_NN_PATH') or bakenn_kernels().root}")
+    must("cmake", "-S", write({"CMakeLists.txt": added}, tmp_path), "-B", tmp_path / "build", *options)
+    must("cmake", "--build", tmp_path / "build", "-j", "2")
 
 
 # Zephyr

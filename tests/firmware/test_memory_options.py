@@ -170,6 +170,42 @@ def test_compiles_without_a_warning_and_asserts_its_plan(net: str, tmp_path: Pat
     assert files["net.c"].count("STATIC_ASSERT(net_within_") == len(shared)
 
 
+NAMES = (
+    "int",
+    "memory",
+    "arena",
+    "weights",
+    "section",
+    "aligned",
+    "status",
+    "input_x",
+    "h",
+    "alignment_",
+    "a",
+    "a_size",
+)
+
+
+@pytest.mark.parametrize("io", ["arena", "external"])
+def test_names_of_regions_that_are_accepted_compile(io: str, tmp_path: Path) -> None:
+    """Keywords, names of the emitted code's own, beginnings of one another: each behind a prefix that no other has."""
+    holds = ["arena", "weights"]
+    memory = [{"name": name, "size": 48, "holds": holds} for name in NAMES[:-1]]
+    memory.append({"name": NAMES[-1], "size": 2**16, "holds": holds})
+    layers = [{"dense": {"name": f"arena_{name}", "units": 20}} for name in NAMES]
+    model = make_model(make_graph(layers, (20,), target={"memory": memory, "io": io}))
+    assert len([size for size in model.plan.memory.arenas if size]) > 1
+    files = firmware(model)
+    _write(files, tmp_path)
+    includes = [f"-I{tmp_path / folder}" for folder in (".", "kernels/include", "kernels/portable/include")]
+    for source in ("net.c", "net_weights.c", "net_test.c"):
+        command = [*toolchain.find_cc().command, *STRICT, "-Wshadow", "-DNET_DEBUG=1", *includes, "-c"]
+        done = subprocess.run(
+            [*command, tmp_path / source, "-o", "/dev/null"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+
+
 def test_a_shared_place_that_moves_does_not_compile(tmp_path: Path) -> None:
     model = make_model(_joins())
     files = firmware(model)

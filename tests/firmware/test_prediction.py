@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import re
 import shutil
+import subprocess
 from collections import Counter
+from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -13,10 +16,13 @@ import pytest
 from netspec.device.footprint import PORTABLE, PROVIDERS, footprint
 from netspec.device.footprint.features import COPY, calls, shapes
 from netspec.device.footprint.tables import function, read, table_path
+from netspec.device.plan import plan_device
 from netspec.emit import host_functions
 from netspec.emit.calls import shapes as emitted_shapes
 from netspec.emit.view import make_view
+from netspec.graph import Graph
 from netspec.quantize.model import QuantizedModel
+from netspec.sections import Memory, Target
 from netspec.toolchain import CmsisNN
 from netspec.toolchain.arm import (
     BOARD,
@@ -50,6 +56,7 @@ from tests.footprints import (
     quantized,
     random_network,
     shipped,
+    shipped_graph,
 )
 from tests.importers.shared_models import shared_model
 from tests.kernel_sizes import kernel_table
@@ -145,6 +152,64 @@ def test_a_net_of_every_op_is_linked_as_predicted(net: str, tmp_path: Path) -> N
 def test_a_random_network_is_linked_as_predicted(seed: int, tmp_path: Path) -> None:
     assert seed not in FITTED_SEEDS
     assert_all(quantized(random_network(seed)), ("cortex-m0", "cortex-m4", "cortex-m55"), (PORTABLE,), tmp_path)
+
+
+def split(graph: Graph, share: float) -> Graph:
+    """Return a network of which that share of the constants fits into a fast memory, and the rest into a slow one."""
+    constants = plan_device(graph).constant_bytes
+    memory = [
+        Memory(name="itcm", size=int(constants * share), holds=["weights"]),
+        Memory(name="sram", size=2**22, holds=["arena", "weights"]),
+    ]
+    target = (graph.spec.target or Target()).model_copy(update={"memory": memory})
+    return replace(graph, spec=replace(graph.spec, target=target))
+
+
+def assert_regions(model: QuantizedModel, folder: Path) -> None:
+    plan, image = model.plan, link_alone(model, None, folder)
+    used = {
+        (kind, region.name): sum(p.size for p in image.map.pieces if p.section == f".{kind}.{region.name}")
+        for region in plan.regions
+        for kind in ("data", "bss")
+    }
+    for region in plan.regions:
+        assert used["data", region.name] == plan.region_weight_bytes(region)
+        assert used["bss", region.name] == plan.region_arena_bytes(region)
+    constants = image.map.sizes(CONSTANTS)
+    assert (constants.flash, constants.ram + sum(plan.memory.arenas)) == (plan.constant_bytes, plan.ram_bytes)
+
+
+SPLIT: dict[str, Callable[[], Graph]] = {
+    **{name: partial(shipped_graph, name) for name in ("digits", "motions")},
+    **{name: net for name, net in NETS.items() if name in ("image", "sequence", "names")},
+    **{f"random {seed}": partial(random_network, seed) for seed in range(1000, 1006)},
+}
+
+
+@pytest.mark.parametrize("share", [0.3, 1.5])
+@pytest.mark.parametrize("net", SPLIT)
+def test_constants_that_are_copied_take_what_was_predicted(net: str, share: float, tmp_path: Path) -> None:
+    """In RAM and in flash, to the byte: whatever order the compiler puts them in, there is no padding between them."""
+    on_core = quantized(split(SPLIT[net](), share))
+    for core in ("cortex-m0", "cortex-m4", "cortex-m55"):
+        model = on_core(core)
+        assert model.plan.weight_regions
+        assert_regions(model, tmp_path / core)
+
+
+@pytest.mark.parametrize("optimized", ["-O0", "-Os", "-O2"])
+def test_the_size_of_copied_constants_depends_on_no_option_of_the_compiler(optimized: str, tmp_path: Path) -> None:
+    model = quantized(split(NETS["image"](), 1.5))("cortex-m4")
+    for name, text in emitted(model).items():
+        if "/" not in name and name.endswith((".h", ".c")):
+            (tmp_path / name).write_text(text, encoding="utf-8")
+    source, made = tmp_path / f"{model.name}_weights.c", tmp_path / "weights.o"
+    tool = "arm-none-eabi-"
+    subprocess.run([f"{tool}gcc", "-mcpu=cortex-m4", "-mthumb", optimized, "-c", source, "-o", made], check=True)
+    told = subprocess.run([f"{tool}size", "-A", made], check=True, capture_output=True, text=True).stdout
+    found = re.search(r"^\.data\.itcm +([0-9]+)", told, re.MULTILINE)
+    assert found
+    assert int(found[1]) == model.plan.constant_bytes
 
 
 @pytest.mark.parametrize(

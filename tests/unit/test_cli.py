@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -167,6 +168,30 @@ def test_findings_of_show_leave_standard_output_to_the_table(folder: Path) -> No
         assert "4 | layers: [{dense: {unit: 4}}]" in done.stderr
 
 
+UNFIT = f"{GOOD}target: {{memory: [{{name: sram, size: 1}}], budget: {{flash: 1, ram: 1, macs: 1}}}}\n"
+UNSUPPORTED = f"{GOOD.replace('dense: {units: 4}', 'softmax: {axis: 1}').replace('[16]', '[16, 2]')}target: {{}}\n"
+
+
+def test_show_prints_a_whole_net_beside_what_the_device_says_of_it() -> None:
+    for text, rules in (
+        (UNFIT, {"memory-too-small", "budget-flash", "budget-ram", "budget-macs"}),
+        (UNSUPPORTED, {"unsupported-on-device"}),
+    ):
+        told = netspec("show", "-", stdin=text)
+        data = netspec("show", "-", "--format", "json", stdin=text)
+        assert (told.returncode, data.returncode) == (1, 1)
+        assert "Total params: " in told.stdout
+        assert set(re.findall(r"\[([a-z-]+)\]$", told.stderr, re.MULTILINE)) == rules
+        assert told.stderr == data.stderr
+        device = json.loads(data.stdout)["device"]
+        supported = text == UNFIT
+        assert (device["supported"], device["unsupported"]) == (supported, [] if supported else ["softmax"])
+        assert (device["flash_bytes"] is not None) == supported
+    again = netspec("show", "-", "--core", "cortex-m0", stdin=UNSUPPORTED.replace("target: {}\n", ""))
+    assert again.returncode == 1
+    assert again.stdout.splitlines()[-2] == "cortex-m0: not supported"
+
+
 def test_colour_only_on_a_terminal_that_wants_it(monkeypatch: pytest.MonkeyPatch) -> None:
     class Terminal:
         def isatty(self) -> bool:
@@ -192,7 +217,7 @@ def test_a_terminal_that_cannot_show_a_character_still_gets_the_line(folder: Pat
 
 
 def broken(text: str) -> str:
-    return f"import netspec.check\ndef check(*_): raise {text}\nnetspec.check.check = check\n"
+    return f"import netspec.check\ndef examine(*_): raise {text}\nnetspec.check.examine = examine\n"
 
 
 @pytest.mark.parametrize("command", ["check", "show"])

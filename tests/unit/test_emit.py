@@ -336,3 +336,16 @@ def test_reserved_cmake_targets_are_left_alone() -> None:
     text = firmware(make_model(graph))["CMakeLists.txt"]
     assert "add_library(test_model STATIC test.c test_weights.c)" in text
     assert "add_library(net STATIC net.c net_weights.c)" in emitted("image")["CMakeLists.txt"]
+
+
+@pytest.mark.parametrize(
+    ("target", "arenas"),
+    [({"io": "external"}, "the arena"), ({"io": "external", "memory": [
+        {"name": "fast", "size": 32}, {"name": "slow", "size": 2**16}]}, "an arena")],
+)  # fmt: skip
+def test_the_caller_is_told_that_its_buffers_may_not_overlap(target: dict[str, Any], arenas: str) -> None:
+    layers = [{"dense": {"units": 30}}, {"dense": {"units": 40}}, {"dense": {"units": 5}}]
+    files = firmware(make_model(make_graph(layers, (16,), target=target)))
+    for name in ("net.h", "README.md"):
+        text = " ".join(files[name].replace("\n *", "\n").replace("these buffers", "them").split())
+        assert f"No two of them may overlap, nor any of them {arenas}: a run would read" in text, name

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 import yaml
 
 from netspec.check import Checked, check
-from netspec.device.footprint import PORTABLE, footprint
+from netspec.device.footprint import CMSIS_NN, PORTABLE, footprint
+from netspec.sections import Core
 from netspec.show import show_data, show_json, show_text
 from netspec.source import load, parse
 
@@ -48,6 +49,7 @@ SHAPE = {
         "ram_bytes": int,
         "flash_bytes": int,
         "peak_layer": str,
+        "padding_bytes": int,
         "kernels": str,
         "code_bytes": int,
         "stack_bytes": int,
@@ -217,3 +219,50 @@ def test_a_merge_of_many_does_not_widen_the_table() -> None:
     layers: list[Any] = [{"dense": {"name": f"d{i}", "units": 2, "from": "x"}} for i in range(50)]
     layers.append({"concatenate": {"from": [f"d{i}" for i in range(50)]}})
     assert "d0, d1, d2 and 47 more" in show_text(checked(layers, (4,)))
+
+
+CONV: list[Any] = [{"conv2d": {"name": "conv", "filters": 3, "kernel_size": 3}}, "flatten", {"dense": {"units": 2}}]
+
+
+@pytest.mark.parametrize("kernels", ["best", "cmsis-nn"])
+@pytest.mark.parametrize("core", get_args(Core))
+def test_the_kernels_counted_are_those_that_a_build_for_the_core_takes(core: str, kernels: str) -> None:
+    """CMSIS-NN is plain C where there are neither DSP instructions nor Helium, as the portable kernels are."""
+    result = checked(CONV, (6, 6, 2), target={"core": core, "kernels": kernels})
+    assert result.plan is not None
+    portable = kernels == "best" and core in ("cortex-m0", "cortex-m0+", "cortex-m3")
+    counted, other = footprint(result.plan, PORTABLE), footprint(result.plan, CMSIS_NN)
+    names = "portable kernels", "CMSIS-NN 7.x"
+    if not portable:
+        counted, other, names = other, counted, names[::-1]
+    assert result.plan.flash_bytes == result.plan.constant_bytes + counted.code_bytes
+    device = show_data(result)["device"]
+    assert (device["kernels"], device["code_bytes"]) == (counted.provider, counted.code_bytes)
+    assert device["stack_bytes"] == counted.stack_bytes
+    assert device["portable"]["flash_bytes"] == result.plan.flash_bytes_with(PORTABLE)
+    flash = next(line for line in show_text(result).splitlines() if line.startswith("  flash"))
+    assert flash.endswith(f"code {counted.code_bytes:,} with {names[0]} ({other.code_bytes:,} with {names[1]})")
+    exact = {"core": core, "kernels": kernels, "budget": {"flash": result.plan.flash_bytes}}
+    assert not checked(CONV, (6, 6, 2), target=exact).errors
+
+
+def test_regions_stand_in_columns_and_padding_is_told() -> None:
+    memory = [
+        {"name": "a", "size": 64},
+        {"name": "tightly_coupled_memory_of_data_1", "size": 4096, "holds": ["weights"]},
+        {"name": "sram", "size": 4096},
+    ]
+    result = checked(CONV, (6, 6, 2), target={"memory": memory})
+    assert result.plan is not None
+    lines = show_text(result).splitlines()
+    told = lines[lines.index("cortex-m4, int8:") + 1 :]
+    assert len({line.index(" bytes  ") for line in told[:-1]}) == 1
+    assert {len(line.partition(" at ")[0]) for line in told[-1:]} == {2 + len(memory[1]["name"])}
+    device = show_data(result)["device"]
+    padding = device["padding_bytes"]
+    # 54 bytes of kernel and 96 of dense weights; 3 and 2 sums, multipliers and shifts.
+    assert padding == (64 - 54) + 3 * (16 - 12) + 0 + (16 - 8)
+    assert f" + padding {padding} + code " in told[0]
+    sizes = (device["weight_bytes"], device["table_bytes"], padding, device["code_bytes"])
+    assert device["flash_bytes"] == sum(sizes)
+    assert device["ram_bytes"] == device["arena_bytes"] + sum(sizes[:3])

@@ -56,6 +56,7 @@ def test_defaults_of_training_are_those_of_keras() -> None:
     [
         (0, 0), (4096, 4096), ("4096", 4096), ("128KiB", 131072), ("128 KiB", 131072), ("2MiB", 2097152),
         ("500k", 500_000), ("3M", 3_000_000), ("1.5k", 1500), ("0.5KiB", 512), ("1.25M", 1_250_000),
+        (4e3, 4000), ("1e6", 1_000_000), ("1.5e3", 1500),
     ],
 )  # fmt: skip
 def test_a_size(written: int | str, value: int) -> None:
@@ -65,7 +66,8 @@ def test_a_size(written: int | str, value: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "written", [-1, 0.5, True, "", "k", "8KB", "8kB", "1e3", "8K", "-8KiB", "1.0001k", "9" * 400, "1." + "0" * 400, [8]]
+    "written",
+    [-1, 0.5, True, "", "k", "8KB", "8kB", 1.5, 1e-3, "8K", "-8KiB", "1.0001k", "9" * 400, "1." + "0" * 400, [8]],
 )
 def test_no_size(written: object) -> None:
     (fault,) = faults(target={"budget": {"ram": written}})
@@ -97,7 +99,7 @@ def test_an_optimizer(written: object, value: object) -> None:
 )  # fmt: skip
 def test_no_optimizer(written: object) -> None:
     (fault,) = faults(train=TRAIN | {"optimizer": written})
-    assert (fault.rule, fault.path) == ("invalid-value", "train.optimizer")
+    assert (fault.rule, fault.path.startswith("train.optimizer")) == ("invalid-value", True)
 
 
 @pytest.mark.parametrize("name", ["net", "a", "net_2", "n0"])

@@ -7,10 +7,10 @@
  *   layers    the first sample, some times; the ticks of each layer, for a network that is traced
  *   measure   the first sample, some times; the ticks of the whole, the stack, and what a tick is worth
  *
- * What it says is written by board_report. Statuses are those of board.h.
+ * What it says is written by netspec_board_report. Statuses are those of netspec_board.h.
  */
-#include "board.h"
-#include "network.h"
+#include "netspec_board.h"
+#include "netspec_network.h"
 
 /* Instructions of the two loops by which a tick is calibrated; their difference is free of what a call costs. */
 #define SHORT_ROUNDS (1u << 10)
@@ -30,14 +30,15 @@ static int running; /* status that the running layer would fail with; layers cou
 
 static void say_what_runs(void)
 {
-    if (running > 0) {
-        board_print("fault: layer ");
-        board_print(name_of_status(running));
-        board_print("\n");
+    const char *name = running > 0 ? netspec_app_status_name(running) : NULL;
+    if (name != NULL) {
+        netspec_board_print("fault: layer ");
+        netspec_board_print(name);
+        netspec_board_print("\n");
     }
 }
 
-void app_fill(void *memory, size_t size)
+void netspec_app_fill(void *memory, size_t size)
 {
     volatile unsigned char *bytes = memory; /* volatile: or it becomes a call of memset */
     for (size_t i = 0; i < size; i++) {
@@ -45,28 +46,28 @@ void app_fill(void *memory, size_t size)
     }
 }
 
-int app_read(int file, void *data, size_t size, int first)
+int netspec_app_read(int file, void *data, size_t size, int first)
 {
-    const size_t count = board_read(file, data, size);
+    const size_t count = netspec_board_read(file, data, size);
     if (count == 0 && first) {
         return 0;
     }
     if (count != size) {
-        board_print("the last sample is incomplete\n");
-        board_exit(BOARD_IO_FAILED);
+        netspec_board_print("the last sample is incomplete\n");
+        netspec_board_exit(NETSPEC_BOARD_IO_FAILED);
     }
     return 1;
 }
 
-void app_trace(int index, const int8_t *data, size_t size)
+void netspec_app_trace(int index, const int8_t *data, size_t size)
 {
     if (traced == TICKS) {
-        const uint32_t now = board_counter_ticks();
-        board_report("layer", (uint32_t)index);
-        board_report("ticks", now - started);
-        started = board_counter_ticks();
+        const uint32_t now = netspec_board_counter_ticks();
+        netspec_board_report("layer", (uint32_t)index);
+        netspec_board_report("ticks", now - started);
+        started = netspec_board_counter_ticks();
     } else if (traced == OUTPUT) {
-        board_write(output, data, size);
+        netspec_board_write(output, data, size);
     }
     running = index + 2;
 }
@@ -74,60 +75,66 @@ void app_trace(int index, const int8_t *data, size_t size)
 static int run(void)
 {
     running = 1;
-    const int status = run_network();
+    const int status = netspec_app_run();
     running = 0;
     if (status != 0) {
-        board_print("the network failed with status 0x");
-        board_print_hex((uint32_t)status);
-        board_print(": ");
-        board_print(name_of_status(status));
-        board_print("\n");
-        board_exit(BOARD_NETWORK_FAILED);
+        netspec_board_print("the network failed with status 0x");
+        netspec_board_print_hex((uint32_t)status);
+        const char *name = netspec_app_status_name(status);
+        if (name != NULL) {
+            netspec_board_print(": ");
+            netspec_board_print(name);
+        }
+        netspec_board_print("\n");
+        netspec_board_exit(NETSPEC_BOARD_NETWORK_FAILED);
     }
     return status;
 }
 
 static void load_first(void)
 {
-    const int input = board_open_to_read("input");
-    if (!load_sample(input)) {
-        board_print("no sample\n");
-        board_exit(BOARD_IO_FAILED);
+    const int input = netspec_board_open_to_read("input");
+    if (!netspec_app_load_sample(input)) {
+        netspec_board_print("no sample\n");
+        netspec_board_exit(NETSPEC_BOARD_IO_FAILED);
     }
-    board_close(input);
+    netspec_board_close(input);
 }
 
 static int run_all(int all_layers)
 {
-    const int input = board_open_to_read("input");
-    output = board_open_to_write("output");
+    const int input = netspec_board_open_to_read("input");
+    output = netspec_board_open_to_write("output");
     traced = all_layers ? OUTPUT : NOTHING;
-    while (load_sample(input)) {
+    uint32_t samples = 0;
+    while (netspec_app_load_sample(input)) {
         run();
+        samples++;
         if (!all_layers) {
-            save_outputs(output);
+            netspec_app_save_outputs(output);
         }
     }
-    board_close(output);
-    return BOARD_OK;
+    netspec_board_close(output);
+    netspec_board_report("samples", samples);
+    return NETSPEC_BOARD_OK;
 }
 
 static uint32_t ticks_of(uint32_t rounds)
 {
-    const uint32_t start = board_counter_ticks();
-    board_spin(rounds);
-    return board_counter_ticks() - start;
+    const uint32_t start = netspec_board_counter_ticks();
+    netspec_board_spin(rounds);
+    return netspec_board_counter_ticks() - start;
 }
 
 /* Starts the counter and says what a tick is worth: so many instructions took so many ticks. */
 static void calibrate(void)
 {
-    if (!board_counter_start()) {
-        board_print("this processor has no SysTick\n");
-        board_exit(BOARD_IO_FAILED);
+    if (!netspec_board_counter_start()) {
+        netspec_board_print("this processor has no SysTick\n");
+        netspec_board_exit(NETSPEC_BOARD_IO_FAILED);
     }
-    board_report("calibration-instructions", 2 * (LONG_ROUNDS - SHORT_ROUNDS));
-    board_report("calibration-ticks", ticks_of(LONG_ROUNDS) - ticks_of(SHORT_ROUNDS));
+    netspec_board_report("calibration-instructions", 2 * (LONG_ROUNDS - SHORT_ROUNDS));
+    netspec_board_report("calibration-ticks", ticks_of(LONG_ROUNDS) - ticks_of(SHORT_ROUNDS));
 }
 
 static int measure_layers(void)
@@ -137,13 +144,13 @@ static int measure_layers(void)
     traced = TICKS;
     for (uint32_t i = 1; i <= MOST_RUNS && spent < ENOUGH_TICKS; i++) {
         load_first();
-        board_spin(i);
-        const uint32_t start = board_counter_ticks();
-        started = board_counter_ticks();
+        netspec_board_spin(i);
+        const uint32_t start = netspec_board_counter_ticks();
+        started = netspec_board_counter_ticks();
         run();
-        spent += board_counter_ticks() - start;
+        spent += netspec_board_counter_ticks() - start;
     }
-    return BOARD_OK;
+    return NETSPEC_BOARD_OK;
 }
 
 static int measure(void)
@@ -151,18 +158,19 @@ static int measure(void)
     uint32_t spent = 0;
     int status;
     load_first();
-    board_report("stack", board_stack_of(run_network, &status)); /* without the counter's exception on it */
+    /* Before the counter is started, whose exception would be on it. */
+    netspec_board_report("stack", netspec_board_stack_of(netspec_app_run, &status));
     calibrate();
     for (uint32_t i = 1; i <= MOST_RUNS && spent < ENOUGH_TICKS; i++) {
         load_first();
-        board_spin(i);
-        const uint32_t start = board_counter_ticks();
+        netspec_board_spin(i);
+        const uint32_t start = netspec_board_counter_ticks();
         run();
-        const uint32_t ticks = board_counter_ticks() - start;
-        board_report("total", ticks);
+        const uint32_t ticks = netspec_board_counter_ticks() - start;
+        netspec_board_report("total", ticks);
         spent += ticks;
     }
-    return BOARD_OK;
+    return NETSPEC_BOARD_OK;
 }
 
 static int is(const char *word, const char *wanted)
@@ -177,14 +185,14 @@ static int is(const char *word, const char *wanted)
 int main(void)
 {
     char words[64];
-    board_command_line(words, sizeof words);
+    netspec_board_command_line(words, sizeof words);
     const char *word = words;
     for (const char *at = words; *at != '\0'; at++) {
         if (*at == ' ') {
             word = at + 1;
         }
     }
-    board_say_what_runs = say_what_runs;
+    netspec_board_say_what_runs = say_what_runs;
     if (is(word, "compare") || is(word, "outputs")) {
         return run_all(is(word, "compare"));
     }
@@ -194,8 +202,8 @@ int main(void)
     if (is(word, "measure")) {
         return measure();
     }
-    board_print("no such thing to do: ");
-    board_print(words);
-    board_print("\n");
-    return BOARD_IO_FAILED;
+    netspec_board_print("no such thing to do: ");
+    netspec_board_print(words);
+    netspec_board_print("\n");
+    return NETSPEC_BOARD_IO_FAILED;
 }

@@ -13,12 +13,12 @@ from netspec.device.footprint.features import calls, features
 from netspec.device.footprint.tables import PORTABLE, call_sizes, function
 from netspec.device.plan import DevicePlan
 
-__all__ = ["DEFAULT_PROVIDER", "PORTABLE", "PROVIDERS", "Footprint", "footprint"]
+__all__ = ["CMSIS_NN", "PORTABLE", "PROVIDERS", "Footprint", "counted_provider", "footprint"]
 
-DEFAULT_PROVIDER = "CMSIS-NN 7.x"
+CMSIS_NN = "CMSIS-NN 7.x"
 """What the emitted CMake fetches, asked for Arm's kernels."""
 
-PROVIDERS = (PORTABLE, "CMSIS-NN 4.x", DEFAULT_PROVIDER)
+PROVIDERS = (PORTABLE, "CMSIS-NN 4.x", CMSIS_NN)
 
 _STEP = 16  # of fitted bytes, which are not good to less
 
@@ -41,8 +41,18 @@ class Footprint:
         return self.kernel_bytes + self.call_bytes
 
 
-def footprint(plan: DevicePlan, provider: str = DEFAULT_PROVIDER) -> Footprint:
-    """Return what a network takes with a provider of `PROVIDERS`."""
+def counted_provider(plan: DevicePlan) -> str:
+    """Return whose kernels figures are of, unless they say otherwise.
+
+    Arm's where the core has instructions that they use, or the target asks for them. Elsewhere they are plain C as the
+    portable ones are, which the emitted CMake takes by default.
+    """
+    return PORTABLE if plan.extension == "none" and plan.kernels == "best" else CMSIS_NN
+
+
+def footprint(plan: DevicePlan, provider: str | None = None) -> Footprint:
+    """Return what a network takes with a provider of `PROVIDERS`, by default the counted one."""
+    provider = provider or counted_provider(plan)
     own = call_sizes(plan.core)
     called = [function(provider, plan.core, name) for name in sorted(calls(plan))]
     pieces = {name: size for each in called for name, size in each.pieces.items()}

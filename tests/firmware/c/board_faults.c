@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Takes the fault that the host names: netspec's boards must say where and why. */
-#include "board.h"
+#include "netspec_board.h"
 
 static char words[64];
 
@@ -59,13 +59,13 @@ uint32_t divide(volatile int *by)
 
 static void say(void)
 {
-    board_print("fault: layer of the test\n");
+    netspec_board_print("fault: layer of the test\n");
 }
 
 int main(void)
 {
-    board_command_line(words, sizeof words);
-    board_say_what_runs = say;
+    netspec_board_command_line(words, sizeof words);
+    netspec_board_say_what_runs = say;
     if (named("address")) {
         return (int)read_bad_address();
     }
@@ -85,5 +85,5 @@ int main(void)
         volatile int zero = 0;
         return (int)divide(&zero);
     }
-    return BOARD_OK;
+    return NETSPEC_BOARD_OK;
 }

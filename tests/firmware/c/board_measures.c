@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Loops and frames of known size, which the counter and the paint on the stack must give back. */
-#include "board.h"
+#include "netspec_board.h"
 
 #define SHORT_ROUNDS 1000u
 #define LONG_ROUNDS 1001000u
@@ -28,27 +28,28 @@ int large_frame(void)
 
 static uint32_t ticks_of(void (*loop)(uint32_t), uint32_t rounds)
 {
-    const uint32_t start = board_counter_ticks();
+    const uint32_t start = netspec_board_counter_ticks();
     loop(rounds);
-    return board_counter_ticks() - start;
+    return netspec_board_counter_ticks() - start;
 }
 
 int main(void)
 {
     char words[64];
     int result;
-    board_report("stack", board_stack_of(large_frame, &result));
-    board_report("result", (uint32_t)result);
-    if (!board_counter_start()) {
-        return BOARD_IO_FAILED;
+    netspec_board_report("stack", netspec_board_stack_of(large_frame, &result));
+    netspec_board_report("result", (uint32_t)result);
+    if (!netspec_board_counter_start()) {
+        return NETSPEC_BOARD_IO_FAILED;
     }
-    board_report("calibration", ticks_of(board_spin, LONG_ROUNDS) - ticks_of(board_spin, SHORT_ROUNDS));
-    board_report("seven", ticks_of(seven, LONG_ROUNDS) - ticks_of(seven, SHORT_ROUNDS));
-    board_command_line(words, sizeof words);
+    const uint32_t loops = ticks_of(netspec_board_spin, LONG_ROUNDS) - ticks_of(netspec_board_spin, SHORT_ROUNDS);
+    netspec_board_report("calibration", loops);
+    netspec_board_report("seven", ticks_of(seven, LONG_ROUNDS) - ticks_of(seven, SHORT_ROUNDS));
+    netspec_board_command_line(words, sizeof words);
     for (const char *at = words; *at != '\0'; at++) {
         if (*at == '+') { /* as many as SysTick's 24 bits do not hold */
-            board_report("long", ticks_of(board_spin, 400000000u));
+            netspec_board_report("long", ticks_of(netspec_board_spin, 400000000u));
         }
     }
-    return BOARD_OK;
+    return NETSPEC_BOARD_OK;
 }

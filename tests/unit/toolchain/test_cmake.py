@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shutil
@@ -110,6 +111,99 @@ def test_cmsis_nn_is_found_like_the_toolchain_finds_it(
     kernels = toolchain.cmsis_kernels(toolchain.probe(expected), frozenset({"arm_softmax_s8"}))
     assert said(result.stdout, "portable fillers") == kernels.fillers
     assert build_and_run(tmp_path) == "42\n"
+
+
+def commands(folder: Path) -> dict[str, str]:
+    """Return how each source is compiled, by its name."""
+    found = json.loads((folder / "compile_commands.json").read_text())
+    return {Path(each["file"]).name: each["command"] for each in found}
+
+
+def test_of_arms_sources_those_are_compiled_that_the_networks_reach(
+    small_firmware: Path, make_cmsis: Make, tmp_path: Path
+) -> None:
+    """Also where the networks are in folders of their own, of which the first one makes the library."""
+    root = make_cmsis(tmp_path / "nn", arm_softmax_s8=7, arm_pad_s8=6)
+    files = root / "Source/All"
+    softmax = files / "arm_softmax_s8.c"
+    softmax.write_text(softmax.read_text().replace("return 0;", "arm_nn_helper(); return 0; /* arm_max_pool_s8 */"))
+    (files / "arm_nn_help.c").write_text(
+        "static void arm_x(void)\n{\n}\nvoid arm_nn_helper(void)\n{\n    arm_x();\n}\n"
+    )
+    (files / "arm_nntables.c").write_text("const short arm_table[1] = {1};\n")
+    for name, functions in {"one": "arm_softmax_s8", "two": "netspec_table_s8 arm_pad_s8"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "one.c").write_text("int network(void);\nint network(void)\n{\n    return 0;\n}\n")
+        (tmp_path / name / "CMakeLists.txt").write_text(
+            f"add_library({name} STATIC one.c)\nnetspec_add_kernels({name} FUNCTIONS {functions})\n"
+        )
+    (tmp_path / "CMakeLists.txt").write_text(
+        "cmake_minimum_required(VERSION 3.18)\nproject(user C)\n"
+        f'include("{small_firmware}/cmake/NetspecKernels.cmake")\nadd_subdirectory(one)\nadd_subdirectory(two)\n'
+    )
+    build = tmp_path / "build"
+    command = ["cmake", "-S", tmp_path, "-B", build, "-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", "-DCMAKE_BUILD_TYPE=Debug"]
+    command += ["-DNETSPEC_KERNELS=cmsis-nn", f"-DCMSIS_NN_PATH={root}"]
+    for everything in ("OFF", "ON"):
+        done = subprocess.run(
+            [*command, f"-DNETSPEC_ALL_KERNELS={everything}"], capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, done.stderr
+        found = commands(build)
+        vendor = {name for name in found if (files / name).is_file()}
+        if everything == "OFF":
+            assert vendor == {"arm_softmax_s8.c", "arm_nn_help.c", "arm_pad_s8.c", "arm_nntables.c"}
+            assert subprocess.run(["cmake", "--build", build], capture_output=True, check=False).returncode == 0
+        else:
+            assert vendor == {path.name for path in files.iterdir()}
+        assert all("-include stdint.h" in found[name] for name in vendor)
+        shutil.rmtree(build)
+
+
+@pytest.mark.parametrize(
+    ("options", "optimized"),
+    [
+        ((), True),
+        (("-DCMAKE_BUILD_TYPE=Debug",), True),
+        (("-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_C_FLAGS=-Os -O0"), True),
+        (("-DCMAKE_BUILD_TYPE=Debug", "-DCMAKE_C_FLAGS_DEBUG=-g -Og"), False),
+        (("-DCMAKE_C_FLAGS=-Os",), False),
+        (("-DCMAKE_BUILD_TYPE=MinSizeRel",), False),
+    ],
+)
+def test_arms_sources_are_optimized_where_nothing_else_is(
+    options: tuple[str, ...],
+    optimized: bool,
+    configure: Configure,
+    small_firmware: Path,
+    make_cmsis: Make,
+    main_c: Path,
+    tmp_path: Path,
+) -> None:
+    root = make_cmsis(tmp_path / "nn")
+    export = ("-DCMAKE_EXPORT_COMPILE_COMMANDS=ON", "-DNETSPEC_KERNELS=cmsis-nn", f"-DCMSIS_NN_PATH={root}")
+    assert configure(main_c, small_firmware, *export, *options).returncode == 0
+    found = commands(tmp_path / "build")
+    assert ("-O2" in found["arm_max_pool_s8.c"].split()) == optimized
+    assert "-O2" not in found["netspec_table_s8.c"].split()
+
+
+@pytest.mark.skipif(shutil.which("ninja") is None, reason="needs a generator of several configurations")
+def test_arms_sources_are_optimized_in_one_of_several_configurations(
+    configure: Configure, small_firmware: Path, make_cmsis: Make, main_c: Path, tmp_path: Path
+) -> None:
+    options = (
+        "-G",
+        "Ninja Multi-Config",
+        "-DNETSPEC_KERNELS=cmsis-nn",
+        f"-DCMSIS_NN_PATH={make_cmsis(tmp_path / 'nn')}",
+    )
+    assert configure(main_c, small_firmware, *options).returncode == 0
+    for configuration, optimized in (("Debug", True), ("Release", False)):
+        rules = (tmp_path / f"build/CMakeFiles/impl-{configuration}.ninja").read_text()
+        flags = re.search(r"arm_max_pool_s8\.c\.o:.*?\n  FLAGS = ([^\n]*)", rules, re.DOTALL)
+        assert flags
+        assert ("-O2" in flags[1].split()) == optimized
 
 
 def test_unsupported_and_absent_copies_are_refused(

@@ -36,9 +36,37 @@ def test_portable_code_fills_in_what_cmsis_nn_lacks(firmware: Path, make_cmsis: 
     # max_pool is Arm's alone here, so no portable file is looked for
     kernels = toolchain.cmsis_kernels(cmsis, frozenset({"arm_max_pool_s8", "arm_softmax_s8"}))
     assert kernels.fillers == {"arm_pad_s8", "arm_softmax_s8"}
-    assert kernels.vendor_sources == cmsis.sources
+    assert [source.name for source in kernels.vendor_sources] == ["arm_max_pool_s8.c"]
     assert kernels.system_include_dirs == (root.resolve() / "Include",)
     assert kernels.include_dirs == (firmware / "include",)
+
+
+def test_of_arms_sources_those_are_compiled_that_are_reached(
+    firmware: Path, make_cmsis: Make, write: Callable[[dict[Path, str]], None], tmp_path: Path
+) -> None:
+    root = make_cmsis(tmp_path / "nn", arm_softmax_s8=7)
+    called = root / "Source/All/arm_max_pool_s8.c"
+    text = called.read_text().replace("return 0;", "arm_nn_helper(); /* not arm_softmax_s8() */ return 0;")
+    include = '#include "arm_nn_types.h"\n'
+    write(
+        {
+            called: text.replace(
+                "arm_cmsis_nn_status arm_max", "void arm_nn_helper(void);\narm_cmsis_nn_status arm_max"
+            ),
+            root
+            / "Source/All/arm_nn_helpers.c": f"{include}void arm_nn_helper(void);\nvoid arm_nn_helper(void)\n{{\n}}\n",
+            root / "Source/All/arm_nntables.c": "const short arm_table[1] = {1};\n",
+            root / "Source/All/arm_softmax_s8.c": "arm_cmsis_nn_status arm_softmax_s8(int a)\n{\n    no C\n}\n",
+        }
+    )
+    cmsis = toolchain.probe(root)
+    kernels = toolchain.cmsis_kernels(cmsis, frozenset({"arm_max_pool_s8"}))
+    names = [source.name for source in kernels.vendor_sources]
+    assert names == ["arm_max_pool_s8.c", "arm_nn_helpers.c", "arm_nntables.c"]  # tables are anyone's
+    assert toolchain.compile_library(kernels, cache_dir=tmp_path / "cache").is_file()
+    everything = toolchain.cmsis_kernels(cmsis, frozenset({"arm_max_pool_s8", "arm_softmax_s8"}))
+    with pytest.raises(ToolError, match=r"cannot compile arm_softmax_s8\.c"):
+        toolchain.compile_library(everything, cache_dir=tmp_path / "cache")
 
 
 def test_facts_follow_from_the_headers_and_not_from_the_calls(firmware: Path, make_cmsis: Make, tmp_path: Path) -> None:

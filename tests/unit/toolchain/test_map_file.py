@@ -49,7 +49,7 @@ LOAD /build/plain.net.o
  .data.state    0x20000800        0x4 /build/plain.net.o
 
 .bss            0x20000804       0x20
- .bss.arena     0x20000804       0x1c /build/plain.board_main.o
+ .bss.arena     0x20000804       0x1c /build/plain.netspec_board_main.o
  COMMON         0x20000820        0x4 /build/plain.net.o
 
 .debug_info     0x00000000      0x123
@@ -59,7 +59,7 @@ GROUPS = {
     "/cache/startup-0123456789abcdef0123456789abcdef.o": "board",
     "/build/plain.net.o": "network",
     "/build/plain.net_weights.o": "constants",
-    "/build/plain.board_main.o": "board",
+    "/build/plain.netspec_board_main.o": "board",
     "/cache/libs/lib.a": "kernels",
 }
 
