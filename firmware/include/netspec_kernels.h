@@ -39,14 +39,14 @@ arm_cmsis_nn_status arm_pad_s8(const int8_t *input,
 #define NETSPEC_NO_UPSCALING NULL,
 #endif
 
-/* A convolution with symmetric weights and a scale for each filter. n of the shapes is not read. */
+/* A convolution with symmetric weights and a scale for each filter. n of input and output is not read. */
 typedef struct {
-    const int8_t *kernel;      /* [outputs, rows, columns, channels] */
+    const int8_t *kernel;      /* [outputs, rows, columns, channels]; of a depthwise one [rows, columns, outputs] */
     const int32_t *kernel_sum; /* one an output: its bias plus the input offset times the sum of its weights */
     const int32_t *multiplier; /* with shift the scale of the sums over that of the output: Q0.31, not negative */
     const int32_t *shift;      /* -31 to 30 */
     cmsis_nn_dims input;
-    cmsis_nn_dims filter;
+    cmsis_nn_dims filter; /* of a depthwise one: n filters for each channel, whose c is 1 */
     cmsis_nn_dims output;
     cmsis_nn_tile stride;
     cmsis_nn_tile padding; /* above and left; what lies below and right follows from the output's shape */
@@ -63,6 +63,12 @@ typedef struct {
  */
 void netspec_convolve_s8(
     const netspec_convolution *layer, const int8_t *input, int8_t *output, int8_t *columns, int32_t room);
+
+/*
+ * Convolve each channel of one image with filters of its own: DEPTHWISE_CONV_2D. Filter i of channel c gives output
+ * c * filter.n + i. Weights are -127 to 127: of two that follow each other in a filter, at most one may be -128.
+ */
+void netspec_depthwise_conv_s8(const netspec_convolution *layer, const int8_t *input, int8_t *output);
 
 /* A dense layer with symmetric weights and one scale in all. */
 typedef struct {

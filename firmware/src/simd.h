@@ -6,6 +6,13 @@
 #include <stdint.h>
 #include <string.h>
 
+/* For functions that are to have all registers for themselves. */
+#if defined(__GNUC__)
+#define NS_SEPARATE __attribute__((noinline))
+#else
+#define NS_SEPARATE
+#endif
+
 #if defined(__ARM_FEATURE_MVE) && (__ARM_FEATURE_MVE & 1)
 
 #define NETSPEC_HELIUM 1
@@ -31,6 +38,9 @@ static inline int32x4_t ns_requantize_4(int32x4_t values, int32_t multiplier, in
 #elif defined(__ARM_FEATURE_SIMD32) && defined(__GNUC__)
 
 #define NETSPEC_DSP 1
+
+/* Keep what two pointers point to from being read before a value is known. */
+#define NS_AFTER(value, one, two) __asm__("" : "+r"(one), "+r"(two) : "r"(value))
 
 /* Return four bytes, wherever they lie. */
 static inline uint32_t ns_word(const int8_t *bytes)
@@ -61,6 +71,46 @@ static inline uint32_t ns_multiply_pairs(uint32_t sum, uint32_t a, uint32_t b)
 {
     __asm__("smlad %0, %1, %2, %0" : "+r"(sum) : "r"(a), "r"(b));
     return sum;
+}
+
+/* Return sum + a[0] * b[0], of two int16 each. */
+static inline uint32_t ns_multiply_low(uint32_t sum, uint32_t a, uint32_t b)
+{
+    __asm__("smlabb %0, %1, %2, %0" : "+r"(sum) : "r"(a), "r"(b));
+    return sum;
+}
+
+/* Return sum + a[1] * b[1]. */
+static inline uint32_t ns_multiply_high(uint32_t sum, uint32_t a, uint32_t b)
+{
+    __asm__("smlatt %0, %1, %2, %0" : "+r"(sum) : "r"(a), "r"(b));
+    return sum;
+}
+
+/* Write four bytes, wherever they lie. */
+static inline void ns_put_word(int8_t *bytes, uint32_t word)
+{
+    memcpy(bytes, &word, sizeof word);
+}
+
+/* Return an accumulator as an output value, as ns_output does where all int8 are allowed. */
+static inline int32_t ns_saturated_output(int32_t accumulator, int32_t multiplier, int32_t shift, int32_t offset)
+{
+    /* Twice the multiplier does not fit where it is 2^30 or more: it is 2^32 too small, and value is added instead. */
+    const int32_t left = shift > 0 ? shift : 0, twice = (int32_t)((uint32_t)multiplier << 1);
+    const int32_t value = (int32_t)((uint32_t)accumulator << left), lacking = value & twice >> 31;
+    int32_t high, output;
+    __asm__("smmlar %0, %1, %2, %3" : "=r"(high) : "r"(value), "r"(twice), "r"(lacking));
+    if (shift >= 0) {
+        high = (int32_t)((uint32_t)high + (uint32_t)offset);
+        __asm__("ssat %0, #8, %1" : "=r"(output) : "r"(high));
+        return output;
+    }
+    /* Halves away from zero: one less where negative, then halves up, with a place more that is cut off at the end. */
+    high = (high + (high >> 31)) >> (-1 - shift);
+    __asm__("qadd %0, %1, %2" : "=r"(high) : "r"(high), "r"(2 * offset + 1));
+    __asm__("ssat %0, #8, %1, asr #1" : "=r"(output) : "r"(high));
+    return output;
 }
 
 #endif

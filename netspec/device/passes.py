@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal
 
-from netspec.device.cmsis_nn import padding_is_exact
+from netspec.device.cmsis_nn.arm import padding_is_exact
 from netspec.device.graph import DeviceGraph, Node, free_name
 from netspec.device.scales import requantize_concatenations
 from netspec.ops import (
@@ -84,7 +84,7 @@ def fold_padding(graph: DeviceGraph) -> DeviceGraph:
 
 
 def materialize_padding(graph: DeviceGraph) -> DeviceGraph:
-    """Pad in an op of its own where a CMSIS-NN kernel would read past its input."""
+    """Pad in an op of its own where a kernel of CMSIS-NN would read past its input, or a faster one could not run."""
     taken = graph.names()
     nodes: list[Node] = []
     for node in graph.nodes:
@@ -202,23 +202,22 @@ def _joined(first: Node, second: Node) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*first.layers, *second.layers)))
 
 
-PASSES: tuple[Callable[[DeviceGraph], DeviceGraph], ...] = (
-    fold_rescaling,
-    keep_identities,
-    fold_padding,
-    materialize_padding,
+_FIRST: tuple[Callable[[DeviceGraph], DeviceGraph], ...] = (fold_rescaling, keep_identities, fold_padding)
+_THEN: tuple[Callable[[DeviceGraph], DeviceGraph], ...] = (
     fold_affine,
     split_sums,
     fuse_activations,
     resolve_views,
     requantize_concatenations,
 )
+PASSES = (*_FIRST, *_THEN)
+ARM_PASSES = (*_FIRST, materialize_padding, *_THEN, take_arm_kernels)
 
 
 def run_passes(graph: DeviceGraph, kernels: Literal["best", "cmsis-nn"] = "best") -> DeviceGraph:
     """Return the graph that runs. Raises `AssertionError` with the pass's name where a pass breaks an invariant."""
     verify(graph, "lower")
-    for each in (*PASSES, take_arm_kernels) if kernels == "cmsis-nn" else PASSES:
+    for each in ARM_PASSES if kernels == "cmsis-nn" else PASSES:
         graph = each(graph)
         verify(graph, each.__name__)
     return graph

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from netspec.device import cmsis_nn
-from netspec.device.cmsis_nn.arm import arm_convolve_choice
+from netspec.device.cmsis_nn.arm import arm_convolve_choice, arm_depthwise_choice
 from netspec.device.fixed_point.functions import exp_on_negative_values, reciprocal
 
 Ints = NDArray[np.int64]
@@ -33,7 +33,8 @@ Ints = NDArray[np.int64]
     TABLE,
     MEAN,
     TABLE_IN_PLACE,
-) = range(12)  # as in run_cases.c
+    OWN_DEPTHWISE,
+) = range(13)  # as in run_cases.c
 
 # By the number that a case gives: as in run_cases.c.
 CONVOLUTIONS = ("netspec_convolve_s8", "arm_convolve_1x1_s8_fast", "arm_convolve_1x1_s8", "arm_convolve_1_x_n_s8")
@@ -138,7 +139,7 @@ def convolution(random: Random) -> Case:
 
 
 def depthwise_convolution(random: Random) -> Case:
-    """Return a depthwise convolution, any channel multiplier."""
+    """Return a depthwise convolution by a kernel of Arm's, any channel multiplier."""
     window = _Window(random, square=random.random() < 0.4)
     channels, multiplier = random.choice([1, 2, 3, 4, 5, 8, 9, 17]), random.choice([1, 1, 1, 2, 3, 4])
     outputs, batches = channels * multiplier, random.choice([1, 1, 1, 2])
@@ -153,7 +154,7 @@ def depthwise_convolution(random: Random) -> Case:
         window.dilation,
         window.padding,
     )
-    choices = {cmsis_nn.depthwise_choice(extension, geometry).function for extension in EXTENSIONS}
+    choices = {arm_depthwise_choice(extension, geometry).function for extension in EXTENSIONS}
     function = random.choice(sorted(choices & {*DEPTHWISE_CONVOLUTIONS}))  # a plain one has its own cases
     scratch = cmsis_nn.scratch_bytes(function, "none", geometry)
 
@@ -176,6 +177,45 @@ def depthwise_convolution(random: Random) -> Case:
         batches * window.output[0] * window.output[1] * outputs,
         expected,
         frozenset({"special batches"} if batches > 1 and function != "arm_depthwise_conv_s8" else ()),
+    )
+
+
+def own_depthwise_convolution(random: Random) -> Case:
+    """Return a depthwise convolution of one image: also windows of more taps than are listed, many or few channels."""
+    window = _Window(random)
+    if random.random() < 0.15:
+        window.become_large(random)
+    multiplier = random.choice([1, 1, 1, 1, 2, 3, 4, 17])
+    channels = random.randint(1, 40 // multiplier)
+    if multiplier == 1 and random.random() < 0.1:
+        channels = random.choice([64, 65, 80, 100])
+    outputs = channels * multiplier
+    x = _values(random, (1, *window.input, channels))
+    w = _values(random, (*window.kernel, outputs), low=-127)
+    quant = _PerChannel(random, outputs, taps=w[..., 0].size)
+    if random.random() < 0.2:
+        quant.input_offset = random.choice([128, -127])
+    bias = np.zeros(outputs, np.int64) if quant.bias is None else quant.bias
+    kernel_sum = _wrap(bias + quant.input_offset * w.sum(axis=(0, 1)))
+
+    def expected() -> tuple[int, bytes]:
+        sums = np.zeros((1, *window.output, outputs), np.int64)
+        for y, x_, tap in window.taps(x, quant.input_offset):
+            sums += np.repeat(tap, multiplier, axis=-1) * w[y, x_]
+        return SUCCESS, quant.finish(sums)
+
+    return Case(
+        OWN_DEPTHWISE,
+        (
+            *(1, *window.input, channels),
+            *(multiplier, *window.kernel, outputs),
+            *(1, *window.output, outputs),
+            *(*window.stride, *window.padding, *window.dilation),
+            *(*quant.parameters, 0, multiplier),
+        ),
+        (_bytes(x), _bytes(w), *quant.blobs, kernel_sum.astype("<i4").tobytes()),
+        window.output[0] * window.output[1] * outputs,
+        expected,
     )
 
 
@@ -371,6 +411,14 @@ class _Window:
         zeros = random.randint(0, kernel - 1)
         self.input, self.kernel, self.output = (1, outputs - 1 + kernel - zeros), (1, kernel), (1, outputs)
         self.stride, self.dilation, self.padding = (1, 1), (1, 1), (0, zeros // 2)
+
+    def become_large(self, random: Random) -> None:
+        """Become a window of up to 99 taps, reaching beyond its input on all sides or on none."""
+        self.kernel, self.dilation, self.stride = (random.randint(1, 9), random.randint(5, 11)), (1, 1), (1, 1)
+        self.output = (random.randint(1, 4), random.randint(1, 4))
+        self.padding = random.choice([(0, 0), (self.kernel[0] // 2, self.kernel[1] // 2)])
+        more = 1 if self.padding == (0, 0) else 0
+        self.input = (self.output[0] + more * (self.kernel[0] - 1), self.output[1] + more * (self.kernel[1] - 1))
 
     def taps(self, x: Ints, offset: int) -> Iterable[tuple[int, int, Ints]]:
         """Yield each tap's place in the kernel and what it sees from every output pixel: 0 outside the input."""

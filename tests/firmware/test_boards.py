@@ -10,6 +10,7 @@ import subprocess
 import sys
 from dataclasses import replace
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import numpy as np
@@ -33,6 +34,7 @@ from netspec.verify.oracles import Values
 from netspec.verify.proof import compare
 from tests.builds import bakenn_kernels, random_weights
 from tests.emitted_nets import NETS
+from tests.firmware.kernel_cases import own_depthwise_convolution, read_results, write_cases
 from tests.importers.shared_models import known_input, shared_model
 from tests.models import firmware, int8_inputs, make_model
 from tests.specs import make_graph
@@ -78,6 +80,22 @@ def test_every_tensor_equals_the_reference(core: str, provider: str, net: str) -
     assert sum(layer.instructions for layer in run.layers) == pytest.approx(run.instructions, abs=len(run.layers))
     # At the very least, a vector instruction of Helium multiplies 16 times.
     assert run.instructions > run.figures.macs / 16 > 0
+
+
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4", "cortex-m55"])
+def test_the_depthwise_kernel_of_each_core_computes_the_specification(core: str, tmp_path: Path) -> None:
+    """Cases that no network comes to: other geometry, more channels, values that saturate."""
+    random = Random(f"depthwise on {core}")
+    cases = [own_depthwise_convolution(random) for _ in range(400)]
+    target = core_named(core, find_arm_gcc())
+    kernels = portable_kernels(frozenset({"netspec_depthwise_conv_s8"}))
+    source, image = C_FILES / "board_depthwise.c", tmp_path / "image.elf"
+    image_of = link_image(target, [source], kernels, image, app=False, board=target.larger or target.board)
+    (tmp_path / "cases.bin").write_bytes(write_cases(cases))
+    require_success(run_image(image_of, tmp_path), image_of, "run the cases")
+    results = read_results(cases, (tmp_path / "results.bin").read_bytes())
+    for case, result in zip(cases, results, strict=True):
+        assert result == case.expected(), case.parameters
 
 
 def test_a_net_of_no_code_runs_too() -> None:

@@ -25,6 +25,7 @@ SEED = 2026
 # What the cases call -> how they are drawn, and how many of them.
 CASES: dict[str, tuple[Callable[[Random], Case], int]] = {
     "netspec_convolve_s8": (kernel_cases.convolution, 700),
+    "netspec_depthwise_conv_s8": (kernel_cases.own_depthwise_convolution, 700),
     "arm_depthwise_conv_s8": (kernel_cases.depthwise_convolution, 600),
     "arm_max_pool_s8": (lambda random: kernel_cases.pool(random, average=False), 200),
     "arm_concatenation_s8_x": (kernel_cases.concatenation, 60),
@@ -36,12 +37,13 @@ CASES: dict[str, tuple[Callable[[Random], Case], int]] = {
     "netspec_table_s8": (kernel_cases.table, 20),
     "netspec_mean_s8": (kernel_cases.mean, 200),
 }
-# The other kernels that the cases of the first two come to.
+# The other kernels that the cases of convolutions and of Arm's depthwise ones come to.
 VARIANTS = (*kernel_cases.CONVOLUTIONS, *kernel_cases.DEPTHWISE_CONVOLUTIONS)
 
 # Kernels of ours and the function of CMSIS-NN that does the same, which the portable kernels have too.
 COUNTERPARTS = {
     "netspec_convolve_s8": "arm_convolve_s8",
+    "netspec_depthwise_conv_s8": "arm_depthwise_conv_s8",
     "netspec_dense_s8": "arm_fully_connected_s8",
     "netspec_average_pool_s8": "arm_avgpool_s8",
     "netspec_softmax_s8": "arm_softmax_s8",

@@ -11,7 +11,7 @@ from random import Random
 import pytest
 
 from netspec.device.cmsis_nn import Extension, Pair, Shape, Window, convolve_choice, depthwise_choice
-from netspec.device.cmsis_nn.arm import arm_convolve_choice
+from netspec.device.cmsis_nn.arm import arm_convolve_choice, arm_depthwise_choice, is_plain
 from netspec.toolchain.cmsis_nn import probe
 
 EXTENSIONS: tuple[Extension, ...] = ("none", "dsp", "mve")
@@ -28,6 +28,8 @@ CONVOLUTIONS: dict[str, tuple[Window, tuple[str, str, str]]] = {
     "3x3": (Window((8, 8, 3), (3, 3), (6, 6, 4)), (OWN, OWN, OWN)),
     "row": (Window((1, 40, 4), (1, 5), (1, 36, 8)), (OWN, OWN, OWN)),
 }
+OWN_DEPTHWISE = "netspec_depthwise_conv_s8"
+# What of CMSIS-NN's runs one, where it is asked for throughout.
 SMALL, OPT, PLAIN = "conv_3x3_s8", "conv_s8_opt", "conv_s8"
 DEPTHWISE: dict[str, tuple[Window, tuple[str, str, str]]] = {
     "3x3": (Window((12, 12, 8), (3, 3), (12, 12, 8), padding=(1, 1)), (SMALL, SMALL, OPT)),
@@ -51,7 +53,6 @@ def test_convolutions(name: str) -> None:
         assert convolve_choice(extension, window).function == kernel, extension
 
 
-# What of CMSIS-NN's runs one, where it is asked for throughout.
 PLAIN_1X1, GENERAL, ROW = "arm_convolve_1x1_s8", "arm_convolve_s8", "arm_convolve_1_x_n_s8"
 ARM_CONVOLUTIONS: dict[str, tuple[Window, tuple[str, str, str]]] = {
     "1x1": (Window((8, 8, 64), (1, 1), (8, 8, 4)), (FAST, FAST, FAST)),
@@ -79,16 +80,23 @@ def test_convolutions_of_arm(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", DEPTHWISE)
-def test_depthwise_convolutions(name: str) -> None:
+def test_depthwise_convolutions_of_arm(name: str) -> None:
     window, expected = DEPTHWISE[name]
     for extension, kernel in zip(EXTENSIONS, expected, strict=True):
-        assert depthwise_choice(extension, window).function == f"arm_depthwise_{kernel}", extension
+        assert arm_depthwise_choice(extension, window).function == f"arm_depthwise_{kernel}", extension
 
 
-def test_one_channel_is_a_plain_convolution_on_helium() -> None:
+@pytest.mark.parametrize("name", DEPTHWISE)
+@pytest.mark.parametrize("extension", EXTENSIONS)
+def test_one_kernel_runs_all_depthwise_convolutions(name: str, extension: Extension) -> None:
+    assert depthwise_choice(extension, DEPTHWISE[name][0]).function == OWN_DEPTHWISE
+
+
+def test_one_channel_is_a_plain_convolution() -> None:
     layer = Window((49, 10, 1), (10, 8), (25, 5, 8), (2, 2), padding=(4, 3))
-    assert depthwise_choice("mve", layer).function == OWN
-    assert depthwise_choice("dsp", layer).function == "arm_depthwise_conv_s8"
+    assert {depthwise_choice(extension, layer).function for extension in EXTENSIONS} == {OWN}
+    assert arm_depthwise_choice("mve", layer).function == GENERAL
+    assert arm_depthwise_choice("dsp", layer).function == "arm_depthwise_conv_s8"
 
 
 def test_the_reason_says_what_decided() -> None:
@@ -99,8 +107,18 @@ def test_the_reason_says_what_decided() -> None:
     assert said[6] == "4 windows of 1x5 at a time, read where they lie"
     assert convolve_choice("none", CONVOLUTIONS["3x3"][0]).reason == "a window of 3x3 at a time, gathered into a column"
     assert "matrix product" in convolve_choice("dsp", CONVOLUTIONS["1x1"][0]).reason
-    said = [depthwise_choice("dsp", DEPTHWISE[name][0]).reason for name in ("3x3", "5x5", "dilated", "multiplier")]
+    names = ("3x3", "5x5", "dilated", "multiplier")
+    said = [arm_depthwise_choice("dsp", DEPTHWISE[name][0]).reason for name in names]
     assert len(set(said)) == len(said)
+    said = [depthwise_choice(extension, DEPTHWISE["5x5"][0]).reason for extension in EXTENSIONS]
+    assert [reason.partition(" at a time")[0] for reason in said] == [
+        "5x5 windows of one output",
+        "5x5 windows of 4 channels",
+        "5x5 windows of 8 channels",
+    ]
+    assert "of one output" in depthwise_choice("mve", DEPTHWISE["multiplier"][0]).reason
+    narrow = Window((12, 12, 3), (3, 3), (10, 10, 3))
+    assert "of one output" in depthwise_choice("dsp", narrow).reason
 
 
 # The wrappers themselves.
@@ -205,14 +223,15 @@ def test_the_wrappers_of_a_release_choose_the_same(extension: Extension, tmp_pat
             rows += of_arm == ROW
         one_channel = extension == "mve" and window.input_hwc[2] == 1 < window.output_hwc[2]
         if window.output_hwc[2] % window.input_hwc[2] == 0 and (turns_depthwise or not one_channel):
-            ours = depthwise_choice(extension, window).function
-            # Without DSP instructions that kernel hands over; a plain convolution is ours, not the wrapper of theirs.
-            instead = {"arm_depthwise_conv_s8_opt": "arm_depthwise_conv_s8", WRAPPERS[0]: OWN}
+            ours = arm_depthwise_choice(extension, window).function
+            # Without DSP instructions that kernel hands over; a plain convolution is chosen as above.
+            plain_one = arm_convolve_choice(extension, window).function
+            instead = {"arm_depthwise_conv_s8_opt": "arm_depthwise_conv_s8", WRAPPERS[0]: plain_one}
             assert ours == by_channel or ours == instead.get(by_channel), layer
-            seen.add(ours)
+            seen.add(WRAPPERS[0] if is_plain(extension, window) else ours)
     assert (rows > 0) == (extension == "mve")
     small, opt, plain = (f"arm_depthwise_{kernel}" for kernel in (SMALL, OPT, PLAIN))
-    mve = {opt, plain} | ({OWN} if turns_depthwise else set())
+    mve = {opt, plain} | ({WRAPPERS[0]} if turns_depthwise else set())
     assert seen == {"none": {FAST, small, plain}, "dsp": {FAST, small, opt, plain}, "mve": mve}[extension]
 
 

@@ -42,6 +42,7 @@ RECORDED: dict[str, tuple[str, Window, tuple[int, int, int]]] = {
     "row, valid, Arm's": (ROW, Window((1, 42, 4), (1, 3), (1, 40, 8)), (48, 48, 12)),
     "depthwise 5x5": (OPT, Window((12, 12, 24), (5, 5), (12, 12, 24), padding=(2, 2)), (0, 1200, 12400)),
     "depthwise 3x3": ("arm_depthwise_conv_3x3_s8", Window((12, 12, 64), (3, 3), (10, 10, 64)), (0, 0, 0)),
+    "depthwise, own": ("netspec_depthwise_conv_s8", Window((12, 12, 64), (5, 5), (8, 8, 64)), (0, 0, 0)),
     "depthwise, general": ("arm_depthwise_conv_s8", Window((12, 12, 8), (3, 3), (10, 10, 16)), (0, 0, 0)),
 }
 

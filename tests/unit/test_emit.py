@@ -7,6 +7,7 @@ import re
 import struct
 import subprocess
 import sys
+from contextlib import nullcontext
 from math import prod
 from pathlib import Path
 from typing import Any
@@ -20,7 +21,8 @@ from netspec.device import ops as device_ops
 from netspec.device.cmsis_nn import Extension
 from netspec.device.ops import concatenate, kernel_of
 from netspec.device.ops.arm import ARM_KERNELS
-from netspec.device.ops.base import Quantized
+from netspec.device.ops.base import Integers, Quant, Quantized
+from netspec.device.plan import plan_device
 from netspec.emit import plain_inputs
 from netspec.emit.arena import Block, blocks, together
 from netspec.emit.literals import float32, harmless, rows, wrapped
@@ -136,7 +138,7 @@ def test_text_holds_what_it_must_and_nothing_else(net: str, core: str) -> None:
     checks = re.findall(r"if \(status != ARM_CMSIS_NN_SUCCESS\) {\n\s+return (\w+);", source)
     assert len(calls) == len(checks) == len(set(checks))
     assert len(calls) + len(
-        re.findall(r"^\s+netspec_(?:convolve|softmax|dense|add)_s8\(", source, re.MULTILINE)
+        re.findall(r"^\s+netspec_(?:convolve|depthwise_conv|softmax|dense|add)_s8\(", source, re.MULTILINE)
     ) >= sum(not isinstance(node.op, Concatenate) for node in model.plan.graph.nodes)
     assert source.count(f"    {upper}_TRACE(") == len(model.plan.graph.nodes)
     assert f'#define {upper}_SPEC_SHA256 "{DIGEST}"' in header
@@ -289,10 +291,15 @@ def test_kernel_sums_hold_bias_and_input_offset(core: str) -> None:
     assert "net_out_bias" not in text["net_weights.c"]
 
 
-def test_one_channel_on_helium_has_its_filters_one_after_the_other() -> None:
+def test_filters_of_one_channel_lie_one_after_the_other_where_it_is_a_plain_convolution() -> None:
     layer = {"depthwise_conv2d": {"name": "dw", "kernel_size": [3, 2], "depth_multiplier": 4}}
-    for core, role in (("cortex-m4", "kernel"), ("cortex-m55", "filters")):
-        model = make_model(make_graph([layer], (6, 5, 1)), core=core)
+    for core, kernels, role in (
+        ("cortex-m4", "best", "filters"),
+        ("cortex-m55", "best", "filters"),
+        ("cortex-m4", "cmsis-nn", "kernel"),
+        ("cortex-m55", "cmsis-nn", "filters"),
+    ):
+        model = make_model(make_graph([layer], (6, 5, 1), target={"kernels": kernels}), core=core)
         q = model.numbers["dw"]
         assert q.arrays["filters"].shape == (4, 3, 2, 1)
         np.testing.assert_array_equal(q.arrays["filters"][:, :, :, 0], np.moveaxis(q.arrays["kernel"][0], 2, 0))
@@ -301,8 +308,25 @@ def test_one_channel_on_helium_has_its_filters_one_after_the_other() -> None:
         assert [int(n) for n in found[1].split(",") if n.strip()] == q.arrays[role].ravel().tolist()
 
 
-def _guards(layers: list[Any], shape: tuple[int, ...], core: str) -> list[tuple[str, str, str]]:
-    text = firmware(make_model(make_graph(layers, shape), core=core))["net.c"]
+def test_two_taps_of_128_below_zero_are_refused() -> None:
+    """Helium adds the products of two taps in 16 bits: 2 * 128 * 128 does not fit. Only imported weights reach that."""
+    layer = {"depthwise_conv2d": {"name": "d", "kernel_size": [1, 3]}}
+    (node,) = plan_device(make_graph([layer], (4, 6, 2))).graph.nodes
+    quant = Quant(0.5, 0)
+    for taps, refused in (([-128, -128, 1], True), ([1, -128, -128], False), ([-128, -127, -128], False)):
+        rows = np.array([[1, 2, 3], taps], np.int8)
+        integers = Integers(rows, None, (0.01, 0.01), (0.005, 0.005))
+        with pytest.raises(ValueError, match="two weights of -128") if refused else nullcontext():
+            kernel_of(node.op).numbers(node.op, integers, [quant], quant)
+    (node,) = plan_device(make_graph([layer], (4, 6, 2), target={"kernels": "cmsis-nn"})).graph.nodes
+    integers = Integers(np.full((2, 3), -128, np.int8), None, (0.01, 0.01), (0.005, 0.005))
+    kernel_of(node.op).numbers(node.op, integers, [quant], quant)
+
+
+def _guards(
+    layers: list[Any], shape: tuple[int, ...], core: str, kernels: str = "cmsis-nn"
+) -> list[tuple[str, str, str]]:
+    text = firmware(make_model(make_graph(layers, shape, target={"kernels": kernels}), core=core))["net.c"]
     return re.findall(r'\n/\* (.*) \*/\n#if (.*)\n#error "(.*)"', text)
 
 
@@ -316,9 +340,10 @@ def test_cores_that_want_more_scratch_are_refused() -> None:
     assert _guards([deep], (6, 6, 12), "cortex-m4") == [(why, mve, said)]
     assert _guards([deep], (6, 6, 248), "cortex-m55") == []
     assert [condition for _, condition, _ in _guards([deep], (6, 6, 249), "cortex-m55")] == [dsp]
-    # The general kernel, which plain C takes, and our own convolution serve every core.
+    # The general kernel, which plain C takes, and our own convolutions serve every core.
     assert _guards([deep], (6, 6, 249), "cortex-m0") == []
-    assert _guards([{"conv2d": {"name": "c", "filters": 3, "kernel_size": 3}}], (6, 6, 3), "cortex-m4") == []
+    convolution = {"conv2d": {"name": "c", "filters": 3, "kernel_size": 3}}
+    assert _guards([convolution, deep], (8, 8, 12), "cortex-m4", "best") == []
 
 
 def test_plain_inputs_repeat_and_reach_both_ends() -> None:

@@ -135,6 +135,26 @@ def test_padding_adds_to_same() -> None:
     assert tuple(node.op.padding) == (2, 2, 2, 2)
 
 
+@pytest.mark.parametrize(
+    "layer",
+    [
+        {"depthwise_conv2d": {"kernel_size": 3}},
+        {"conv2d": {"filters": 2, "kernel_size": [1, 3]}},
+        {"conv2d": {"filters": 2, "kernel_size": 1}},
+    ],
+)
+def test_only_kernels_of_arm_have_padding_apart(layer: dict[str, Any]) -> None:
+    """The 3x3 depthwise kernel knows one row of zeros below, the one for a row and those for 1x1 windows none."""
+    layers = [{"zero_padding2d": {"padding": [[0, 2], [0, 0]]}}, layer]
+    [(kind, keys)] = layer.items()
+    if kind == "conv2d" and keys["kernel_size"] == 1:
+        layers[0] = {"zero_padding2d": {"padding": [[0, 1], [0, 1]]}}
+    assert len(run(layers).nodes) == 1
+    pad, node = run_passes(lower(make_graph(layers, IMAGE)), "cmsis-nn").nodes
+    assert type(pad.op).__name__ == "Pad"
+    assert tuple(node.op.padding) == (0, 0, 0, 0)
+
+
 def test_padding_folds_into_a_depthwise_convolution() -> None:
     graph = run([{"zero_padding2d": {"padding": 1}}, {"depthwise_conv2d": {"kernel_size": 3}}])
     assert ops(graph) == ["DepthwiseConv2D"]

@@ -3,7 +3,7 @@
 Emitted code calls the kernel itself and not CMSIS-NN's wrapper before it, which links every kernel that it may come to.
 """
 
-from netspec.device.cmsis_nn.choice import CONVOLVE, KernelChoice, convolve_choice, depthwise_choice, padding_is_exact
+from netspec.device.cmsis_nn.choice import CONVOLVE, DEPTHWISE, KernelChoice, convolve_choice, depthwise_choice
 from netspec.device.cmsis_nn.cores import CORE_EXTENSIONS, HOST_EXTENSION, Extension
 from netspec.device.cmsis_nn.scratch import CHANNEL_BLOCK_MVE, SIDE_BY_SIDE, average_pool_bytes, scratch_bytes
 from netspec.device.cmsis_nn.window import Pair, Shape, Window
@@ -12,6 +12,7 @@ __all__ = [
     "CHANNEL_BLOCK_MVE",
     "CONVOLVE",
     "CORE_EXTENSIONS",
+    "DEPTHWISE",
     "HOST_EXTENSION",
     "SIDE_BY_SIDE",
     "Extension",
@@ -22,6 +23,5 @@ __all__ = [
     "average_pool_bytes",
     "convolve_choice",
     "depthwise_choice",
-    "padding_is_exact",
     "scratch_bytes",
 ]

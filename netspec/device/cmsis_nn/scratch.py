@@ -23,13 +23,14 @@ SIDE_BY_SIDE: Final[Mapping[Extension, int]] = MappingProxyType({"none": 1, "dsp
 
 ARM_CONVOLVE: Final = "arm_convolve_s8"
 ARM_ROW: Final = "arm_convolve_1_x_n_s8"
+ARM_DEPTHWISE_OPT: Final = "arm_depthwise_conv_s8_opt"
 
 
 def scratch_bytes(function: str, extension: Extension, window: Window) -> int:
     """Return what `function` uses of its scratch where it is compiled for `extension`."""
     if function == "netspec_convolve_s8" and not window.in_one_piece:
         return SIDE_BY_SIDE[extension] * window.taps * window.input_hwc[2]
-    if function == "arm_depthwise_conv_s8_opt":
+    if function == ARM_DEPTHWISE_OPT:
         channels = {"none": 0, "dsp": 2 * window.input_hwc[2], "mve": 4 * CHANNEL_BLOCK_MVE}[extension]
         return channels * window.taps
     if function == ARM_ROW and extension == "mve":

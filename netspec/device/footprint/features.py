@@ -67,7 +67,7 @@ def shapes(plan: DevicePlan) -> frozenset[Dims]:
 
 def _shapes(plan: DevicePlan, node: Node) -> Iterator[Dims]:
     op, function = node.op, function_of(plan, node)
-    if function == "netspec_convolve_s8":
+    if isinstance(op, Conv2D | DepthwiseConv2D) and function.startswith("netspec_"):
         return  # its shapes lie in the call's own constant
     if isinstance(op, Conv2D | DepthwiseConv2D | Pool2D):
         yield (1, *hwc(op.input_shape))

@@ -8,7 +8,15 @@ from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
-from netspec.device.cmsis_nn import CHANNEL_BLOCK_MVE, CONVOLVE, SIDE_BY_SIDE, Extension, Window, scratch_bytes
+from netspec.device.cmsis_nn import (
+    CHANNEL_BLOCK_MVE,
+    CONVOLVE,
+    DEPTHWISE,
+    SIDE_BY_SIDE,
+    Extension,
+    Window,
+    scratch_bytes,
+)
 from netspec.device.ops.base import (
     Constant,
     Integers,
@@ -214,7 +222,7 @@ def cmsis_call(
 
 
 def own_constants(constants: tuple[Constant, ...]) -> tuple[Constant, ...]:
-    """Return what netspec_convolve_s8 reads: in place of the bias the sums that it begins with."""
+    """Return what our own kernels read: in place of the bias the sums that they begin with."""
     kernel, *_, multiplier, shift = constants
     return (kernel, Constant("kernel_sum", "int32_t", multiplier.count), multiplier, shift)
 
@@ -230,11 +238,23 @@ def own_call(op: Conv2D | DepthwiseConv2D, q: Quantized, extension: Extension, r
     `room` is for how many windows there is scratch, or none is needed.
     """
     window = window_of(op)
+    filters = dims(window.output_hwc[2], *window.kernel_hw, window.input_hwc[2])
+    room = max(SIDE_BY_SIDE.values()) if window.in_one_piece else SIDE_BY_SIDE[extension]
+    return {**_own_convolution(window, q, filters), "function": CONVOLVE, "role": role, "room": room}
+
+
+def own_depthwise_call(op: DepthwiseConv2D, q: Quantized) -> dict[str, Any]:
+    """Return the call of netspec_depthwise_conv_s8, of as many filters for each channel as its multiplier is."""
+    window = window_of(op)
+    filters = dims(op.depth_multiplier, *window.kernel_hw, 1)
+    return {**_own_convolution(window, q, filters), "function": DEPTHWISE, "role": "kernel"}
+
+
+def _own_convolution(window: Window, q: Quantized, filters: Mapping[str, int]) -> dict[str, Any]:
+    """Return the numbers of a `netspec_convolution`."""
     return {
-        "function": CONVOLVE,
-        "role": role,
         "input": dims(1, *window.input_hwc),
-        "filter": dims(window.output_hwc[2], *window.kernel_hw, window.input_hwc[2]),
+        "filter": filters,
         "output": dims(1, *window.output_hwc),
         "stride": tile(window.strides),
         "padding": tile(window.padding),
@@ -242,7 +262,6 @@ def own_call(op: Conv2D | DepthwiseConv2D, q: Quantized, extension: Extension, r
         "input_zero": q.numbers["input_zero_point"],
         "output_offset": q.numbers["output_zero_point"],
         "activation": limits(q),
-        "room": max(SIDE_BY_SIDE.values()) if window.in_one_piece else SIDE_BY_SIDE[extension],
     }
 
 

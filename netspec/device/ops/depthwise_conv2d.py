@@ -8,18 +8,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from netspec.device.cmsis_nn import CONVOLVE, Extension, KernelChoice, depthwise_choice, scratch_bytes
+from netspec.device.cmsis_nn import CONVOLVE, Extension, KernelChoice, depthwise_choice
 from netspec.device.ops._convolution import (
     ConvolutionKernel,
-    cmsis_call,
     own_call,
     own_constants,
+    own_depthwise_call,
     own_scratch,
     window_of,
 )
-from netspec.device.ops.base import Constant, Integers, Layout, Quant, Quantized, StoredWeights, Weights, dims
+from netspec.device.ops.base import Constant, Integers, Layout, Quant, Quantized, StoredWeights, Weights
 from netspec.ops import DepthwiseConv2D, Shape
 
 if TYPE_CHECKING:
@@ -30,6 +30,8 @@ class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
     name = "depthwise_conv2d"
     tflite_kind = "DEPTHWISE_CONV_2D"
     channel_axis = 3
+    sums_pairs: ClassVar[bool] = True
+    """Whether the kernel adds the products of two taps in 16 bits."""
 
     def kernel_shape(self, op: DepthwiseConv2D) -> Shape:
         return (1, *op.kernel_size, op.output_shape[-1])
@@ -50,11 +52,8 @@ class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
         return (kernel, Layout("filters", weight, keras_shape, filters, index, scales))
 
     def constants(self, op: DepthwiseConv2D, extension: Extension) -> tuple[Constant, ...]:
-        constants = super().constants(op, extension)
-        if not self._is_plain(op, extension):
-            return constants
-        kernel, *others = own_constants(constants)
-        return (replace(kernel, role="filters"), *others)
+        kernel, *others = own_constants(super().constants(op, extension))
+        return (replace(kernel, role="filters") if self._is_plain(op, extension) else kernel, *others)
 
     def _is_plain(self, op: DepthwiseConv2D, extension: Extension) -> bool:
         """Return whether it runs as a convolution of one channel with many filters."""
@@ -67,15 +66,14 @@ class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
         import numpy as np
 
         q = super().numbers(op, integers, inputs, output)
+        if self.sums_pairs:
+            assert integers is not None
+            _require_pairs(integers)
         filters = np.ascontiguousarray(np.moveaxis(q.arrays["kernel"], (0, 3), (3, 0)))
         return replace(q, arrays={**q.arrays, "filters": filters})
 
     def kernel_choice(self, op: DepthwiseConv2D, extension: Extension) -> KernelChoice:
         return depthwise_choice(extension, window_of(op))
-
-    def functions(self, op: DepthwiseConv2D, extension: Extension) -> tuple[str, ...]:
-        function = self.kernel_choice(op, extension).function
-        return (function, f"{function}_get_buffer_size") if function == _SIZED else (function,)
 
     def kernel_array(self, op: DepthwiseConv2D, weights: Weights | StoredWeights) -> NDArray[Any]:
         import numpy as np
@@ -84,20 +82,17 @@ class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
         return np.ones(shape) if op.kernel is None else weights(op.kernel).reshape(shape)
 
     def kernel_scratch_bytes(self, op: DepthwiseConv2D, extension: Extension, compiled_for: Extension) -> int:
-        if self._is_plain(op, extension):
-            return own_scratch(op, extension)
-        return scratch_bytes(self.kernel_choice(op, extension).function, compiled_for, window_of(op))
+        return own_scratch(op, extension) if self._is_plain(op, extension) else 0
 
     def call(self, op: DepthwiseConv2D, q: Quantized, extension: Extension) -> Mapping[str, Any]:
-        """Return the call; `sized` where the kernel's own idea of its scratch is asserted."""
         if self._is_plain(op, extension):
             return own_call(op, q, extension, "filters")
-        function = self.kernel_choice(op, extension).function
-        return cmsis_call(op, q, function, dims(*self.kernel_shape(op))) | {
-            "params": "cmsis_nn_dw_conv_params",
-            "ch_mult": op.depth_multiplier,
-            "sized": function == _SIZED,
-        }
+        return own_depthwise_call(op, q)
 
 
-_SIZED = "arm_depthwise_conv_s8_opt"
+def _require_pairs(integers: Integers) -> None:
+    """Raise ValueError where the products of two taps, as Helium takes them, may leave int16: both weights -128."""
+    outputs, taps = integers.rows.shape
+    pairs = integers.rows[:, : taps - taps % 2].reshape(outputs, -1, 2)
+    if (pairs == -128).all(axis=2).any():
+        raise ValueError("a filter has two weights of -128 beside each other; int8 weights are -127 to 127")

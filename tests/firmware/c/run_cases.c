@@ -130,6 +130,23 @@ static arm_cmsis_nn_status convolve_depthwise(test_case *c)
     }
 }
 
+/* Parameters: as above, n of the filter being ch_mult. */
+static arm_cmsis_nn_status convolve_own_depthwise(test_case *c)
+{
+    const convolution w = read_convolution(c);
+#if defined(ARM_DEPTHWISE_CONV_S8)
+    const cmsis_nn_dw_conv_params params = {c->p[18], c->p[19], c->p[23], w.stride, w.padding, w.dilation, w.limits};
+    return arm_depthwise_conv_s8(&c->context, &params, &w.scales, &w.input, c->blob[0], &w.filter, c->blob[1], NULL,
+                                 c->blob[2], &w.output, c->output);
+#else
+    const netspec_convolution layer = {
+        c->blob[1], c->blob[5], c->blob[3], c->blob[4], w.input, w.filter, w.output, w.stride, w.padding, w.dilation,
+        (int8_t)-c->p[18], (int8_t)c->p[19], (int8_t)w.limits.min, (int8_t)w.limits.max};
+    netspec_depthwise_conv_s8(&layer, c->blob[0], c->output);
+    return ARM_CMSIS_NN_SUCCESS;
+#endif
+}
+
 /* Parameters: batches, depth, outputs; offsets; multiplier, shift; limits. */
 static arm_cmsis_nn_status dense(test_case *c)
 {
@@ -233,6 +250,8 @@ static arm_cmsis_nn_status run(test_case *c)
         case 11: /* as 9, in place */
             memcpy(c->output, first, (size_t)p[0]);
             return netspec_table_s8(c->output, c->blob[1], c->output, p[0]);
+        case 12:
+            return convolve_own_depthwise(c);
         default:
             fail("unknown operation");
     }

@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from netspec.device.cmsis_nn import CONVOLVE, Extension, KernelChoice, depthwise_choice, scratch_bytes
-from netspec.device.cmsis_nn.arm import arm_convolve_choice
-from netspec.device.cmsis_nn.scratch import ARM_CONVOLVE
+from netspec.device.cmsis_nn import Extension, KernelChoice, scratch_bytes
+from netspec.device.cmsis_nn.arm import arm_convolve_choice, arm_depthwise_choice, is_plain
+from netspec.device.cmsis_nn.scratch import ARM_CONVOLVE, ARM_DEPTHWISE_OPT
 from netspec.device.ops._convolution import ConvolutionKernel, cmsis_call, window_of
 from netspec.device.ops.base import Constant, Quantized, dims
 from netspec.device.ops.conv2d import Conv2DKernel
@@ -34,40 +34,40 @@ class ArmConv2DKernel(Conv2DKernel):
 
 
 class ArmDepthwiseConv2DKernel(DepthwiseConv2DKernel):
-    """As without `kernels: cmsis-nn`, but for one channel on Helium, which is a plain convolution of Arm's."""
+    sums_pairs = False
 
     def constants(self, op: DepthwiseConv2D, extension: Extension) -> tuple[Constant, ...]:
         kernel, *others = ConvolutionKernel.constants(self, op, extension)
-        return (replace(kernel, role="filters") if self._is_plain(op, extension) else kernel, *others)
-
-    def _is_plain(self, op: DepthwiseConv2D, extension: Extension) -> bool:
-        return depthwise_choice(extension, window_of(op)).function == CONVOLVE
+        return (replace(kernel, role="filters") if is_plain(extension, window_of(op)) else kernel, *others)
 
     def kernel_choice(self, op: DepthwiseConv2D, extension: Extension) -> KernelChoice:
-        window = window_of(op)
-        if not self._is_plain(op, extension):
-            return depthwise_choice(extension, window)
-        plain = arm_convolve_choice(extension, window)
-        reason = f"one input channel: a plain convolution with {window.output_hwc[2]} filters; {plain.reason}"
-        return KernelChoice(plain.function, reason)
+        return arm_depthwise_choice(extension, window_of(op))
 
     def functions(self, op: DepthwiseConv2D, extension: Extension) -> tuple[str, ...]:
-        if not self._is_plain(op, extension):
-            return super().functions(op, extension)
         return _with_sizer(self.kernel_choice(op, extension).function)
 
     def kernel_scratch_bytes(self, op: DepthwiseConv2D, extension: Extension, compiled_for: Extension) -> int:
         return scratch_bytes(self.kernel_choice(op, extension).function, compiled_for, window_of(op))
 
     def call(self, op: DepthwiseConv2D, q: Quantized, extension: Extension) -> Mapping[str, Any]:
-        if not self._is_plain(op, extension):
-            return super().call(op, q, extension)
-        return _plain_call(op, q, self.kernel_choice(op, extension).function, "filters")
+        """Return the call; `sized` where the kernel's own idea of its scratch is asserted."""
+        function = self.kernel_choice(op, extension).function
+        if is_plain(extension, window_of(op)):
+            return _plain_call(op, q, function, "filters")
+        return cmsis_call(op, q, function, dims(*self.kernel_shape(op))) | {
+            "params": "cmsis_nn_dw_conv_params",
+            "ch_mult": op.depth_multiplier,
+            "sized": function in _SIZED,
+        }
+
+
+# Those whose scratch is asserted; that of a row differs between releases.
+_SIZED = (ARM_CONVOLVE, ARM_DEPTHWISE_OPT)
 
 
 def _with_sizer(function: str) -> tuple[str, ...]:
-    """Return a function and the one by which its scratch is asserted; that of a row differs between releases."""
-    return (function, f"{function}_get_buffer_size") if function == ARM_CONVOLVE else (function,)
+    """Return a function and the one by which its scratch is asserted, if it is."""
+    return (function, f"{function}_get_buffer_size") if function in _SIZED else (function,)
 
 
 def _plain_call(op: Conv2D | DepthwiseConv2D, q: Quantized, function: str, role: str) -> dict[str, Any]:

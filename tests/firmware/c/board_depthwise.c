@@ -1,0 +1,76 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Runs netspec_depthwise_conv_s8 on the cases of a file, as run_cases.c does on the host: cases.bin and results.bin.
+ *
+ * Bytes before and behind the output must stay as they are: nothing else sees a step too far here.
+ */
+#include "board.h"
+#include "netspec_kernels.h"
+
+enum { PARAMETERS = 24, BLOBS = 6, OWN_DEPTHWISE = 12, GUARD = 16, UNTOUCHED = 0x55 };
+
+static int8_t memory[BLOBS + 1][65536] __attribute__((aligned(4)));
+
+static int is_untouched(const int8_t *bytes)
+{
+    for (int i = 0; i < GUARD; i++) {
+        if (bytes[i] != UNTOUCHED) {
+            return 0;
+        }
+    }
+    return 1;
+}
+
+static cmsis_nn_dims dims(const int32_t *p)
+{
+    const cmsis_nn_dims result = {p[0], p[1], p[2], p[3]};
+    return result;
+}
+
+static cmsis_nn_tile tile(const int32_t *p)
+{
+    const cmsis_nn_tile result = {.h = p[0], .w = p[1]};
+    return result;
+}
+
+static void *read_blob(int file, int8_t *target)
+{
+    int32_t bytes = 0;
+    board_read(file, &bytes, sizeof bytes);
+    if (bytes > (int32_t)sizeof memory[0]) {
+        board_exit(BOARD_IO_FAILED);
+    }
+    board_read(file, target, (size_t)bytes);
+    return target;
+}
+
+int main(void)
+{
+    const int cases = board_open_to_read("cases.bin"), results = board_open_to_write("results.bin");
+    int32_t head[4], p[PARAMETERS];
+    while (board_read(cases, head, sizeof head) == sizeof head) {
+        if (head[0] != OWN_DEPTHWISE || head[1] != PARAMETERS || head[2] != BLOBS ||
+            head[3] + 2 * GUARD > (int32_t)sizeof memory[0]) {
+            return BOARD_IO_FAILED;
+        }
+        board_read(cases, p, sizeof p);
+        const void *blob[BLOBS];
+        for (int i = 0; i < BLOBS; i++) {
+            blob[i] = read_blob(cases, memory[i]);
+        }
+        int8_t *const around = memory[BLOBS], *const output = around + GUARD;
+        for (int32_t i = 0; i < head[3] + 2 * GUARD; i++) {
+            around[i] = UNTOUCHED;
+        }
+        const netspec_convolution layer = {
+            blob[1], blob[5], blob[3], blob[4], dims(p), dims(p + 4), dims(p + 8), tile(p + 12), tile(p + 14),
+            tile(p + 16), (int8_t)-p[18], (int8_t)p[19], (int8_t)p[20], (int8_t)p[21]};
+        netspec_depthwise_conv_s8(&layer, blob[0], output);
+        const int32_t status = is_untouched(around) && is_untouched(output + head[3]) ? 0 : -1;
+        board_write(results, &status, sizeof status);
+        board_write(results, output, (size_t)head[3]);
+    }
+    board_close(cases);
+    board_close(results);
+    return BOARD_OK;
+}
