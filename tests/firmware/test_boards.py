@@ -416,6 +416,10 @@ def test_build_and_verify_boot_the_firmware_that_they_compare(tmp_path: Path) ->
     verdict = tmp_path / "build" / "small" / "verify.json"
     assert_booted(json.loads(verdict.read_text(encoding="utf-8")), "cortex-m0", ["portable"])
     assert "on cortex-m0 (micro:bit), emulated by QEMU as microbit:\n" in done.stdout
+    anew = "planned anew for cortex-m0; this folder is for cortex-m4"
+    assert f"note: {anew}\n" in done.stderr
+    (board,) = json.loads(verdict.read_text(encoding="utf-8"))["boards"]
+    assert (board["folder_core"], board["notes"]) == ("cortex-m4", [anew])
     assert re.search(r"\n  seen +conv2d +1,152 +[\d,]+ +\d+\.\d\d\n", done.stdout)
     assert re.search(r"\n  the network's memory +0 +0 +0 +[\d,]+\n", done.stdout)
 
@@ -425,6 +429,10 @@ def test_build_and_verify_boot_the_firmware_that_they_compare(tmp_path: Path) ->
     )  # fmt: skip
     assert_booted(json.loads(done.stdout), "cortex-m55", ["portable", "CMSIS-NN 4.x"])
     assert json.loads(done.stdout) == json.loads(verdict.read_text(encoding="utf-8"))
+
+    done = netspec("verify", "build/small", "--run", "cortex-m4", "--format", "json", folder=tmp_path)
+    assert "planned anew" not in done.stderr
+    assert all(board["folder_core"] == "cortex-m4" for board in json.loads(done.stdout)["boards"])
 
     # Before anything is read, compiled or trained it is known that a tool is missing.
     done = netspec("verify", "build/small", "--run", "cortex-m4", folder=tmp_path, expect=3, PATH=str(tmp_path))
