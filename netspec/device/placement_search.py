@@ -18,6 +18,8 @@ from operator import add, mul
 from netspec.device.placement import ALIGNMENT, Overlay, Packing, aligned
 
 _PATIENCE = ((4, 2_000), (12, 5_000), (30, 5_000))  # tries at one height, and pairs that are looked at in each; in turn
+_USUAL_PAIRS = 128  # with more, each try takes as much longer
+_EFFORT = 1_200_000  # pairs that are looked at in all
 _MOST_PAIRS = 5_000
 _DISORDER = 0.02  # how often overlays are tried last
 _DEAD = -1
@@ -38,7 +40,7 @@ def search(packing: Packing, bound: int, best: list[int]) -> list[int]:
         return best
     for tries, effort in _PATIENCE:
         height = low = bound
-        while low < packing.top(best):
+        while low < packing.top(best) and puzzle.spent < _EFFORT:
             found, proven = puzzle.solve(height, tries, effort)
             if found is not None:
                 best = found
@@ -61,7 +63,7 @@ def lay(packing: Packing, best: list[int]) -> list[int]:
         return best
     height = packing.top(best)
     for more in (wanted, *({each} for each in sorted(wanted, key=lambda pair: packing.pieces[pair[1]].first))):
-        if not more <= laid:
+        if not more <= laid and puzzle.spent < _EFFORT // 8:
             found, _ = puzzle.solve(height, *_PATIENCE[0], laid | more)
             if found is not None:
                 best = found
@@ -113,6 +115,8 @@ class _Puzzle:
     first: int
     height: int = 0
     effort: int = 0
+    """What is left for a try."""
+    spent: int = 0
     tries: int = 0
     random: Iterator[float] = field(default_factory=lambda: _random())
     rule: Callable[[int, int], int] = min
@@ -158,11 +162,14 @@ class _Puzzle:
             weights = [0.5 + 2 * next(self.random) ** 2 if self.tries else 1.0 for _ in self.pairs]
             self.rule = _RULES[self.tries % len(_RULES)]
             self.tries += 1
-            self.effort = effort + 4 * len(self.pairs)
+            given = self.effort = effort * max(len(self.pairs), _USUAL_PAIRS) // _USUAL_PAIRS
             try:
                 return self._try(start, weights), True
             except _Spent:
-                continue
+                if self.spent > _EFFORT:
+                    break
+            finally:
+                self.spent += given - self.effort
         return None, False
 
     def _start(self, laid: Container[tuple[int, int]]) -> _State:
@@ -227,7 +234,7 @@ class _Puzzle:
             weight = weights[number] * self.rule(pieces[pair.one].size, pieces[pair.two].size)
             if weight > most:
                 found, most = number, weight
-        self._spend(len(self.pairs) // 16)
+        self._spend(len(self.pairs) // 8)
         return found
 
     def _crooked(self, state: _State) -> tuple[int, int | None] | None:

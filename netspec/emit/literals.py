@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from netspec.ops import Shape
 
 _COLUMNS = 120
+_LARGEST = float.fromhex("0x1.fffffep127")  # of float32
 _INITIALIZER_COLUMNS = 112
 
 
@@ -16,7 +17,8 @@ def float32(value: float) -> str:
     exact = struct.unpack("<f", struct.pack("<f", value))[0]
     for digits in range(1, 10):
         text = f"{exact:.{digits}g}"
-        if struct.unpack("<f", struct.pack("<f", float(text)))[0] == exact:
+        # Few digits of the largest float32 values are past them.
+        if abs(float(text)) <= _LARGEST and struct.unpack("<f", struct.pack("<f", float(text)))[0] == exact:
             break
     return f"{float(text)!r}f"
 

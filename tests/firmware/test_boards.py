@@ -92,7 +92,8 @@ def test_the_depthwise_kernel_of_each_core_computes_the_specification(core: str,
     source, image = C_FILES / "board_depthwise.c", tmp_path / "image.elf"
     image_of = link_image(target, [source], kernels, image, app=False, board=target.larger or target.board)
     (tmp_path / "cases.bin").write_bytes(write_cases(cases))
-    require_success(run_image(image_of, tmp_path), image_of, "run the cases")
+    run = require_success(run_image(image_of, tmp_path), image_of, "run the cases")
+    assert run.reports == (("cases", len(cases)),)
     results = read_results(cases, (tmp_path / "results.bin").read_bytes())
     for case, result in zip(cases, results, strict=True):
         assert result == case.expected(), case.parameters

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from netspec.device import ops as device_ops
@@ -53,6 +53,8 @@ def test_names_are_given_once() -> None:
     assert names.macros("y", ("_AT", "_BYTES")) == "KWS_Y_2"
 
 
+@example(-3.4025001647762064e38)  # 3.403e38 is past the largest
+@example(3.4028234663852886e38)
 @given(st.floats(width=32, allow_nan=False, allow_infinity=False))
 def test_float_literals_are_exact(value: float) -> None:
     text = float32(value)

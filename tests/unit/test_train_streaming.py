@@ -202,7 +202,8 @@ from netspec.build import Options, build
 from netspec.source import load
 lines = []
 built = build(load(sys.argv[1]), Options(out=Path(sys.argv[2]), core=None), lines.append)
-peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+# ru_maxrss would be that of the process which started this one, if that was larger.
+peak = 1024 * int(next(line.split()[1] for line in open("/proc/self/status") if line.startswith("VmHWM")))
 (accuracy,) = built.report.accuracy
 print(json.dumps({"peak": peak, "agrees": built.agrees, "seconds": dict(built.seconds), "samples": accuracy.samples}))
 """

@@ -4,7 +4,7 @@
  *
  * Bytes before and behind the output must stay as they are: nothing else sees a step too far here.
  */
-#include "board.h"
+#include "netspec_board.h"
 #include "netspec_kernels.h"
 
 enum { PARAMETERS = 24, BLOBS = 6, OWN_DEPTHWISE = 12, GUARD = 16, UNTOUCHED = 0x55 };
@@ -36,24 +36,25 @@ static cmsis_nn_tile tile(const int32_t *p)
 static void *read_blob(int file, int8_t *target)
 {
     int32_t bytes = 0;
-    board_read(file, &bytes, sizeof bytes);
+    netspec_board_read(file, &bytes, sizeof bytes);
     if (bytes > (int32_t)sizeof memory[0]) {
-        board_exit(BOARD_IO_FAILED);
+        netspec_board_exit(NETSPEC_BOARD_IO_FAILED);
     }
-    board_read(file, target, (size_t)bytes);
+    netspec_board_read(file, target, (size_t)bytes);
     return target;
 }
 
 int main(void)
 {
-    const int cases = board_open_to_read("cases.bin"), results = board_open_to_write("results.bin");
+    const int cases = netspec_board_open_to_read("cases.bin"), results = netspec_board_open_to_write("results.bin");
     int32_t head[4], p[PARAMETERS];
-    while (board_read(cases, head, sizeof head) == sizeof head) {
+    uint32_t count = 0;
+    while (netspec_board_read(cases, head, sizeof head) == sizeof head) {
         if (head[0] != OWN_DEPTHWISE || head[1] != PARAMETERS || head[2] != BLOBS ||
             head[3] + 2 * GUARD > (int32_t)sizeof memory[0]) {
-            return BOARD_IO_FAILED;
+            return NETSPEC_BOARD_IO_FAILED;
         }
-        board_read(cases, p, sizeof p);
+        netspec_board_read(cases, p, sizeof p);
         const void *blob[BLOBS];
         for (int i = 0; i < BLOBS; i++) {
             blob[i] = read_blob(cases, memory[i]);
@@ -67,10 +68,12 @@ int main(void)
             tile(p + 16), (int8_t)-p[18], (int8_t)p[19], (int8_t)p[20], (int8_t)p[21]};
         netspec_depthwise_conv_s8(&layer, blob[0], output);
         const int32_t status = is_untouched(around) && is_untouched(output + head[3]) ? 0 : -1;
-        board_write(results, &status, sizeof status);
-        board_write(results, output, (size_t)head[3]);
+        netspec_board_write(results, &status, sizeof status);
+        netspec_board_write(results, output, (size_t)head[3]);
+        count++;
     }
-    board_close(cases);
-    board_close(results);
-    return BOARD_OK;
+    netspec_board_close(cases);
+    netspec_board_close(results);
+    netspec_board_report("cases", count);
+    return NETSPEC_BOARD_OK;
 }
