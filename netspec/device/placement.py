@@ -229,17 +229,3 @@ def _largest_first(packing: Packing, chains: Sequence[Sequence[int]]) -> list[in
         for index in chains[number]:
             offsets[index] = start
     return offsets
-
-
-def overlaps(packing: Packing, offsets: Sequence[int]) -> bool:
-    """Return whether two pieces share a byte at a step at which both need it, and neither is laid in the other."""
-    laid = {frozenset((each.inner, each.outer)) for each in packing.laid(offsets)}
-    order = sorted(range(len(offsets)), key=lambda i: packing.pieces[i].first)
-    return any(
-        packing.pieces[one].meets(packing.pieces[two])
-        and offsets[one] < offsets[two] + packing.pieces[two].size
-        and offsets[two] < offsets[one] + packing.pieces[one].size
-        and frozenset((one, two)) not in laid
-        for place_, one in enumerate(order)
-        for two in order[:place_]
-    )

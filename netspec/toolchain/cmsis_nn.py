@@ -84,11 +84,6 @@ class CmsisNN:
     core_include: Path | None
 
     @property
-    def has_pad_s8(self) -> bool:
-        """Tell whether the copy brings ``arm_pad_s8`` (7.0 on)."""
-        return "arm_pad_s8" in self.functions
-
-    @property
     def convolve_arguments(self) -> int | None:
         """Return the arguments of ``arm_convolve_s8``: 11, or 12 with ``upscale_dims`` (7.0 on)."""
         return self.declared.get("arm_convolve_s8")

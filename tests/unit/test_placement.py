@@ -2,13 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import combinations
 from random import Random
 
 import pytest
 
 from netspec.device import placement_search
-from netspec.device.placement import Overlay, Packing, Piece, overlaps, place
+from netspec.device.placement import Overlay, Packing, Piece, place
 from netspec.device.placement_search import lay, search
+
+
+def overlaps(packing: Packing, offsets: Sequence[int]) -> bool:
+    """Return whether two pieces share a byte at a step at which both need it, and neither is laid in the other."""
+    laid = {frozenset((each.inner, each.outer)) for each in packing.laid(offsets)}
+    return any(
+        packing.pieces[one].meets(packing.pieces[two])
+        and offsets[one] < offsets[two] + packing.pieces[two].size
+        and offsets[two] < offsets[one] + packing.pieces[one].size
+        and frozenset((one, two)) not in laid
+        for one, two in combinations(range(len(offsets)), 2)
+    )
 
 
 def pieces(*rows: tuple[int, int, int]) -> Packing:
