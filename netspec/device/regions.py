@@ -58,9 +58,13 @@ def distribute(
 
 def _filled(packing: Packing, groups: Sequence[Sequence[int]], order: Iterable[int], size: int) -> list[int]:
     """Return which groups fit into `size` when they are offered in this order."""
+    everything = list(order)
+    if _fits(packing, [piece for i in everything for piece in groups[i]], size):
+        return everything
+    # Groups fit closer than is seen here, one by one: some begin in what rounding leaves of others.
     live: defaultdict[int, int] = defaultdict(int)  # by step
     taken: list[int] = []
-    for i in order:
+    for i in everything:
         own = packing.part(groups[i])
         added = list(enumerate(own.live_bytes(), own.first))
         if all(live[step] + more <= size for step, more in added):

@@ -8,7 +8,7 @@ from random import Random
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from netspec.check import check
@@ -126,6 +126,7 @@ def test_the_checker_knows_the_arenas_apart() -> None:
 
 
 @settings(max_examples=60, suppress_health_check=list(HealthCheck))
+@example(seed=266, share=1.0, io=False)  # fits as a whole only: parts begin where rounding leaves bytes
 @given(seed=st.integers(0, 10**6), share=st.floats(0, 1.2), io=st.booleans())
 def test_random_graphs_are_split_soundly(seed: int, share: float, io: bool) -> None:
     graph = random_graph(seed, most=16)
