@@ -128,7 +128,8 @@ class Unroller:
         else:
             value = Scalar(name, leaf.name_span or leaf.type_span, name)
             entries.append(Entry(written.key if written else Scalar("name", value.span, "name"), value))
-        if reads is not None:
+        kept = leaf.keys.entry("from")  # which names nothing, as its validation will tell
+        if reads is not None and (kept is None or _is_null(kept.value)):
             spans = [each.span for each in leaf.reads or ()]
             nodes = tuple(
                 Scalar(each, spans[i] if len(spans) == len(reads) else span or leaf.type_span, each)
