@@ -14,11 +14,9 @@ from math import inf
 from netspec.device.cmsis_nn import Extension
 from netspec.device.graph import DeviceGraph, tensor_bytes
 from netspec.device.ops import kernel_of
-from netspec.device.placement import ALIGNMENT, Overlay, Packing, Piece, aligned, place
+from netspec.device.placement import Overlay, Packing, Piece, place
 from netspec.device.regions import Region, distribute, tensor_heat
 from netspec.device.sharing import Share, groups, possible
-
-__all__ = ["ALIGNMENT", "MemoryPlan", "aligned", "plan_memory"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -86,6 +86,8 @@ class _Pair:
 
 @dataclass(slots=True)
 class _State:
+    """What is known of the offsets after some pairs were decided: their bounds, and what each pair still allows."""
+
     low: list[int]
     high: list[int]
     allowed: list[tuple[Range, ...]]
@@ -287,7 +289,7 @@ class _Puzzle:
             self._spend(1)
             one, two = self.pairs[number].one, self.pairs[number].two
             allowed = state.allowed[number]
-            if len(allowed) > 1 or self.pairs[number].saving is not None:
+            if len(allowed) > 1:
                 nearest, farthest = low[one] - high[two], high[one] - low[two]
                 left = tuple([way for way in allowed if way[1] >= nearest and way[0] <= farthest])
                 if not left or (len(left) < len(allowed) and not self._restrict(state, number, left)):

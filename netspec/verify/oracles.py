@@ -88,9 +88,8 @@ def compile_network(
         for stem in (model.name, f"{model.name}_weights"):
             for ending in (".h", ".c"):
                 (folder / f"{stem}{ending}").write_text(firmware[f"{stem}{ending}"], encoding="utf-8")
-        (folder / "netspec_host_main.c").write_text(  # no network has a name that begins so
-            host_main(model), encoding="utf-8"
-        )
+        # No network has a name that begins so.
+        (folder / "netspec_host_main.c").write_text(host_main(model), encoding="utf-8")
         return compile_program(
             sorted(folder.glob("*.c")),
             [folder, *kernels.include_dirs],

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "case_parameters.h"
 #include "netspec_kernels.h"
 
 enum { MAX_PARAMETERS = 32, MAX_BLOBS = 6 };
@@ -46,18 +47,6 @@ static void read_bytes(FILE *file, void *target, int32_t bytes)
     if (fread(target, 1, (size_t)bytes, file) != (size_t)bytes) {
         fail("the file of cases ends early");
     }
-}
-
-static cmsis_nn_dims dims(const int32_t *p)
-{
-    const cmsis_nn_dims result = {p[0], p[1], p[2], p[3]};
-    return result;
-}
-
-static cmsis_nn_tile tile(const int32_t *p)
-{
-    const cmsis_nn_tile result = {.h = p[0], .w = p[1]};
-    return result;
 }
 
 /*
