@@ -44,9 +44,21 @@ def build(text: str, path: str) -> Mapping:
     gc.disable()  # nothing here is garbage, and to look for it among 100,000 nodes doubles the time
     try:
         return _Builder(text, path).run()
+    except _ParserTooDeep as error:
+        # The parser looks ahead, so it may refuse the depth before the events of the outer levels have come. Up to
+        # its mark the text is not too deep for it, and those events lead to our own limit, which is lower.
+        return _Builder(text, path, error.index).run()
     finally:
         if collecting:
             gc.enable()
+
+
+class _ParserTooDeep(Exception):
+    """pyyaml's limit of depth (libyaml has one since PyYAML 6.0.4), reached at character `index`."""
+
+    def __init__(self, index: int) -> None:
+        super().__init__(index)
+        self.index = index
 
 
 class _Open:
@@ -81,9 +93,10 @@ class _Open:
 
 
 class _Builder:
-    def __init__(self, text: str, path: str) -> None:
+    def __init__(self, text: str, path: str, end: int | None = None) -> None:
         self.text = text
         self.path = path
+        self.end = end  # where the parser stops reading; None: at the end of the text
         self.starts = [0, *accumulate(len(line) + 1 for line in text.split("\n"))]
         self.has_tabs = "\t" in text
         self.faults: list[Diagnostic] = []
@@ -119,8 +132,11 @@ class _Builder:
 
     def events(self) -> Iterator[Any]:
         try:
-            yield from yaml.parse(self.text, Loader=_LOADER)
+            yield from yaml.parse(self.text[: self.end], Loader=_LOADER)
         except yaml.YAMLError as error:
+            mark = getattr(error, "problem_mark", None)
+            if self.end is None and mark is not None and "nesting depth" in str(getattr(error, "problem", "")):
+                raise _ParserTooDeep(mark.index) from None
             bracket = next((frame.start for frame in reversed(self.open) if frame.flow), None)
             from netspec._yaml.faults import syntax_fault  # a file without faults need not wait for it
 

@@ -316,10 +316,10 @@ def laughs(levels: int, width: int, item: str) -> str:
 
 
 def test_a_billion_laughs_are_not_heard_out() -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     found = fault(laughs(30, 9, "[{}]"))
     assert found.rule == "alias-expansion"
-    assert time.perf_counter() - start < 5
+    assert time.process_time() - start < 5
     assert found.span.line < 10
 
 
@@ -445,6 +445,26 @@ def test_depth_of_blocks_and_of_unclosed_brackets(loader: str) -> None:
     assert fault("\n".join(" " * i + "a:" for i in range(2000))).rule == "too-deep"
     assert fault("- " * 2000).rule == "too-deep"
     assert fault("a: " + "{a: " * 2000).rule == "too-deep"
+
+
+@pytest.mark.parametrize(
+    ("text", "place"),
+    [
+        ("a: " + "[" * 2000, (1, 103)),
+        ("a: " + "[" * 900 + "]" * 900, (1, 103)),
+        ("a: [" + "{? " * 1500, (1, 299)),
+        ("[? " * 1500, (1, 151)),
+        ("{a: b, c: [" + "[1, " * 3000, (1, 404)),
+        ("a: 1\nb:\n  - 2\n  - " + "[" * 2000 + "]" * 2000, (4, 103)),
+        ("? " * 1500, (1, 201)),
+    ],
+)
+def test_depth_is_one_finding_at_one_place_whatever_parser_meets_it_first(
+    loader: str, text: str, place: tuple[int, int]
+) -> None:
+    # libyaml refuses 1,000 levels since PyYAML 6.0.4, and it looks ahead: before the events of the outer levels come
+    [found] = faults(text)
+    assert (found.rule, (found.span.line, found.span.column)) == ("too-deep", place)
 
 
 def test_depth_counts_through_aliases() -> None:
@@ -675,9 +695,9 @@ def test_a_spec_of_ten_thousand_layers() -> None:
     ids=["blank lines", "explicit keys", "anchors", "anchors of one value"],
 )
 def test_a_large_file_of_faults_takes_seconds_at_most(text: str, rule: str) -> None:
-    start = time.perf_counter()
+    start = time.process_time()
     assert faults(text)[0].rule == rule
-    assert time.perf_counter() - start < 5  # hundredths of a second; minutes, if anything were quadratic
+    assert time.process_time() - start < 5  # hundredths of a second; minutes, if anything were quadratic
 
 
 def test_collecting_garbage_is_resumed_after_an_error() -> None:
