@@ -23,7 +23,7 @@ ROOT = Path(__file__).parents[2]
 FILES = [*sorted((ROOT / "specs").glob("*.yaml")), *sorted((ROOT / "tests" / "cases" / "ok").glob("*.yaml"))]
 TEXTS = [path.read_text(encoding="utf-8") for path in FILES]
 SPECS = [yaml.safe_load(text) for text in TEXTS]
-SECONDS = 10.0
+SECONDS = 20.0  # of processor time; the largest example takes about 2
 
 JUNK = st.one_of(
     st.sampled_from(
@@ -96,7 +96,7 @@ def mutants(draw: Any) -> str:
 
 def judge(text: str) -> Checked | SpecError:
     """Check a text; whatever comes must be printable and point into it."""
-    started = time.perf_counter()
+    started = time.process_time()
     result: Checked | SpecError
     try:
         result = check(parse(text, "s.yaml"))
@@ -118,7 +118,7 @@ def judge(text: str) -> Checked | SpecError:
         assert "{layer}" not in each.message.replace("'{layer}'", "")
     assert render_text(found, {"s.yaml": text}).count("\n") >= len(found)
     assert len(json.loads(render_json(found))["diagnostics"]) <= len(found)
-    assert time.perf_counter() - started < SECONDS
+    assert time.process_time() - started < SECONDS
     return result
 
 
@@ -199,7 +199,7 @@ def test_three_hundred_layers_of_every_kind_of_mistake() -> None:
     assert isinstance(error, SpecError)
 
 
-def test_ten_thousand_layers_take_seconds() -> None:
+def test_ten_thousand_layers_are_checked_and_planned() -> None:
     rows = "".join(f"  - dense: {{units: {8 + i % 5}}}\n  - relu\n" for i in range(5000))
     result = judge(f"netspec: 1\nname: n\ninputs: {{x: {{shape: [16]}}}}\nlayers:\n{rows}")
     assert isinstance(result, Checked)

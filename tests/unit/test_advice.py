@@ -121,15 +121,15 @@ def test_what_changes_an_output_is_no_remedy() -> None:
 
 
 def test_a_deep_net_is_answered_soon() -> None:
-    from time import perf_counter
+    from time import process_time
 
     layers = [{"dense": {"units": 8}}] * 1500
     document = {"netspec": 1, "name": "net", "inputs": {"x": {"shape": [8]}}, "layers": layers}
     text = yaml.safe_dump(document | {"target": {"budget": {"flash": 1}}})
-    started = perf_counter()
+    started = process_time()
     plain = advice(yaml.safe_dump(document | {"target": {"budget": {"flash": 10**9, "macs": 1}}}))
-    once = perf_counter() - started
+    once = process_time() - started
     assert "halving units of" in plain["budget-macs"]
-    started = perf_counter()
+    started = process_time()
     advice(text)
-    assert perf_counter() - started < 3 * once + 1
+    assert process_time() - started < 3 * once + 1

@@ -417,7 +417,8 @@ def test_steps(tmp_path: Path) -> None:
         for epoch in (1, 2)
         for batch, done in [(1, False), (2, False), (3, False), (4, False), (5, False), (5, True)]
     ]
-    assert all(0 <= s.seconds <= time.monotonic() - started for s in seen)
+    elapsed = time.monotonic() - started
+    assert all(0 <= s.seconds <= elapsed for s in seen)  # an order, whatever the machine's speed
     assert seen[-1].remaining_seconds is None
     assert all(s.remaining_seconds is not None for s in seen[:-1])
 
