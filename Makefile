@@ -1,5 +1,7 @@
 # make demo       build specs/digits.yaml from nothing: train, quantize, emit C, compile, verify
 # make test       lint, types and the tests that take seconds        make test-all   the slow ones too
+# make test-latest     the same as test, with the newest packages instead of the locked ones: tells what drifts
+# make lock       requirements.lock and tests/editor/package-lock.json: newest versions of what is asked for
 # make bench      the figures in the README                          make lint       ruff and mypy only
 # make bench-firmware  docs/footprint.md: what networks take on Cortex-M, linked and run on emulated boards
 # make kernel-sizes    the sizes that `netspec show` predicts code with; CMSIS_NN_PATH names another copy to measure
@@ -11,19 +13,16 @@ PYTHON ?= python3
 JOBS ?= 2
 
 VENV := .venv
+LATEST := .venv-latest
 BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 
-# tensorflow-cpu is half the download of tensorflow, but is not published for every platform.
-TRAIN := $(if $(filter Linux-x86_64,$(shell uname -s)-$(shell uname -m)),train-cpu,train)
-
-# The last release for node below 22.
-YAML_LANGUAGE_SERVER := 1.25.0
+UV := 0.13.9
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-all bench bench-firmware kernel-sizes docs lint editor firmware-tools clean distclean
+.PHONY: demo test test-all test-latest lock bench bench-firmware kernel-sizes docs lint editor firmware-tools clean distclean
 
-demo: $(VENV)/.train
+demo: $(VENV)/.installed
 	$(BIN)/netspec build specs/digits.yaml
 
 test: lint editor firmware-tools
@@ -32,33 +31,48 @@ test: lint editor firmware-tools
 test-all: lint editor firmware-tools
 	HYPOTHESIS_PROFILE=explore $(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile
 
-bench: $(VENV)/.test
+# In an environment of its own, brought up to date at every call. Its stamp says that nothing of the lock is missing.
+test-latest:
+	@$(MAKE) --no-print-directory VENV=$(LATEST) $(LATEST)/bin/python
+	$(LATEST)/bin/python -m pip install --quiet --upgrade --upgrade-strategy eager --editable '.[locked]'
+	@touch $(LATEST)/.installed
+	@$(MAKE) --no-print-directory VENV=$(LATEST) test
+
+# Universal: markers tell platforms and Pythons apart. No addresses: an index is the business of whoever installs.
+lock: | $(BIN)/python
+	$(PIP) uv==$(UV)
+	$(BIN)/uv pip compile --quiet --upgrade --universal --generate-hashes --no-emit-index-url --no-emit-find-links \
+	  --custom-compile-command 'make lock' --extra locked --output-file requirements.lock pyproject.toml
+	cd tests/editor && npm install --silent --package-lock-only --omit-lockfile-registry-resolved
+	$(BIN)/python -m tests.lock tests/editor/package-lock.json
+
+bench: $(VENV)/.installed
 	$(BIN)/python tests/bench.py
 
-bench-firmware: $(VENV)/.test firmware-tools
+bench-firmware: $(VENV)/.installed firmware-tools
 	$(BIN)/python -m tests.bench_firmware --write docs/footprint.md
 
-kernel-sizes: $(VENV)/.test firmware-tools
+kernel-sizes: $(VENV)/.installed firmware-tools
 	$(BIN)/python -m tests.kernel_sizes
 
-docs: $(VENV)/.test
+docs: $(VENV)/.installed
 	$(BIN)/python -m netspec.rules.page docs/checks.md
 	$(BIN)/python -m netspec.reference docs/layers.md
 
 # The language server of YAML editors, with which the tests use the schema as an editor does. They say so and skip
 # without it: only they need node.
 editor: | $(BIN)/python
-	@if [ -e $(VENV)/npm/$(YAML_LANGUAGE_SERVER) ]; then :; \
+	@if cmp -s tests/editor/package-lock.json $(VENV)/npm/installed.json; then :; \
 	elif ! command -v npm >/dev/null; then echo "no npm: the tests of the editor are skipped"; \
-	elif npm install --silent --no-audit --no-fund --prefix $(VENV)/npm yaml-language-server@$(YAML_LANGUAGE_SERVER); \
-	  then touch $(VENV)/npm/$(YAML_LANGUAGE_SERVER); \
+	elif mkdir -p $(VENV)/npm && cp tests/editor/*.json $(VENV)/npm && npm ci --silent --no-audit --no-fund --prefix $(VENV)/npm; \
+	  then cp tests/editor/package-lock.json $(VENV)/npm/installed.json; \
 	else echo "npm could not install yaml-language-server: the tests of the editor are skipped"; fi
 
 # The compiler and the emulator of Cortex-M.
 firmware-tools:
 	@.ci/firmware-tools
 
-lint: $(VENV)/.test
+lint: $(VENV)/.installed
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -68,18 +82,14 @@ clean:
 	find . -name __pycache__ -type d -not -path './$(VENV)/*' -prune -exec rm -rf {} +
 
 distclean: clean
-	rm -rf $(VENV)
+	rm -rf $(VENV) $(LATEST)
 
-# A stamp is younger than pyproject.toml when its packages are installed; the code itself is linked, not copied.
-$(VENV)/.train: pyproject.toml | $(BIN)/python
-	@echo "installing netspec-mcu[$(TRAIN)] into $(VENV)"
-	$(PIP) --editable '.[$(TRAIN)]'
+# A stamp is younger than the lock when its packages are installed; the code itself is linked, not copied.
+$(VENV)/.installed: requirements.lock pyproject.toml | $(BIN)/python
+	@echo "installing requirements.lock into $(VENV)"
+	$(PIP) --require-hashes --requirement requirements.lock
+	$(PIP) --no-deps --no-build-isolation --editable .
 	@touch $@
-
-$(VENV)/.test: pyproject.toml | $(BIN)/python
-	@echo "installing netspec-mcu[$(TRAIN),test] into $(VENV)"
-	$(PIP) --editable '.[$(TRAIN),test]'
-	@touch $(VENV)/.train $@
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \

@@ -7,6 +7,7 @@ over its protocol, as they do. The cursor of a text stands at `|`.
 from __future__ import annotations
 
 import shutil
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from tests.lsp import LanguageServer
 from tests.test_cases import OK
 
 ROOT = Path(__file__).parents[1]
-SERVER = ROOT / ".venv" / "npm" / "node_modules" / "yaml-language-server" / "bin" / "yaml-language-server"
+SERVER = Path(sys.prefix) / "npm" / "node_modules" / "yaml-language-server" / "bin" / "yaml-language-server"
 SETTINGS = {"yaml": {"validate": True, "hover": True, "completion": True, "schemaStore": {"enable": False, "url": ""}}}
 BASE = "netspec: 1\nname: net\ninputs: {x: {shape: [8, 8, 1]}}\n"
 
