@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec import __version__
 from netspec.device.plan import DevicePlan, plan_device
-from netspec.diagnostics import Diagnostic, SpecError, ToolError
+from netspec.diagnostics import Diagnostic, SpecError, ToolError, encodable
 from netspec.graph import Graph
 from netspec.manifest import (
     HISTORY_FILE,
@@ -284,7 +284,7 @@ def write_manifest(state: State) -> None:
         names.append(HISTORY_FILE)
     manifest = Manifest(
         name=state.graph.name,
-        spec=Path(state.document.path).name,
+        spec=encodable(Path(state.document.path).name),
         spec_sha256=state.document.sha256,
         core=state.plan.core,
         data_sha256=state.dataset.digest if state.dataset else None,
@@ -299,7 +299,7 @@ def write_manifest(state: State) -> None:
     ).sealed()
     (state.folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     link = os.path.relpath(Path(state.document.path).resolve(), state.folder.resolve())
-    (state.folder / SPEC_LINK).write_text(link + "\n", encoding="utf-8")
+    (state.folder / SPEC_LINK).write_bytes(os.fsencode(link + "\n"))
 
 
 def verify_build(state: State) -> None:

@@ -243,9 +243,9 @@ def render_json(diagnostics: Iterable[Diagnostic]) -> str:
         {
             "rule": diagnostic.rule,
             "severity": diagnostic.severity,
-            "message": diagnostic.message,
-            "help": diagnostic.help,
-            "path": diagnostic.span.path,
+            "message": encodable(diagnostic.message),
+            "help": None if diagnostic.help is None else encodable(diagnostic.help),
+            "path": encodable(diagnostic.span.path),
             "line": diagnostic.span.line,
             "column": diagnostic.span.column,
             "end_line": diagnostic.span.end_line,
@@ -374,6 +374,14 @@ def _cells(line: str) -> list[tuple[str, int]]:
 def split_lines(text: str) -> list[str]:
     """Split as editors do; `str.splitlines` would also split at form feeds and Unicode separators."""
     return re.split(r"\r\n|\r|\n", text.removeprefix("\ufeff"))
+
+
+def encodable(text: str) -> str:
+    """Return text that UTF-8 can encode: bytes of a file name that are not UTF-8 become escapes such as `\\udce9`.
+
+    Python keeps such bytes as lone surrogates, which JSON, SARIF and files of text may not hold.
+    """
+    return text if text.isascii() else text.encode("utf-8", "backslashreplace").decode("utf-8")
 
 
 def _visible(text: str) -> str:

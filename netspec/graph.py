@@ -9,7 +9,7 @@ from math import prod
 from netspec.diagnostics import Diagnostic, Note, Span, SpecError, suggestion
 from netspec.held import locate
 from netspec.language import Item
-from netspec.layers.base import Layer, LayerError, Weight, describe
+from netspec.layers.base import Layer, LayerError, Weight, describe, require_tensor_size
 from netspec.ops import Shape
 from netspec.source import Sequence
 from netspec.spec import LayerSpec, Spec
@@ -264,7 +264,7 @@ def _cycle(wiring: _Wiring, loop: list[str]) -> Diagnostic:
 
 def _wire(wiring: _Wiring, order: list[str], found: _Found) -> dict[str, GraphLayer]:
     """Return the layers whose inputs are known; a layer after a faulty one is passed over in silence."""
-    shapes: dict[str, Shape] = {name: tuple(given.shape) for name, given in wiring.spec.inputs.items()}
+    shapes = _input_shapes(wiring.spec, found)
     integers = {name for name, given in wiring.spec.inputs.items() if given.dtype == "int32"}
     layers: dict[str, GraphLayer] = {}
     for name in order:
@@ -276,6 +276,7 @@ def _wire(wiring: _Wiring, order: list[str], found: _Found) -> dict[str, GraphLa
         layer = entry.layer
         try:
             output = layer.output_shape(input_shapes)
+            require_tensor_size(prod(output), len(output), "the output of {layer}")
             weights = tuple(_frozen(weight, layer) for weight in layer.weights(input_shapes))
             macs = layer.macs(input_shapes)
         except LayerError as error:
@@ -290,6 +291,20 @@ def _wire(wiring: _Wiring, order: list[str], found: _Found) -> dict[str, GraphLa
         shapes[name] = output
         layers[name] = GraphLayer(name, layer, entry.item, reads, input_shapes, output, weights, macs)
     return layers
+
+
+def _input_shapes(spec: Spec, found: _Found) -> dict[str, Shape]:
+    """Return the inputs' shapes, without those that no tensor can have."""
+    shapes: dict[str, Shape] = {}
+    for name, given in spec.inputs.items():
+        shape = tuple(given.shape)
+        try:
+            require_tensor_size(prod(shape), len(shape), f"the input '{name}'")
+            shapes[name] = shape
+        except LayerError as error:
+            span, path = spec.span("inputs", name, "shape"), f"inputs.{name}.shape"
+            found.append(Diagnostic(error.rule, error.message, span, help=error.help, path=path))
+    return shapes
 
 
 def _integer_fault(wiring: _Wiring, name: str, source: str) -> Diagnostic:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from netspec.diagnostics import Diagnostic
     from netspec.source import Document
 
+_BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe\0\0", b"\0\0\xfe\xff", b"\xff\xfe", b"\xfe\xff")
+"""Of UTF-8, UTF-32 and UTF-16; those of UTF-32 first, since one begins as one of UTF-16 does."""
+
 OK, FINDINGS, USAGE, FAILURE = 0, 1, 2, 3
 INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
@@ -29,6 +32,7 @@ def run(action: Callable[[], object]) -> None:
     gc.set_threshold(100_000, 50, 100)
     # Pydantic would look through every installed distribution for plugins that change how it validates.
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
+    _open_standard_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal that cannot show a character still gets a line
@@ -36,6 +40,25 @@ def run(action: Callable[[], object]) -> None:
         _guarded(action)
     finally:
         gc.freeze()  # the interpreter would look through all of it once more before it ends
+
+
+def _open_standard_streams() -> None:
+    """Open the null device in place of closed standard output and error.
+
+    `print` would write to the other stream, and a file opened later would get the number of the closed one.
+    """
+    if sys.stdout is None:
+        sys.stdout = _null_stream(1)
+    if sys.stderr is None:
+        sys.stderr = _null_stream(2)
+
+
+def _null_stream(number: int) -> TextIO:
+    descriptor = os.open(os.devnull, os.O_WRONLY)
+    if descriptor != number:
+        os.dup2(descriptor, number)
+        os.close(descriptor)
+    return open(number, "w", encoding="utf-8", closefd=False)
 
 
 def _guarded(action: Callable[[], object]) -> None:
@@ -143,7 +166,7 @@ def _mended_file(path: str, data: bool) -> Document:
 def _mended_input(data: bool) -> Document:
     from netspec import source
 
-    mended = _mended(sys.stdin.buffer.read(), "<stdin>", data)
+    mended = _mended(_standard_input(), "<stdin>", data)
     sys.stdout.buffer.write(mended)
     sys.stdout.buffer.flush()
     return source.parse(mended, "<stdin>")
@@ -197,9 +220,16 @@ def specs_among(paths: Iterable[str]) -> list[str]:
 
 
 def _holds_spec(path: str) -> bool:
-    """Return whether a file has a `netspec:` key of its own, not one inside another. Raises OSError."""
+    """Return whether a file has a `netspec:` key of its own, not one inside another. Raises OSError.
+
+    A key in UTF-16 or UTF-32 counts too, so that the reader can refuse the file: PowerShell's `>` writes UTF-16.
+    """
     with open(path, "rb") as file:
-        data = file.read().removeprefix(b"\xef\xbb\xbf")
+        data = file.read()
+    for mark in _BYTE_ORDER_MARKS:
+        data = data.removeprefix(mark)
+    if b"\0" in data:  # ASCII in UTF-16 and UTF-32, of either byte order, with or without a mark
+        data = data.replace(b"\0", b"")
     if b"netspec" not in data:
         return False
     import re
@@ -211,7 +241,25 @@ def load(path: str) -> Document:
     """Read a spec, from standard input where its path is `-`."""
     from netspec import source
 
-    return source.parse(sys.stdin.buffer.read(), "<stdin>") if path == "-" else source.load(path)
+    return source.parse(_standard_input(), "<stdin>") if path == "-" else source.load(path)
+
+
+def _standard_input() -> bytes:
+    """Return what standard input holds, as much as `source.parse` takes; raise SpecError if it cannot be read."""
+    from netspec import source
+    from netspec.diagnostics import Diagnostic, Span, SpecError
+
+    if sys.stdin is None:
+        reason = "it is closed"
+    else:
+        try:
+            return sys.stdin.buffer.read(source.MAX_BYTES + 1)
+        except (OSError, ValueError) as error:  # a folder; a stream that is open for writing only
+            reason = (error.strerror if isinstance(error, OSError) and error.strerror else str(error)).lower()
+    message = f"standard input cannot be read: {reason}"
+    raise SpecError(
+        Diagnostic("unreadable-file", message, Span("<stdin>", 1, 1, 1, 1), help="write `netspec check - < net.yaml`")
+    )
 
 
 def wants_color(stream: TextIO) -> bool:

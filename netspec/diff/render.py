@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from netspec.diagnostics import encodable
 from netspec.diff.compare import Cost, Diff, LayerDiff
 from netspec.diff.markdown import diff_markdown
 from netspec.diff.net import Net
@@ -55,7 +56,7 @@ def diff_data(diff: Diff) -> dict[str, Any]:
 
 def _side(net: Net) -> dict[str, Any]:
     return {
-        "path": net.document.path,
+        "path": encodable(net.document.path),
         "name": net.graph.name,
         "spec_sha256": net.document.sha256,
         "core": net.graph.spec.core,

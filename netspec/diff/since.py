@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
-from netspec.diagnostics import SpecError
+from netspec.diagnostics import SpecError, encodable
 from netspec.diff.compare import compare
 from netspec.diff.git import NoSuchRevision, Repository
 from netspec.diff.net import Net, net_of
@@ -52,7 +52,7 @@ def _change(base: str, path: str, format: str, color: bool) -> str:
 
 def _note(path: str, text: str, format: str) -> str:
     if format == "json":
-        return json.dumps({"path": path, "note": text.replace("`", "")})
+        return json.dumps({"path": encodable(path), "note": text.replace("`", "")})
     return f"`{path}`: {text}\n" if format == "markdown" else f"{path}: {text.replace('`', '')}\n"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from netspec.diagnostics import encodable
 from netspec.emit import emit, make_vectors, plain_inputs
 from netspec.quantize.model import QuantizedModel
 from netspec.source import Document
@@ -14,6 +15,6 @@ def emit_firmware(model: QuantizedModel, document: Document) -> dict[str, str]:
     return emit(
         model,
         spec_sha256=document.sha256,
-        spec_path_name=Path(document.path).name,
+        spec_path_name=encodable(Path(document.path).name),
         vectors=make_vectors(model, plain_inputs(model)),
     )

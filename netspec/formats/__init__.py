@@ -36,7 +36,7 @@ def render(name: str, report: Report) -> str:
 
 
 def from_here(path: str) -> str:
-    """Return a file's path with slashes, from the working directory if it lies there, as services want it."""
+    """Return a file's path with slashes, relative to the working directory if it is inside it, as services expect."""
     plain = Path(os.path.normpath(path))
     if plain.is_absolute() and plain.is_relative_to(Path.cwd()):
         plain = plain.relative_to(Path.cwd())

@@ -6,13 +6,13 @@ escaped as its toolkit does.
 
 from __future__ import annotations
 
-from netspec.diagnostics import Diagnostic
+from netspec.diagnostics import Diagnostic, encodable
 from netspec.formats import Report, from_here
 
 
 def render(report: Report) -> str:
     """Return a line for each finding, ending in a newline; columns are 1-based, the end exclusive."""
-    return "".join(f"{_command(each)}\n" for each in report.found)
+    return encodable("".join(f"{_command(each)}\n" for each in report.found))
 
 
 def _command(diagnostic: Diagnostic) -> str:

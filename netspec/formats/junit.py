@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable
 from xml.sax.saxutils import escape, quoteattr
 
-from netspec.diagnostics import Diagnostic, render_text
+from netspec.diagnostics import Diagnostic, encodable, render_text
 from netspec.formats import Report, from_here
 
 _NOT_IN_XML = re.compile("[^\t\n\r -\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -22,7 +22,7 @@ def render(report: Report) -> str:
     rows = ['<?xml version="1.0" encoding="utf-8"?>', f'<testsuites name="netspec" {counts}>']
     rows.append(f'  <testsuite name="netspec check" {counts}>')
     for path, found in by_path.items():
-        name = _attribute(from_here(path))
+        name = _attribute(encodable(from_here(path)))
         case = f'    <testcase classname="netspec.check" name={name} file={name}'
         if not found:
             rows.append(f"{case}/>")
@@ -31,7 +31,7 @@ def render(report: Report) -> str:
         rows.append(f"{case}>")
         if path in failing:
             faults = _faults(found, report.strict)
-            message = faults[0].message if len(faults) == 1 else f"{len(faults)} findings"
+            message = encodable(faults[0].message) if len(faults) == 1 else f"{len(faults)} findings"
             rules = ", ".join(dict.fromkeys(each.rule for each in faults))
             rows.append(f"      <failure message={_attribute(message)} type={_attribute(rules)}>{text}</failure>")
         else:

@@ -8,12 +8,13 @@ repository's documents are served is for whoever serves them to know.
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from netspec import __version__
-from netspec.diagnostics import Diagnostic, Fix, Note, Span, split_lines
+from netspec.diagnostics import Diagnostic, Fix, Note, Span, encodable, split_lines
 from netspec.formats import Report, from_here
 from netspec.rules import REGISTRY
 
@@ -74,7 +75,7 @@ class _Places:
 
 def _artifact(path: str) -> dict[str, str]:
     plain = from_here(path)
-    return {"uri": Path(plain).as_uri() if Path(plain).is_absolute() else quote(plain)}
+    return {"uri": Path(plain).as_uri() if Path(plain).is_absolute() else quote(os.fsencode(plain))}
 
 
 def _result(diagnostic: Diagnostic, index: int, places: _Places) -> dict[str, Any]:
@@ -83,7 +84,7 @@ def _result(diagnostic: Diagnostic, index: int, places: _Places) -> dict[str, An
         "ruleId": diagnostic.rule,
         "ruleIndex": index,
         "level": diagnostic.severity,
-        "message": {"text": text},
+        "message": {"text": encodable(text)},
         "locations": [places.location(diagnostic.span)],
     }
     if diagnostic.notes:
@@ -94,7 +95,7 @@ def _result(diagnostic: Diagnostic, index: int, places: _Places) -> dict[str, An
 
 
 def _related(note: Note, span: Span, places: _Places) -> dict[str, Any]:
-    return places.location(note.span or span) | {"message": {"text": note.message}}
+    return places.location(note.span or span) | {"message": {"text": encodable(note.message)}}
 
 
 def _fix(fix: Fix, places: _Places) -> dict[str, Any]:

@@ -39,6 +39,30 @@ class DeviceUnsupported(LayerError):
         super().__init__(message, field=field, help=help, rule="unsupported-on-device")
 
 
+LARGEST_TENSOR = 2**63 - 1
+"""Elements. TensorFlow and NumPy count them in 64 bits, and Python refuses to print numbers of thousands of digits."""
+MOST_AXES = 254
+"""Axes of a tensor in TensorFlow."""
+
+
+def require_tensor_size(elements: int, axes: int, what: str, field: str | None = None) -> None:
+    """Raise `LayerError` (rule `tensor-too-large`) where no tensor has so many elements or axes."""
+    if elements > LARGEST_TENSOR:
+        raise LayerError(
+            f"{what} has more elements than the {LARGEST_TENSOR:,} that 64 bits count",
+            field=field,
+            help="choose smaller sizes",
+            rule="tensor-too-large",
+        )
+    if axes > MOST_AXES:
+        raise LayerError(
+            f"{what} has {axes} axes, TensorFlow's tensors have {MOST_AXES} at most",
+            field=field,
+            help=f"use at most {MOST_AXES} axes",
+            rule="tensor-too-large",
+        )
+
+
 @dataclass(frozen=True, slots=True)
 class Weight:
     """One array of a layer: `name` and `shape` as Keras has them, `trainable` before the layer's own switch."""

@@ -11,7 +11,16 @@ from typing import ClassVar
 from netspec.keys import Field
 from netspec.layers._explanation import Equation, Explanation, axis_names, product, sized
 from netspec.layers._types import Size
-from netspec.layers.base import DeviceUnsupported, Integers, KerasCall, Layer, LayerError, check_rank, describe
+from netspec.layers.base import (
+    DeviceUnsupported,
+    Integers,
+    KerasCall,
+    Layer,
+    LayerError,
+    check_rank,
+    describe,
+    require_tensor_size,
+)
 from netspec.ops import Op, Shape, View
 
 
@@ -59,6 +68,7 @@ class Reshape(Layer):
                 rule="invalid-value",
             )
         known = prod(size for size in target if size != -1)
+        require_tensor_size(known, len(target), "target_shape of {layer}", "target_shape")
         if -1 in target and elements % known == 0:
             target[target.index(-1)] = elements // known
         if -1 in target:
@@ -133,7 +143,8 @@ class Permute(Layer):
             sized(name, f"input {names[axis - 1]}", size)
             for name, axis, size in zip(names, self.dims, output, strict=True)
         )
-        letters = "ijklmnop"[: len(self.dims)]
+        axes = len(self.dims)
+        letters = list("ijklmnop"[:axes]) if axes <= 8 else [f"i{axis}" for axis in range(1, axes + 1)]
         source = [letters[self.dims.index(axis)] for axis in range(1, len(self.dims) + 1)]
         moved = f"output[{']['.join(letters)}] = input[{']['.join(source)}]"
         return Explanation(shape, (f"the axes change places, and the values with them: {moved}",))

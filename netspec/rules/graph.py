@@ -72,6 +72,13 @@ RULES = (
         Example(net("- conv2d: {filters: 8, kernel_size: 9}", inputs=_IMAGE)),
     ),
     Rule(
+        "tensor-too-large",
+        "A tensor of more elements than 64 bits count, or of more than 254 axes.",
+        "Neither TensorFlow nor NumPy can hold it.",
+        "Choose smaller sizes; often one of them was meant as a count or a number of bytes.",
+        Example(net("- flatten", inputs="{image: {shape: [5000000000, 5000000000, 3]}}")),
+    ),
+    Rule(
         "keras-restriction",
         "A combination of keys that Keras refuses, such as strides together with dilation.",
         "The spec is a Keras model: what Keras cannot build cannot be trained.",

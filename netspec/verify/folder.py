@@ -164,8 +164,10 @@ def recorded_information(folder: Path) -> dict[str, Any]:
 def linked_spec(folder: Path) -> Path | None:
     """Return where the spec of a build stood when it was built; None where that is not recorded."""
     try:
-        link = (folder / SPEC_LINK).read_text(encoding="utf-8").strip()
-    except (OSError, UnicodeDecodeError):
+        link = os.fsdecode((folder / SPEC_LINK).read_bytes()).strip()
+    except OSError:
+        return None
+    if "\0" in link:  # no path holds one
         return None
     path = folder / link
     return Path(os.path.relpath(path)) if path.is_file() else path

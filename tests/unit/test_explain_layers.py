@@ -171,3 +171,10 @@ def test_formulas_and_numbers_come_from_one_template() -> None:
     equation = Equation("height", "ceil({input height} / {stride})", {"input height": 49, "stride": 3}, 17)
     assert (equation.formula, equation.numbers) == ("ceil(input height / stride)", "ceil(49 / 3)")
     assert listed(["a", "b", "c"]) == "a, b and c"
+
+
+@pytest.mark.parametrize("axes", [1, 8, 9, 254])
+def test_permute_explains_any_number_of_axes(axes: int) -> None:
+    layer = LAYERS["permute"].model_validate({"dims": list(range(axes, 0, -1))})
+    (why,) = layer.explain(((1,) * axes,)).why_shape
+    assert "output[i" in why
