@@ -158,9 +158,10 @@ def find_weights(state: State) -> None:
     if given and is_stored(given):
         _take_integers(state, given)
         return
-    from netspec.train.model import assert_matches, build_model
+    from netspec.train.model import assert_matches, build_model, require_trainable
     from netspec.train.weights import read_weights, save_model, set_weights
 
+    require_trainable(state.graph)
     start = _warm_start(state)
     finished = None if given or state.options.force else _finished(state, start)
     if given or finished:

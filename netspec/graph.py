@@ -277,6 +277,8 @@ def _wire(wiring: _Wiring, order: list[str], found: _Found) -> dict[str, GraphLa
         try:
             output = layer.output_shape(input_shapes)
             require_tensor_size(prod(output), len(output), "the output of {layer}")
+            if wiring.spec.weights is None or wiring.spec.train is not None:
+                layer.check_trainable()
             weights = tuple(_frozen(weight, layer) for weight in layer.weights(input_shapes))
             macs = layer.macs(input_shapes)
         except LayerError as error:

@@ -10,7 +10,7 @@ from netspec.device.ops.base import Quant
 from netspec.device.plan import DevicePlan, plan_device
 from netspec.diagnostics import SpecError, ToolError
 from netspec.graph import Graph
-from netspec.importers.faults import ModelFault
+from netspec.importers.faults import MalformedModel, ModelFault
 from netspec.importers.result import Imported, graph_of, weights_name
 from netspec.importers.tflite import translate
 from netspec.importers.tflite_reader import FileModel, read_file, read_model
@@ -61,6 +61,7 @@ def _from_tflite(model: FileModel, file_name: str, stem: str | None) -> Imported
     beside = weights_name(stem or draft.name)
     written = write_spec(draft, beside)
     graph = graph_of(written.text)
+    _require_shapes(graph, _arrays(translated, written))
     if translated.integer:
         content = write_stored(_stored(model, translated, written, graph))
     else:
@@ -75,6 +76,16 @@ def _arrays(translated: Translated, written: WrittenSpec) -> list[tuple[tuple[st
         if weights.bias is not None:
             found.append(((written.names[index], "bias"), weights.bias))
     return found
+
+
+def _require_shapes(graph: Graph, arrays: list[tuple[tuple[str, str], NDArray[Any]]]) -> None:
+    """Raise unless the file's arrays are those of the spec's layers."""
+    given = {key: array.shape for key, array in arrays}
+    for layer in graph.layers:
+        for weight in layer.weights:
+            shape = given.get((layer.name, weight.name))
+            if shape != weight.shape:
+                raise MalformedModel(f"{weight.name} of {layer.name} has the shape {shape}, not {weight.shape}")
 
 
 def _stored(model: FileModel, translated: Translated, written: WrittenSpec, graph: Graph) -> Stored:
@@ -141,7 +152,8 @@ def _require_same_ops(device: DeviceGraph, translated: Translated, names: dict[i
         if ours[output] != (step.kind, inputs):
             raise ModelFault(f"{step.what} would run as {ours[output][0]} of {', '.join(ours[output][1])}")
     extra = [name for name, (kind, _) in ours.items() if name not in theirs and kind != "Pad"]
-    assert not extra, f"the device graph has ops that the file has not: {extra}"
+    if extra:
+        raise ModelFault(f"netspec would compute {', '.join(extra[:6])} besides the operators of the file")
 
 
 def _is_read(translated: Translated, tensor: int) -> bool:
@@ -166,7 +178,7 @@ def _tensors(model: FileModel, device: DeviceGraph, names: dict[int, str]) -> di
         if found.setdefault(name, quant) != quant:
             raise ModelFault(f"{tensor.shown} has another scale than the tensor whose bytes it shares")
     for node in device.nodes:
-        if isinstance(node.op, Pad):
+        if isinstance(node.op, Pad) and node.inputs[0] in found:
             found.setdefault(node.output, found[node.inputs[0]])
     missing = [name for name in device.tensors if name not in found]
     if missing:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import io
 import json
 import zipfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +28,8 @@ LARGEST_CONFIG = 32 * 1024**2
 LARGEST_WEIGHTS = 2 * 1024**3
 _INSIDE = ("cell", "layer", "forward_layer", "backward_layer")
 """Where Keras 3 files the layers inside of a layer, in the order of their weights."""
+_MOST_PARTS = 16
+"""Parts of an array's path that are compared with the names of layers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,7 @@ class KerasFile:
                     weights = _member(archive, "model.weights.h5", most)
                 self._arrays = self._h5py.File(io.BytesIO(weights), "r")
             self.config = read_config(text)
+            self._owned: dict[tuple[str, ...], dict[str | None, list[str]]] = {}
         except (zipfile.BadZipFile, KeyError, NotImplementedError, EOFError) as error:
             raise MalformedModel(f"the zip archive cannot be read: {_said(error)}") from error
         except (OSError, RuntimeError, ValueError) as error:
@@ -138,22 +141,34 @@ class KerasFile:
     def _legacy(self, place: Place) -> Iterator[Any]:
         """Give the data sets of Keras 2: a group for each outer layer, with the paths of its arrays in an attribute.
 
-        A model inside lists the arrays of all its layers; the layer's name stands in their paths.
+        A model inside lists the arrays of all its layers; the layer's name is in their paths.
         """
         weights = self._child(self._arrays, "model_weights")
         outer = self._child(weights, place.path[0][0]) if weights is not None else None
         if outer is None:
             return
-        for written in outer.attrs.get("weight_names", ()):
-            name = written.decode("utf-8", "replace") if isinstance(written, bytes) else str(written)
-            parts = name.split("/")
-            if len(place.path) == 1 or place.name in parts[:-1]:
-                group = outer
-                for part in parts[:-1]:
-                    group = self._child(group, part)
-                    if group is None:
-                        raise MalformedModel(f"layer '{place.name}' names an array '{name}' that is not there")
-                yield self._dataset(group, parts[-1])
+        for name in self._written(place, outer):
+            *parents, last = name.split("/")
+            group = outer
+            for part in parents:
+                group = self._child(group, part)
+                if group is None:
+                    raise MalformedModel(f"layer '{place.name}' names an array '{name}' that is not there")
+            yield self._dataset(group, last)
+
+    def _written(self, place: Place, outer: Any) -> list[str]:
+        """Return the paths of a layer's arrays in the group of the outer layer."""
+        container = tuple(name for name, _ in place.path[:-1])
+        if (found := self._owned.get(container)) is None:
+            written = outer.attrs.get("weight_names", ())
+            names = [each.decode("utf-8", "replace") if isinstance(each, bytes) else str(each) for each in written]
+            if not container:
+                return names
+            found = self._owned[container] = {}
+            layers = layer_names(self.config, container)
+            for name in names:
+                found.setdefault(_owner(name.split("/")[:-1], layers), []).append(name)
+        return found.get(place.name, [])
 
     def _child(self, group: Any, key: str) -> Any:
         """Return a group; None where there is none. A link to elsewhere is refused: it may lead into another file."""
@@ -170,6 +185,34 @@ class KerasFile:
         if not isinstance(dataset, self._h5py.Dataset) or dataset.external or dataset.is_virtual:
             raise MalformedModel(f"'{key}' of {group.name} is no plain array")
         return dataset
+
+
+def layer_names(config: Mapping[str, Any], container: Sequence[str]) -> frozenset[str]:
+    """Return the names of the layers of a model inside of models."""
+    for step in (*container, None):
+        inner = config.get("config")
+        layers = inner.get("layers") if isinstance(inner, dict) else inner
+        named: dict[str, Mapping[str, Any]] = {}
+        for layer in layers if isinstance(layers, list) else ():
+            held = layer.get("config") if isinstance(layer, dict) else None
+            name = layer.get("name") or (held.get("name") if isinstance(held, dict) else None) if held else None
+            if isinstance(name, str):
+                named[name] = layer
+        if step is None or step not in named:
+            break
+        config = named[step]
+    return frozenset(named)
+
+
+def _owner(parts: Sequence[str], layers: frozenset[str]) -> str | None:
+    """Return the layer whose name is in the path of an array: a name may have slashes, and the longest one counts."""
+    parts = parts[:_MOST_PARTS]
+    for length in range(len(parts), 0, -1):
+        for start in range(len(parts) - length + 1):
+            name = "/".join(parts[start : start + length])
+            if name in layers:
+                return name
+    return None
 
 
 def _import_h5py(path: Path) -> Any:

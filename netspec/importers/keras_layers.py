@@ -47,6 +47,7 @@ def layer_keys(
     kind = layer_type(class_name)
     assert kind is not None
     fields = _fields(LAYERS[kind])
+    switches = {field.alias or name for name, field in LAYERS[kind].model_fields.items() if field.annotation is bool}
     keys: dict[str, Any] = {}
     for key, value in config.items():
         if key == "layer" and "layer" in fields:
@@ -54,7 +55,7 @@ def layer_keys(
         elif key == "backward_layer" and "layer" in fields:
             continue  # Keras makes it of the forward layer, and files it all the same
         elif key in fields and key != "name":
-            keys |= _key(key, value, fields[key], shown, notes)
+            keys |= _key(key, _truth(value) if key in switches else value, fields[key], shown, notes)
         elif key == "data_format":
             if value not in (None, "channels_last"):
                 raise ModelFault(f"{shown} has data_format {value!r}; netspec computes channels last")
@@ -104,6 +105,11 @@ def _key(key: str, value: Any, default: Any, shown: str, notes: list[str]) -> di
         name = None if value is None else _activation(value, shown)
         return {key: None if name == "linear" and default is None else name}
     return {key: value}
+
+
+def _truth(value: Any) -> Any:
+    """Return a truth value that was given as a number: Keras keeps `use_bias=1` as it is, and files it so."""
+    return bool(value) if isinstance(value, int | float) and value in (0, 1) else value
 
 
 def _activation(value: Any, shown: str) -> str:

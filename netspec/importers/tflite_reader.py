@@ -157,6 +157,9 @@ def _tensor(table: Table, index: int, buffers: list[memoryview | None]) -> FileT
     if table.scalar(5, "bool"):
         raise ModelFault(f"tensor {index} '{name}' is a variable: state between runs cannot be imported")
     scales, zero_points, dimension = _quantization(table.table(4), index)
+    if sum(size > 1 for size in shape) == 1 and len(scales) == max(shape):
+        # Converters of 2019 wrote 3, the axis of the weights, for their biases too; no interpreter reads it.
+        dimension = shape.index(len(scales))
     found = FileTensor(
         index, name, shape, table.integers(7, "int32") or shape, _TENSOR_TYPES[code], scales, zero_points, dimension,
         buffers[buffer] if buffers else None,

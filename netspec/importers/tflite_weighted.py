@@ -62,6 +62,7 @@ def dense(to: Translator, operator: FileOperator) -> None:
     # All leading axes are rows to the operator; a layer keeps them.
     wanted = (*output[:-1], inputs) if prod(output[:-1]) * inputs == prod(given) else (prod(given) // inputs, inputs)
     weights = to.weights(operator, lambda kernel: kernel.T)
+    _require_counts(operator, weights, units)
     if len(weights.scales) > 1:
         _dense_by_channel(to, operator, source, wanted, weights)
         return
@@ -98,9 +99,14 @@ def _weighted(
     keys |= to.activation_key(operator) | {"use_bias": weights.bias is not None}
     layer = to.add(operator, layer_type, keys)
     outputs = to.draft.layers[layer].output_shape[-1]
+    _require_counts(operator, weights, outputs)
+    to.result.weights[layer] = weights
+    to.bind(operator, layer, step)
+
+
+def _require_counts(operator: FileOperator, weights: LayerWeights, outputs: int) -> None:
+    """Raise unless there is a bias for each output, and a scale for each or one in all."""
     if weights.bias is not None and weights.bias.shape != (outputs,):
         raise MalformedModel(f"{operator.shown} has {weights.bias.size} biases for {outputs} outputs")
     if len(weights.scales) not in (0, 1, outputs):
         raise MalformedModel(f"{operator.shown} has {len(weights.scales)} weight scales for {outputs} outputs")
-    to.result.weights[layer] = weights
-    to.bind(operator, layer, step)

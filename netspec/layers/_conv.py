@@ -89,7 +89,8 @@ class Convolution(Biased):
 def refuse_unequal_strides(layer: Convolution) -> None:
     """Raise `LayerError` where depthwise strides differ: TensorFlow's kernel takes one stride for both axes.
 
-    Not so for a dilated window, of which Keras computes every position and then leaves some out.
+    Not so for a dilated window, of which Keras computes every position and then leaves some out. The device takes any
+    strides, so imported integers may have them.
     """
     if len(set(layer.strides)) > 1 and max(layer.dilation_rate) == 1:
         raise LayerError(

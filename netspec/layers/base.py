@@ -116,6 +116,12 @@ class Layer(Keys):
         """Return the output's shape."""
         raise NotImplementedError
 
+    def check_trainable(self) -> None:
+        """Raise `LayerError` for what Keras constructs and TensorFlow cannot compute.
+
+        Imported integers never meet TensorFlow, so a spec of these may have such a layer.
+        """
+
     def reads_integers(self) -> Integers:
         """Return what becomes of int32 inputs, which Keras does not convert for a layer."""
         return self.integers

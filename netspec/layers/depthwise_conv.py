@@ -27,8 +27,10 @@ class _DepthwiseConv(Convolution):
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         spatial = self.spatial_output(inputs[0])
-        refuse_unequal_strides(self)
         return (*spatial, inputs[0][-1] * self.depth_multiplier)
+
+    def check_trainable(self) -> None:
+        refuse_unequal_strides(self)
 
     def _kernel_shape(self, shape: Shape) -> Shape:
         return (*self.kernel_size, shape[-1], self.depth_multiplier)

@@ -30,8 +30,10 @@ class _SeparableConv(Convolution):
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         spatial = self.spatial_output(inputs[0])
-        refuse_unequal_strides(self)
         return (*spatial, self.filters)
+
+    def check_trainable(self) -> None:
+        refuse_unequal_strides(self)
 
     def _kernel_shapes(self, shape: Shape) -> tuple[Shape, Shape]:
         depthwise = (*self.kernel_size, shape[-1], self.depth_multiplier)

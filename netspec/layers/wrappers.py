@@ -107,6 +107,10 @@ class _Wrapper(Layer):
                 rule="bad-from",
             )
 
+    def check_trainable(self) -> None:
+        with self._inside():
+            self.layer.check_trainable()
+
     def _held_weights(self, inputs: tuple[Shape, ...]) -> tuple[Weight, ...]:
         trainable = getattr(self.layer, "trainable", True)
         return tuple(replace(weight, trainable=weight.trainable and trainable) for weight in self.layer.weights(inputs))

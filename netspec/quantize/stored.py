@@ -29,7 +29,7 @@ from netspec.device.plan import DevicePlan
 from netspec.diagnostics import Diagnostic, SpecError, ToolError
 from netspec.graph import Graph
 from netspec.layers.base import describe
-from netspec.ops import Param
+from netspec.ops import Conv2D, Dense, DepthwiseConv2D, Param
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.quantize import checked
 
@@ -175,6 +175,7 @@ class _Reader:
         self._left = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
 
     def read(self, plan: DevicePlan) -> Stored:
+        self._require_device_weights(plan)
         arrays: dict[tuple[str, str], NDArray[Any]] = {}
         scales: dict[tuple[str, str], tuple[float, ...]] = {}
         for layer in self._graph.layers:
@@ -187,11 +188,36 @@ class _Reader:
                 found = self._array(key + _SCALES, "float32", None, prod(weight.shape) or 1)
                 scales[layer.name, weight.name] = tuple(map(float, found.reshape(-1)))
                 self._positive(key, scales[layer.name, weight.name])
+        self._require_counts(plan, scales)
         tensors = {name: self._quant(name) for name in plan.graph.tensors}
         if self._left:
             shown = ", ".join(sorted(self._left)[:6]) + (" and more" if len(self._left) > 6 else "")
             raise self._misfit(f"{self._path.name} has arrays that the spec does not: {shown}")
         return Stored(arrays, scales, tensors)
+
+    def _require_device_weights(self, plan: DevicePlan) -> None:
+        """Raise where the spec has a weight that no kernel reads as it is, such as a batch norm's."""
+        read = {
+            (param.layer, param.weight)
+            for node in plan.graph.nodes
+            for param in (getattr(node.op, "kernel", None), getattr(node.op, "bias", None))
+            if param is not None
+        }
+        for layer in self._graph.layers:
+            for weight in layer.weights:
+                if (layer.name, weight.name) not in read:
+                    raise self._misfit(f"{layer.name} has a {weight.name}, which imported integers do not have")
+
+    def _require_counts(self, plan: DevicePlan, scales: Mapping[tuple[str, str], tuple[float, ...]]) -> None:
+        """Raise unless each kernel has one weight scale in all, or one for each output where it can take that."""
+        for node in plan.graph.nodes:
+            if not isinstance(node.op, Conv2D | DepthwiseConv2D | Dense) or node.op.kernel is None:
+                continue
+            kernel, outputs = node.op.kernel, node.op.output_shape[-1]
+            count = len(scales[kernel.layer, kernel.weight])
+            if count != 1 and (count != outputs or isinstance(node.op, Dense)):
+                key = f"{kernel.layer}/{kernel.weight}{_SCALES}"
+                raise self._misfit(f"'{key}' has {count} scales in {self._path.name} for {outputs} outputs")
 
     def _quant(self, name: str) -> Quant:
         scale = float(self._array(f"{name}/{_SCALE}", "float32", ()))

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.graph import Graph, GraphLayer
+from netspec.graph import Graph, GraphLayer, diagnose
 from netspec.held import locate
-from netspec.layers.base import KERAS_LAYERS, KerasCall, describe
+from netspec.layers.base import KERAS_LAYERS, KerasCall, LayerError, describe
 from netspec.train.backend import load_keras
 
 if TYPE_CHECKING:
@@ -37,6 +38,19 @@ def build_model(graph: Graph) -> keras.Model:
     _name_operations(model, taken)
     assert_matches(graph, model)
     return model
+
+
+def require_trainable(graph: Graph) -> None:
+    """Raise `SpecError` for the layers that TensorFlow cannot compute, once the weights turn out to be floats."""
+    found = []
+    for layer in graph.layers:
+        try:
+            layer.layer.check_trainable()
+        except LayerError as error:
+            diagnostic = diagnose(error, layer.name, layer.item)
+            found.append(replace(diagnostic, help=f"import the int8 .tflite of the model, or {error.help}"))
+    if found:
+        raise SpecError(found)
 
 
 def _name_operations(model: keras.Model, taken: set[str]) -> None:
