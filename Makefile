@@ -68,7 +68,7 @@ editor: | $(BIN)/python
 	  then cp tests/editor/package-lock.json $(VENV)/npm/installed.json; \
 	else echo "npm could not install yaml-language-server: the tests of the editor are skipped"; fi
 
-# The compiler and the emulator of Cortex-M.
+# The compiler and the emulator of Cortex-M, and clang with its sanitizers.
 firmware-tools:
 	@.ci/firmware-tools
 

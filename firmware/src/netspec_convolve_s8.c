@@ -19,8 +19,12 @@ enum { PIXELS = 2 };
 enum { PIXELS = 1 };
 #endif
 
-/* Return where the values under the window of an output pixel lie: in the input, or gathered in column. */
-static const int8_t *window_at(const netspec_convolution *l, const int8_t *input, int32_t pixel, int8_t *column)
+/*
+ * Return a pointer to the values under the window of an output pixel: into the input, or to a copy in columns, first bytes
+ * after its start. columns may be NULL where every window is contiguous, so nothing is added to it before that is known.
+ */
+static const int8_t *window_at(
+    const netspec_convolution *l, const int8_t *input, int32_t pixel, int8_t *columns, int32_t first)
 {
     const int32_t channels = l->input.c, row_bytes = l->filter.w * channels;
     const int32_t top = pixel / l->output.w * l->stride.h - l->padding.h;
@@ -33,6 +37,7 @@ static const int8_t *window_at(const netspec_convolution *l, const int8_t *input
     if (l->filter.h == 1 && rows.first < rows.end && inside == l->filter.w && in_one_piece) {
         return input + (top * l->input.w + left) * channels;
     }
+    int8_t *const column = columns + first;
     if (inside < l->filter.w || rows.end - rows.first < l->filter.h) {
         memset(column, l->input_zero, (size_t)(l->filter.h * row_bytes));
     }
@@ -168,7 +173,7 @@ void netspec_convolve_s8(
         const int8_t *windows[PIXELS];
         for (int32_t i = 0; i < PIXELS; i++) {
             const int32_t at = i < count ? i : 0;
-            windows[i] = window_at(&l, input, pixel + at, columns + at * taps);
+            windows[i] = window_at(&l, input, pixel + at, columns, at * taps);
         }
         multiply(&l, windows, count, output);
     }

@@ -23,7 +23,8 @@ from netspec.diagnostics import ToolError
 from netspec.toolchain.kernels import KernelSet
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wmissing-prototypes", "-Werror")
-SANITIZE = ("-g", "-fsanitize=address,undefined", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
+ADDRESS, MEMORY, THREAD = "address,undefined,float-cast-overflow", "memory", "thread"
+"""What `sanitize` may name. gcc has no sanitizer for memory that was never written."""
 # Arm's sources are not ours to warn about, and 4.1's headers forget to include <stdint.h>.
 VENDOR = ("-std=gnu11", "-w", "-include", "stdint.h")
 # Arm's kernels shift negative numbers left, which C leaves undefined and every compiler for Arm defines.
@@ -64,14 +65,21 @@ def find_cc() -> Compiler:
             command = tuple(shlex.split(candidate))
         except ValueError as error:
             raise ToolError(f"CC cannot be read as a command: {named}: {error}", "set CC to a compiler") from error
-        if shutil.which(command[0]) is None:
-            continue
-        version = _ask(command, "--version")
-        if version is not None:
-            return Compiler(command, version, _ask(command, "-dumpmachine") or "unknown")
+        if (found := compiler_of(command)) is not None:
+            return found
     if named:
         raise ToolError(f"the C compiler that CC names does not run: {named}", "set CC to a compiler, or unset it")
     raise ToolError("no C compiler found: looked for cc, gcc and clang", install_command())
+
+
+def compiler_of(command: tuple[str, ...]) -> Compiler | None:
+    """Return the compiler that a command in words runs, or None where it does not run."""
+    if shutil.which(command[0]) is None:
+        return None
+    version = _ask(command, "--version")
+    if version is None:
+        return None
+    return Compiler(command, version, _ask(command, "-dumpmachine") or "unknown")
 
 
 def cache_folder() -> Path:
@@ -92,13 +100,13 @@ def compile_library(
     flags: Sequence[str] = ("-O2",),
     cache_dir: Path | None = None,
     *,
-    sanitize: bool = False,
+    sanitize: str = "",
 ) -> Path:
     """Return a static archive of `kernels`, compiled or from the cache.
 
-    Only members that a program needs are linked, so one archive serves every model. `sanitize` adds the
-    address and undefined-behaviour sanitizers; the program must be compiled with them too. Raises ToolError
-    with the compiler's first lines when a file does not compile.
+    Only members that a program needs are linked, so one archive serves every model. `sanitize` names sanitizers,
+    as ADDRESS does; the program must be compiled with the same ones. Raises ToolError with the compiler's first
+    lines when a file does not compile.
     """
     cc = cc or find_cc()
     cache = cache_dir or cache_folder()
@@ -134,10 +142,10 @@ def compile_objects(
 
 
 def _object_jobs(
-    kernels: KernelSet, cc: Compiler, flags: Sequence[str], cache: Path, *, sanitize: bool = False
+    kernels: KernelSet, cc: Compiler, flags: Sequence[str], cache: Path, *, sanitize: str = ""
 ) -> list[tuple[Path, Path, list[str]]]:
     """Return each source, the object in the cache that it becomes, and the options that make it so."""
-    common = [*flags, *(SANITIZE if sanitize else ()), "-ffunction-sections", "-fdata-sections"]
+    common = [*flags, *_sanitizers(sanitize), "-ffunction-sections", "-fdata-sections"]
     common += [f"-D{define}" for define in kernels.defines]
     includes = _includes(kernels.include_dirs, kernels.system_include_dirs)
     reach = _digest_headers([*kernels.include_dirs, *kernels.system_include_dirs])
@@ -174,7 +182,7 @@ def compile_program(
     system_include_dirs: Sequence[Path] = (),
     cc: Compiler | None = None,
     flags: Sequence[str] = ("-O1",),
-    sanitize: bool = False,
+    sanitize: str = "",
     strict: bool = True,
 ) -> Path:
     """Compile `sources` and link them with `libs` into `output`, which is replaced only when all went well.
@@ -183,7 +191,7 @@ def compile_program(
     compiler's first lines.
     """
     cc = cc or find_cc()
-    options = [*(STRICT if strict else ("-std=c99",)), *flags, *(SANITIZE if sanitize else ())]
+    options = [*(STRICT if strict else ("-std=c99",)), *flags, *_sanitizers(sanitize)]
     options += [f"-D{define}" for define in defines]
     options += _includes(include_dirs, system_include_dirs)
     with _published(output) as scratch:
@@ -198,6 +206,13 @@ def _compile_object(cc: Compiler, source: Path, target: Path, options: list[str]
         for ending in _BESIDE:  # before the object itself, which then vouches for them
             if scratch.with_suffix(ending).is_file():
                 os.replace(scratch.with_suffix(ending), target.with_suffix(ending))
+
+
+def _sanitizers(names: str) -> tuple[str, ...]:
+    """Return the options that add sanitizers. The first finding ends the program."""
+    if not names:
+        return ()
+    return ("-g", f"-fsanitize={names}", "-fno-sanitize-recover=all", "-fno-omit-frame-pointer")
 
 
 def _includes(own: Iterable[Path], system: Iterable[Path]) -> list[str]:

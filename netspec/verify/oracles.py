@@ -77,7 +77,7 @@ def run_program(model: QuantizedModel, program: Path, inputs: Values) -> dict[st
 
 
 def compile_network(
-    model: QuantizedModel, firmware: Mapping[str, str], kernels: KernelSet, output: Path, *, sanitize: bool = False
+    model: QuantizedModel, firmware: Mapping[str, str], kernels: KernelSet, output: Path, *, sanitize: str = ""
 ) -> Path:
     """Compile emitted files with a provider of kernels into a program for this machine, assertions on."""
     from netspec.emit import host_defines, host_main

@@ -54,7 +54,7 @@ def three_way(
     cmsis: CmsisNN | None,
     progress: Progress,
     *,
-    sanitize: bool = False,
+    sanitize: str = "",
 ) -> tuple[Comparison, ...]:
     """Compare TensorFlow Lite Micro and the emitted C, with each provider of kernels, with the numpy reference."""
     from netspec.emit import host_functions

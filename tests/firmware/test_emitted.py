@@ -23,7 +23,7 @@ from netspec.emit import (
     make_vectors,
 )
 from netspec.quantize.model import QuantizedModel
-from netspec.toolchain.compiler import STRICT
+from netspec.toolchain.compiler import ADDRESS, STRICT
 from tests.emitted_nets import NETS
 from tests.models import DIGEST, firmware, int8_inputs, make_model
 from tests.specs import make_graph
@@ -76,11 +76,11 @@ def compiled(
         [folder / name for name in (*sources, f"{model.name}.c", f"{model.name}_weights.c")],
         [folder, *kernels.include_dirs],
         [*kernels.defines, *(host_defines(model) if trace else ())],
-        [toolchain.compile_library(kernels, sanitize=True, cache_dir=cache)],
+        [toolchain.compile_library(kernels, sanitize=ADDRESS, cache_dir=cache)],
         folder / "program",
         system_include_dirs=kernels.system_include_dirs,
         flags=flags,
-        sanitize=True,
+        sanitize=ADDRESS,
     )
 
 

@@ -13,7 +13,7 @@ from random import Random
 import pytest
 
 from netspec.toolchain.cmsis_nn import CmsisNN, probe
-from netspec.toolchain.compiler import compile_library, compile_program
+from netspec.toolchain.compiler import ADDRESS, Compiler, compile_library, compile_program
 from netspec.toolchain.kernels import KernelSet, cmsis_kernels, portable_kernels
 from tests.firmware import kernel_cases
 from tests.firmware.kernel_cases import ARGUMENT_ERROR, SUCCESS, Case
@@ -58,10 +58,19 @@ WRONG_BEFORE_6 = frozenset({"batches"})
 
 
 class Program:
-    """run_cases.c on one set of kernels, under the address and undefined-behaviour sanitizers."""
+    """run_cases.c on one set of kernels, under sanitizers."""
 
-    def __init__(self, kernels: KernelSet, folder: Path, flags: Sequence[str], defines: Sequence[str] = ()) -> None:
-        library = compile_library(kernels, flags=flags, cache_dir=folder / "cache", sanitize=True)
+    def __init__(
+        self,
+        kernels: KernelSet,
+        folder: Path,
+        flags: Sequence[str],
+        defines: Sequence[str] = (),
+        *,
+        cc: Compiler | None = None,
+        sanitize: str = ADDRESS,
+    ) -> None:
+        library = compile_library(kernels, cc, flags, folder / "cache", sanitize=sanitize)
         self.folder = folder
         self.path = compile_program(
             [HERE / "c" / "run_cases.c"],
@@ -70,7 +79,8 @@ class Program:
             [library],
             folder / "run_cases",
             system_include_dirs=kernels.system_include_dirs,
-            sanitize=True,
+            cc=cc,
+            sanitize=sanitize,
         )
 
     def run(self, cases: Sequence[Case]) -> list[tuple[int, bytes]]:
@@ -115,21 +125,12 @@ def genuine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 @pytest.mark.parametrize("function", CASES)
 def test_portable_kernel_computes_the_specification(portable: Program, function: str) -> None:
-    cases = _cases(function)
-    for case, result in zip(cases, portable.run(cases), strict=True):
-        status, output = case.expected()
-        assert result[0] == status, case.parameters
-        # After an error the output is undefined.
-        assert status != SUCCESS or result[1] == output, case.parameters
+    assert_cases(portable, function)
 
 
 @pytest.mark.parametrize("function", COUNTERPARTS)
 def test_portable_kernel_of_arms_name_computes_the_specification(portable_arm: Program, function: str) -> None:
-    cases = _cases(function)
-    for case, result in zip(cases, portable_arm.run(cases), strict=True):
-        status, output = case.expected()
-        assert result[0] == status, case.parameters
-        assert status != SUCCESS or result[1] == output, case.parameters
+    assert_cases(portable_arm, function)
 
 
 @pytest.mark.parametrize("function", [name for name in CASES if name.startswith("arm_") or name in COUNTERPARTS])
@@ -210,6 +211,15 @@ def test_cases_come_to_every_kernel() -> None:
     ):
         met = [case.parameters[24] for case in _cases(function)]
         assert all(met.count(number) > 20 for number in range(len(names)))
+
+
+def assert_cases(program: Program, function: str) -> None:
+    """Run the cases of a function; after an error the output is undefined."""
+    cases = _cases(function)
+    for case, result in zip(cases, program.run(cases), strict=True):
+        status, output = case.expected()
+        assert result[0] == status, case.parameters
+        assert status != SUCCESS or result[1] == output, case.parameters
 
 
 def _cases(function: str) -> list[Case]:

@@ -18,7 +18,7 @@ from netspec.graph import Graph
 from netspec.ops import Add, Softmax, Unary
 from netspec.quantize.model import QuantizedModel
 from netspec.toolchain.arm import device_kernels
-from netspec.toolchain.compiler import STRICT
+from netspec.toolchain.compiler import ADDRESS, STRICT
 from netspec.verify.board import run_on_board
 from netspec.verify.oracles import compile_network, run_program
 from netspec.verify.proof import compare
@@ -105,7 +105,7 @@ def test_every_tensor_equals_the_reference(provider: str, option: str, tmp_path:
     model = make_model(OPTIONS[option]())
     inputs = int8_inputs(model)
     expected = model.run(inputs)
-    program = compile_network(model, firmware(model), _kernels(provider, model), tmp_path / "network", sanitize=True)
+    program = compile_network(model, firmware(model), _kernels(provider, model), tmp_path / "network", sanitize=ADDRESS)
     for name, got in run_program(model, program, inputs).items():
         np.testing.assert_array_equal(got, expected[name].reshape(got.shape), err_msg=name)
 
@@ -139,10 +139,10 @@ def _test_program(model: QuantizedModel, files: dict[str, str], folder: Path) ->
         [folder / name for name in ("net.c", "net_weights.c", "net_test.c", "net_test_vectors.c")],
         [folder, *kernels.include_dirs],
         [*kernels.defines, "NET_DEBUG=1"],
-        [toolchain.compile_library(kernels, sanitize=True)],
+        [toolchain.compile_library(kernels, sanitize=ADDRESS)],
         folder / "program",
         system_include_dirs=kernels.system_include_dirs,
-        sanitize=True,
+        sanitize=ADDRESS,
     )
 
 
@@ -247,9 +247,9 @@ def test_null_pointers_are_refused_and_a_constant_input_is_only_read(tmp_path: P
         [tmp_path / name for name in ("net.c", "net_weights.c", "main.c")],
         [tmp_path, *kernels.include_dirs],
         kernels.defines,
-        [toolchain.compile_library(kernels, sanitize=True)],
+        [toolchain.compile_library(kernels, sanitize=ADDRESS)],
         tmp_path / "program",
-        sanitize=True,
+        sanitize=ADDRESS,
     )
     done = subprocess.run([program], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (0, "-2 -2 -1 0\nbad pointer\n"), done.stderr

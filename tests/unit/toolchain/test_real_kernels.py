@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from netspec import toolchain
+from netspec.toolchain.compiler import ADDRESS
 
 Run = Callable[[Path], subprocess.CompletedProcess[str]]
 
 
-@pytest.mark.parametrize("sanitize", [False, True], ids=["plain", "sanitized"])
+@pytest.mark.parametrize("sanitize", ["", ADDRESS], ids=["plain", "sanitized"])
 def test_portable_kernels_link_and_run(
-    sanitize: bool, every_function: frozenset[str], dense_c: Path, run: Run, tmp_path: Path
+    sanitize: str, every_function: frozenset[str], dense_c: Path, run: Run, tmp_path: Path
 ) -> None:
     kernels = toolchain.portable_kernels(every_function)
     library = toolchain.compile_library(kernels, cache_dir=tmp_path / "cache", sanitize=sanitize)
