@@ -72,6 +72,18 @@ class Rescale:
     offset: float
 
 
+@dataclass(frozen=True, slots=True)
+class RescaleEach:
+    """x * scale + offset with a scale and an offset for each value of the last axes.
+
+    Value i of the flattened tensor takes number i % len(scales). Only the quantization of an input computes this.
+    """
+
+    shape: Shape
+    scales: tuple[float, ...]
+    offsets: tuple[float, ...]
+
+
 Affine = BatchNorm | Rescale
 """Per-channel a * x + b, which folds into the weights of the op before it."""
 
@@ -222,6 +234,7 @@ class Concatenate:
 Op = (
     BatchNorm
     | Rescale
+    | RescaleEach
     | Relu
     | View
     | Pad
@@ -239,7 +252,7 @@ Op = (
 
 def output_shape(op: Op) -> Shape:
     """Return the shape of what `op` gives."""
-    if isinstance(op, BatchNorm | Rescale | Relu | Softmax | Unary | Add):
+    if isinstance(op, BatchNorm | Rescale | RescaleEach | Relu | Softmax | Unary | Add):
         return op.shape
     return op.output_shape
 

@@ -15,7 +15,7 @@ from netspec.device.sharing import Share
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import Graph, GraphLayer
 from netspec.layers.base import DeviceUnsupported
-from netspec.ops import Affine, BatchNorm, Op, Pad, Relu, Rescale, View
+from netspec.ops import Affine, BatchNorm, Op, Pad, Relu, Rescale, RescaleEach, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,6 +168,8 @@ def _why_no_code(ops: tuple[Op, ...], layer: GraphLayer, host: Node | None) -> s
             return f"a view: the bytes of {source} stay where they are, under another shape" if shape else "a view"
         case Rescale() as rescale if host is None:
             return f"{source} is quantized with it: q = round(({_scaled('x', rescale)}) / scale) + zero point"
+        case RescaleEach(scales=scales):
+            return f"{source} is quantized with it: q = round(y / scale) + zero point, {len(scales):,} factors in float"
         case BatchNorm() | Rescale() as affine if host is not None:
             return f"folded into the weights of {host.layer}, for each of its output channels: {folding(affine)}"
         case Relu() if host is not None:

@@ -7,14 +7,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import prod
 
+from netspec.device.input_rescaling import InputRescale, left_over
 from netspec.diagnostics import Diagnostic, Span, SpecError
 from netspec.graph import Graph, GraphLayer, diagnose
 from netspec.layers.base import DeviceUnsupported
-from netspec.ops import Op, Rescale, Shape, output_shape
+from netspec.ops import Op, Shape, output_shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,11 +36,14 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class DeviceInput:
-    """A network input. With `rescale` the caller's float x becomes x * scale + offset before it is quantized."""
+    """A network input. With `rescale` the caller's float x becomes x * scale + offset before it is quantized.
+
+    `rescale` may have numbers of their own for each value: see `RescaleEach`.
+    """
 
     name: str
     shape: Shape
-    rescale: Rescale | None = None
+    rescale: InputRescale | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,17 +122,26 @@ def lower_supported(graph: Graph) -> DeviceGraph:
 
 
 def _lowered(graph: Graph) -> tuple[DeviceGraph, list[Diagnostic]]:
-    found: list[Diagnostic] = [
-        Diagnostic(
-            "unsupported-on-device",
-            f"input '{name}' is {given.dtype}, the int8 kernels take float32 inputs",
-            graph.spec.span("inputs", name, "dtype"),
-            help="use `dtype: float32`",
-            path=f"inputs.{name}.dtype",
+    device, found = _lowered_without(graph, {})
+    layers = {layer.name: layer for layer in graph.layers}
+    refused = {
+        node.layer: DeviceUnsupported(
+            "{layer} has a mean for each index of an axis: an input's quantization computes that, but no int8 kernel",
+            field="mean",
+            help="let {layer} be the first and only reader of an input, or give one number as mean and one as variance",
         )
-        for name, given in graph.spec.inputs.items()
-        if given.dtype != "float32"
-    ]
+        for node in left_over(device)
+    }
+    if refused:
+        device, _ = _lowered_without(graph, refused)
+        faults = [diagnose(error, name, layers[name].item) for name, error in refused.items()]
+        found += {fault.span: fault for fault in reversed(faults)}.values()  # of each use of a block alike: once
+    return device, found
+
+
+def _lowered_without(graph: Graph, refused: Mapping[str, DeviceUnsupported]) -> tuple[DeviceGraph, list[Diagnostic]]:
+    """Return the ops of all layers but those that are refused, and what is unsupported among the others."""
+    found = [*_integer_inputs(graph)]
     taken = {*graph.spec.inputs, *(layer.name for layer in graph.layers)}
     tensor_of = {name: name for name in graph.spec.inputs}
     inputs = [DeviceInput(name, shape) for name, shape in graph.inputs.items()]
@@ -136,13 +149,15 @@ def _lowered(graph: Graph) -> tuple[DeviceGraph, list[Diagnostic]]:
     told: set[tuple[str, Span]] = set()
     for layer in graph.layers:
         try:
-            ops = layer.layer.lower(layer.input_shapes, layer.name)
+            ops = () if layer.name in refused else layer.layer.lower(layer.input_shapes, layer.name)
         except DeviceUnsupported as error:
             fault = diagnose(error, layer.name, layer.item)
             said = (error.message, fault.span)  # of each use of a block alike: told once
             if said not in told:
                 told.add(said)
                 found.append(fault)
+            ops = None
+        if ops is None or layer.name in refused:
             inputs.append(DeviceInput(layer.name, layer.output_shape))
             tensor_of[layer.name] = layer.name
             continue
@@ -153,6 +168,18 @@ def _lowered(graph: Graph) -> tuple[DeviceGraph, list[Diagnostic]]:
     shapes = graph.shapes
     outputs = tuple(DeviceOutput(name, shapes[name], tensor_of[name]) for name in graph.outputs)
     return DeviceGraph(graph.name, tuple(inputs), tuple(nodes), outputs), found
+
+
+def _integer_inputs(graph: Graph) -> Iterator[Diagnostic]:
+    for name, given in graph.spec.inputs.items():
+        if given.dtype != "float32":
+            yield Diagnostic(
+                "unsupported-on-device",
+                f"input '{name}' is {given.dtype}, the int8 kernels take float32 inputs",
+                graph.spec.span("inputs", name, "dtype"),
+                help="use `dtype: float32`",
+                path=f"inputs.{name}.dtype",
+            )
 
 
 def _chain(layer: GraphLayer, ops: tuple[Op, ...], reads: tuple[str, ...], taken: set[str]) -> list[Node]:

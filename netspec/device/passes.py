@@ -11,6 +11,7 @@ from typing import Literal
 
 from netspec.device.cmsis_nn.arm import padding_is_exact
 from netspec.device.graph import DeviceGraph, Node, free_name
+from netspec.device.input_rescaling import IDENTITY, fold_rescaling
 from netspec.device.scales import requantize_concatenations
 from netspec.ops import (
     NO_PADDING,
@@ -34,22 +35,6 @@ _Weighted = Conv2D | DepthwiseConv2D | Dense
 _Clamping = Conv2D | DepthwiseConv2D | Dense | Add | Pool2D
 
 
-def fold_rescaling(graph: DeviceGraph) -> DeviceGraph:
-    """Move a rescaling of an input that nothing else reads into that input's quantization."""
-    readers = graph.readers()
-    inputs = {given.name: given for given in graph.inputs}
-    renamed: dict[str, str] = {}
-    nodes: list[Node] = []
-    for node in graph.nodes:
-        source = node.inputs[0]
-        if isinstance(node.op, Rescale) and source in inputs and readers[source] == 1 and not inputs[source].rescale:
-            inputs[source] = replace(inputs[source], rescale=node.op)
-            renamed[node.output] = source
-        else:
-            nodes.append(node)
-    return _rename(replace(graph, inputs=tuple(inputs.values()), nodes=tuple(nodes)), renamed)
-
-
 def keep_identities(graph: DeviceGraph) -> DeviceGraph:
     """Make a rescaling by 1 a requantization: it computes nothing, and is where somebody wants another scale.
 
@@ -57,7 +42,7 @@ def keep_identities(graph: DeviceGraph) -> DeviceGraph:
     """
     return graph.with_nodes(
         replace(node, op=Unary("requantize", node.op.shape))
-        if isinstance(node.op, Rescale) and (node.op.scale, node.op.offset) == (1.0, 0.0)
+        if isinstance(node.op, Rescale) and (node.op.scale, node.op.offset) == IDENTITY
         else node
         for node in graph.nodes
     )

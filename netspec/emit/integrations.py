@@ -19,7 +19,6 @@ from posixpath import basename
 from typing import Any
 
 from netspec.emit.host import host_functions
-from netspec.emit.literals import rows
 from netspec.emit.render import render
 from netspec.emit.view import View
 from netspec.quantize.model import QuantizedModel
@@ -69,7 +68,6 @@ def integration_files(model: QuantizedModel, kernels: Iterable[str], common: Map
         "kernels": sources,
         "functions": sorted(host_functions(model)),
         "options": zephyr_options(host_functions(model)),
-        "pixels": {port.name: _pixel_rows(model, port.name) for port in view.inputs},
         "one_to_one": len(view.inputs) == len(view.outputs) == 1 and view.inputs[0].size == view.outputs[0].size,
     }
     templates = {
@@ -109,13 +107,6 @@ def _sources(kernels: Iterable[str]) -> _Kernels:
     portable = tuple(path for path in sources if path.startswith("portable/"))
     assert len(own) + len(portable) == len(sources), f"a kernel is neither ours nor portable: {sources}"
     return _Kernels(own, portable)
-
-
-def _pixel_rows(model: QuantizedModel, name: str) -> list[str]:
-    """Return the int8 of every byte, as the input's quantization maps it."""
-    import numpy as np
-
-    return rows(model.quantize_input(name, np.arange(256, dtype=np.float32)).tolist(), 1)
 
 
 def _arduino(name: str, kernels: _Kernels) -> dict[str, str]:

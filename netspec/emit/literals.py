@@ -23,6 +23,12 @@ def float32(value: float) -> str:
     return f"{float(text)!r}f"
 
 
+def float_rows(values: Sequence[float]) -> list[str]:
+    """Return the lines of an initializer of floats."""
+    texts = [float32(value) for value in values]
+    return [", ".join(texts[at : at + 6]) for at in range(0, len(texts), 6)]
+
+
 def signed(value: int) -> str:
     """Return an integer as the body of a macro: in parentheses if it has a sign."""
     return f"({value})" if value < 0 else str(value)

@@ -16,9 +16,9 @@ class Names:
         self._name = name
         self._taken: set[str] = set()
 
-    def symbol(self, stem: str) -> str:
-        """Return a variable or function, `kws_<stem>`."""
-        return self._free(f"{self._name}_{stem}", ("",))
+    def symbol(self, stem: str, suffixes: Sequence[str] = ("",)) -> str:
+        """Return a variable or function, `kws_<stem>`, such that it is free with each of `suffixes`."""
+        return self._free(f"{self._name}_{stem}", suffixes)
 
     def parameter(self, stem: str, suffixes: Sequence[str] = ("",)) -> str:
         """Return `<stem>`, a parameter or a program's variable, such that no symbol is named so with any of `suffixes`.

@@ -87,13 +87,34 @@ class Port:
         return f"{{{', '.join(map(str, self.shape))}}}"
 
 
+RAW_TYPES = (("u8", "uint8_t"), ("s16", "int16_t"))
+"""Integers that sensors give, which an input is quantized from without floats: suffix of the function, and C type."""
+
+
 @dataclass(frozen=True, slots=True)
 class Input(Port):
-    """An input: the integer is round(value * factor + term). `rescale` is what the spec folded into that, as text."""
+    """An input: the integer is round(value * factor + term).
 
-    factor: float
-    term: float
+    Value i takes number i % len(factors) of both. `rescale` is what the spec folded into that, as text. With `raw` it
+    is part of the weights instead, and an integer stands for the value as the caller has it. An input that `divides`
+    is computed as TensorFlow Lite's QUANTIZE does: round(value / scale) + zero point, halves away from zero.
+    """
+
+    factors: tuple[float, ...]
+    terms: tuple[float, ...]
     rescale: str | None
+    raw: bool
+    divides: bool
+
+    @property
+    def period(self) -> int:
+        """Return after how many values the factors begin anew."""
+        return len(self.factors)
+
+    @property
+    def types(self) -> tuple[tuple[str, str], ...]:
+        """Return suffix and C type of each function that quantizes: floats first."""
+        return (("", "float"), *((f"_{suffix}", c_type) for suffix, c_type in RAW_TYPES))
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +166,16 @@ class View:
     copies: tuple[tuple[Port, Place | Outside], ...]
     """External outputs that are another port's tensor, which is copied in the end."""
     layers: tuple[Layer, ...]
+
+    @property
+    def divides(self) -> bool:
+        """Return whether any input is quantized by a division."""
+        return any(port.divides for port in self.inputs)
+
+    @property
+    def multiplies(self) -> bool:
+        """Return whether any input is quantized by a product and a sum."""
+        return not all(port.divides for port in self.inputs)
 
     @property
     def parameters(self) -> str:

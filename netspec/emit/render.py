@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from netspec.emit.literals import float32, harmless, shape_text, signed
+from netspec.emit.literals import float32, float_rows, harmless, shape_text, signed
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -25,7 +25,13 @@ def _environment() -> Environment:
         keep_trailing_newline=True,
         autoescape=False,
     )
-    environment.filters |= {"float32": float32, "harmless": harmless, "shape": shape_text, "signed": signed}
+    environment.filters |= {
+        "float32": float32,
+        "float_rows": float_rows,
+        "harmless": harmless,
+        "shape": shape_text,
+        "signed": signed,
+    }
     return environment
 
 

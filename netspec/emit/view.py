@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from math import prod
 from typing import Any
 
-from netspec.device.graph import Node
+from netspec.device.graph import DeviceInput, Node
+from netspec.device.input_rescaling import InputRescale
 from netspec.device.ops import kernel_of
 from netspec.device.ops.base import Quantized
 from netspec.device.plan import DevicePlan
@@ -14,14 +15,14 @@ from netspec.device.sharing import Share
 from netspec.emit.arena import Block, blocks, together
 from netspec.emit.literals import shape_text
 from netspec.emit.names import Names
-from netspec.emit.parts import Arena, Input, Layer, Outside, Place, Port, View
+from netspec.emit.parts import RAW_TYPES, Arena, Input, Layer, Outside, Place, Port, View
 from netspec.emit.weights import array
-from netspec.ops import Concatenate, Shape, output_shape
+from netspec.ops import Concatenate, Rescale, Shape, output_shape
 from netspec.quantize.model import QuantizedModel
 
 __all__ = ["Layer", "View", "make_view"]
 
-_FIXED_SYMBOLS = ("run", "status_name", "nearest", "test", "test_status", "host_trace")
+_FIXED_SYMBOLS = ("run", "status_name", "nearest", "quotient", "test", "test_status", "host_trace")
 _FIXED_MACROS = (
     "H",
     "WEIGHTS_H",
@@ -44,6 +45,7 @@ _FIXED_MACROS = (
     "WEIGHTS_ALIGNED",
     "TEST_COUNT",
 )
+_QUANTIZERS = ("", *(f"_{suffix}" for suffix, _ in RAW_TYPES), "_one")
 _PORT_MACROS = ("_SIZE", "_RANK", "_SHAPE", "_SCALE", "_ZERO_POINT")
 
 
@@ -64,15 +66,7 @@ def make_view(model: QuantizedModel) -> View:
     places = _places(names, found, graph.nodes, arenas)
     tensors: dict[str, Place | Outside] = {block.tensor: places[block] for block in found if block.tensor is not None}
     scratches = {block.node: places[block] for block in found if block.node is not None}
-    inputs = tuple(
-        Input(
-            **_port(names, model, "input", "quantize", given.name, given.shape, given.name, tensors.get(given.name)),
-            factor=model.input_transform(given.name)[0],
-            term=model.input_transform(given.name)[1],
-            rescale=f"{given.rescale.scale!r} * value + {given.rescale.offset!r}" if given.rescale else None,
-        )
-        for given in graph.inputs
-    )
+    inputs = tuple(_input(names, model, given, tensors.get(given.name)) for given in graph.inputs)
     outputs = tuple(
         Port(
             **_port(names, model, "output", "dequantize", each.name, each.shape, each.tensor, tensors.get(each.tensor))
@@ -149,6 +143,25 @@ def _places(names: Names, found: tuple[Block, ...], nodes: tuple[Node, ...], are
     return places
 
 
+def _input(names: Names, model: QuantizedModel, given: DeviceInput, place: Place | Outside | None) -> Input:
+    factors, terms = model.input_transform(given.name)
+    return Input(
+        **_port(names, model, "input", "quantize", given.name, given.shape, given.name, place),
+        factors=tuple(map(float, factors)),
+        terms=tuple(map(float, terms)),
+        rescale=rescale_text(given.rescale) if given.rescale else None,
+        raw=model.tensors[given.name].raw,
+        divides=model.divides(given.name),
+    )
+
+
+def rescale_text(rescale: InputRescale) -> str:
+    """Return a rescaling of an input as the reader of a spec knows it."""
+    if isinstance(rescale, Rescale):
+        return f"{rescale.scale!r} * value + {rescale.offset!r}"
+    return f"{len(rescale.scales):,} factors and terms, one after the other along the last axes"
+
+
 def _port(
     names: Names,
     model: QuantizedModel,
@@ -169,7 +182,7 @@ def _port(
         "accessor": accessor,
         "parameter": parameter,
         "held": f"{accessor}({place.arena.parameter})" if isinstance(place, Place) else parameter,
-        "convert": names.symbol(f"{convert}_{kind}_{name}"),
+        "convert": names.symbol(f"{convert}_{kind}_{name}", _QUANTIZERS if kind == "input" else ("",)),
         "vectors": names.symbol(f"test_{kind}_{name}"),
         "place": place,
         "shape": shape,

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from math import sqrt
-from typing import Annotated, Any, ClassVar
+from math import prod, sqrt
+from typing import Annotated, Any, ClassVar, TypeVar
 
 from netspec.keys import Field, Parsed
 from netspec.layers._axes import Axes, axes_of
 from netspec.layers._explanation import Explanation, axis_names, listed, unchanged
 from netspec.layers.base import DeviceUnsupported, Integers, KerasCall, Layer, LayerError, describe
-from netspec.ops import Op, Rescale, Shape
+from netspec.ops import Op, Rescale, RescaleEach, Shape
 
 _EPSILON = 1e-7  # Keras' backend epsilon: the least that it divides by
+_MOST_FACTORS = 2**16
+"""Values with numbers of their own that an input may have on the device: each is two floats in flash."""
+
+_Item = TypeVar("_Item")
 
 
 def _numbers(value: Any) -> float | list[Any]:
@@ -40,18 +44,41 @@ def _shape(numbers: float | list[Any]) -> Shape:
     return (len(numbers), *_shape(numbers[0])) if isinstance(numbers, list) else ()
 
 
+def _spread(numbers: float | list[Any], sizes: Shape) -> list[float]:
+    """Return a nested list broadcast to `sizes` and flattened; trailing axes are aligned, as in numpy."""
+    if not isinstance(numbers, list):
+        return [numbers] * prod(sizes)
+    if len(_shape(numbers)) < len(sizes):
+        return _spread(numbers, sizes[1:]) * sizes[0]
+    items = [value for item in numbers for value in _spread(item, sizes[1:])]
+    return items * (sizes[0] // len(numbers))
+
+
+def _repeated(values: list[_Item], sizes: Shape, shape: Shape) -> list[_Item]:
+    """Return the flat values of `sizes`, whose axes are 1 or those of `shape`, broadcast to `shape`."""
+    if not shape:
+        return values
+    step = len(values) // sizes[0]
+    rows = [_repeated(values[at : at + step], sizes[1:], shape[1:]) for at in range(0, len(values), step)]
+    flat = [value for row in rows for value in row]
+    return flat * (shape[0] // sizes[0])
+
+
 class Normalization(Layer):
     """(x - mean) / sqrt(variance), both constants: they are no weights, and training leaves them alone.
 
-    A number stands for all of the input; a list has one number for each index of `axis`. `invert` undoes it:
-    x * sqrt(variance) + mean.
+    A number stands for all of the input; a list has one number for each index of `axis`. On the device a list is part
+    of an input's quantization, computed in float: the layer must alone read that input, before all but `rescaling`.
+    `invert` undoes it: x * sqrt(variance) + mean.
     """
 
     family: ClassVar[str] = "input scaling"
     type: ClassVar[str] = "normalization"
     integers: ClassVar[Integers] = "converted"
     mean: Annotated[float | list[Any], Parsed(_numbers, float | list[Any])] = Field(
-        description="Taken from every value: one number, or one for each index of `axis`.", examples=[0.0]
+        description="Taken from every value: one number, or one for each index of `axis`, which the device runs where "
+        "the layer is the first and only reader of an input, but for `rescaling`.",
+        examples=[0.0],
     )
     variance: Annotated[float | list[Any], Parsed(_variances, float | list[Any])] = Field(
         description="By whose root every value is divided, in the form of `mean`; at least 0.", examples=[1.0]
@@ -96,13 +123,35 @@ class Normalization(Layer):
         return (KerasCall("Normalization", {key: getattr(self, key) for key in keys}),)
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
-        if isinstance(self.mean, list) or isinstance(self.variance, list):
+        scales, offsets = self._factors(inputs[0])
+        if len({*zip(scales, offsets, strict=True)}) == 1:
+            return (Rescale(inputs[0], scales[0], offsets[0]),)
+        return (RescaleEach(inputs[0], scales, offsets),)
+
+    def _factors(self, shape: Shape) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Return scales and offsets for the values of the last axes, from the first axis of `axis` on."""
+        axes = () if self.axis is None else tuple(sorted(axes_of(self.axis, shape)))
+        first = axes[0] if axes else len(shape)
+        count = prod(shape[first:])
+        if count > _MOST_FACTORS:
             raise DeviceUnsupported(
-                "a mean for each index of an axis of {layer} has no int8 kernel",
-                field="mean",
-                help="use one number as `mean` and one as `variance`, or batch_normalization",
+                f"{{layer}} has numbers for {count:,} values, from axis {first + 1} to the last, and the device keeps "
+                f"at most {_MOST_FACTORS:,}",
+                field="axis",
+                help="normalize along the last axis, `axis: -1`",
             )
-        deviation = max(sqrt(self.variance), _EPSILON)
-        if self.invert:
-            return (Rescale(inputs[0], deviation, self.mean),)
-        return (Rescale(inputs[0], 1 / deviation, -self.mean / deviation),)
+        sizes = tuple(size if axis in axes else 1 for axis, size in enumerate(shape[first:], start=first))
+        kept = tuple(shape[axis] for axis in axes)
+        pairs = list(zip(_spread(self.mean, kept), _spread(self.variance, kept), strict=True))
+        pairs = _repeated(pairs, sizes, shape[first:])
+        for axis in range(len(shape), first, -1):  # the shortest run of numbers that comes again and again
+            period = prod(shape[axis:])
+            if pairs == pairs[:period] * (count // period):
+                pairs = pairs[:period]
+                break
+        factors = [self._factor(mean, variance) for mean, variance in pairs]
+        return tuple(scale for scale, _ in factors), tuple(offset for _, offset in factors)
+
+    def _factor(self, mean: float, variance: float) -> tuple[float, float]:
+        deviation = max(sqrt(variance), _EPSILON)
+        return (deviation, mean) if self.invert else (1 / deviation, -mean / deviation)

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.graph import DeviceGraph
+from netspec.device.input_rescaling import factors
 from netspec.device.ops.base import Weights
 from netspec.graph import Graph
 from netspec.quantize.ranges import evaluate
@@ -37,8 +38,9 @@ def calibration_samples(graph: DeviceGraph, dataset: Dataset | None, count: int)
     samples: dict[str, NDArray[Any]] = {}
     for given in graph.inputs:
         values = generator.standard_normal((_SYNTHETIC_SAMPLES, *given.shape)).astype(np.float32)
-        if given.rescale and given.rescale.scale:
-            values = (values - np.float32(given.rescale.offset)) / np.float32(given.rescale.scale)
+        scales, offsets = (np.array(each, np.float32) for each in factors(given.rescale))
+        if scales.all():
+            values = ((values.reshape(-1, len(scales)) - offsets) / scales).reshape(values.shape)
         samples[given.name] = values
     return samples
 

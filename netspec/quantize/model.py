@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.graph import Node
+from netspec.device.graph import DeviceInput, Node
+from netspec.device.input_rescaling import factors
 from netspec.device.ops import kernel_of
 from netspec.device.ops.base import Quant, Quantized
 from netspec.device.plan import DevicePlan
@@ -23,6 +24,8 @@ class QuantizedModel:
     plan: DevicePlan
     tensors: Mapping[str, Quant]
     numbers: Mapping[str, Quantized]
+    imported: bool = False
+    """Whether the integers are those of a .tflite file, which a QUANTIZE operator makes of floats."""
 
     @property
     def name(self) -> str:
@@ -32,28 +35,47 @@ class QuantizedModel:
     def nodes(self) -> tuple[tuple[Node, Quantized], ...]:
         return tuple((node, self.numbers[node.name]) for node in self.plan.graph.nodes)
 
-    def quantize_input(self, name: str, values: NDArray[Any]) -> NDArray[np.int8]:
-        """Return float inputs as int8: round(x * scale + offset) where a rescaling is folded in, to even on ties.
+    def divides(self, name: str) -> bool:
+        """Say whether an input is quantized as TensorFlow Lite's QUANTIZE does, whose place the emitted code takes."""
+        return self.imported and self._input(name).rescale is None
 
-        Computed in float32 as the emitted `quantize` helper does, so that both give the same bytes.
+    def quantize_input(self, name: str, values: NDArray[Any]) -> NDArray[np.int8]:
+        """Return float inputs as int8, computed in float32 as the emitted `quantize` function does.
+
+        round(x * factor + term), halves to even. For an input that `divides` it is round(x / scale) + zero point,
+        halves away from zero (`AffineQuantize` in TFLite's reference/quantize.h). NaN gives -128.
         """
         import numpy as np
 
-        factor, term = self.input_transform(name)
-        scaled = values.astype(np.float32) * np.float32(factor) + np.float32(term)
-        integers: NDArray[np.int8] = np.clip(np.rint(scaled), -128, 127).astype(np.int8)
-        return integers
+        values = values.astype(np.float32)
+        if self.divides(name):
+            quant = self.tensors[name]
+            with np.errstate(over="ignore"):
+                steps = np.clip(values / np.float32(quant.scale), -256, 256)  # past that every zero point saturates
+            # In double, where no sum with a half is rounded.
+            integers = np.copysign(np.floor(np.abs(steps.astype(np.float64)) + 0.5), steps) + quant.zero_point
+        else:
+            scales, terms = self.input_transform(name)
+            with np.errstate(over="ignore"):
+                integers = np.rint(values.reshape(-1, len(scales)) * scales + terms).reshape(values.shape)
+        saturated: NDArray[np.int8] = np.clip(np.nan_to_num(integers, nan=-128), -128, 127).astype(np.int8)
+        return saturated
 
-    def input_transform(self, name: str) -> tuple[float, float]:
-        """Return (factor, term) as float32 values such that q = round(x * factor + term)."""
+    def input_transform(self, name: str) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+        """Return (factors, terms) such that q = round(x * factor + term).
+
+        Value i of the flattened input takes number i % len(factors): one for all, but where the spec gives the
+        input's values numbers of their own.
+        """
         import numpy as np
 
-        given = next(given for given in self.plan.graph.inputs if given.name == name)
         quant = self.tensors[name]
-        scale, offset = (given.rescale.scale, given.rescale.offset) if given.rescale else (1.0, 0.0)
-        factor = np.float32(scale / quant.scale)
-        term = np.float32(offset / quant.scale + quant.zero_point)
-        return float(factor), float(term)
+        rescale = None if quant.raw else self._input(name).rescale
+        scales, offsets = (np.array(each, np.float64) for each in factors(rescale))
+        return (scales / quant.scale).astype(np.float32), (offsets / quant.scale + quant.zero_point).astype(np.float32)
+
+    def _input(self, name: str) -> DeviceInput:
+        return next(given for given in self.plan.graph.inputs if given.name == name)
 
     def dequantize(self, tensor: str, values: NDArray[np.int8]) -> NDArray[np.float32]:
         """Return int8 values as floats: scale * (q - zero point)."""

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.graph import DeviceGraph
+from netspec.device.input_rescaling import factors
 from netspec.device.ops import kernel_of
 from netspec.device.ops.base import Weights
 
@@ -23,7 +24,8 @@ def rescaled_inputs(graph: DeviceGraph, inputs: Mapping[str, NDArray[Any]]) -> d
     for given in graph.inputs:
         values = np.asarray(inputs[given.name], np.float32).reshape((-1, *given.shape))
         if given.rescale:
-            values = values * np.float32(given.rescale.scale) + np.float32(given.rescale.offset)
+            scales, offsets = (np.array(each, np.float32) for each in factors(given.rescale))
+            values = (values.reshape(-1, len(scales)) * scales + offsets).reshape(values.shape)
         result[given.name] = values
     return result
 

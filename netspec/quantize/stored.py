@@ -74,7 +74,7 @@ def quantize_stored(plan: DevicePlan, stored: Stored) -> QuantizedModel:
                 help="remove `weights` from the spec and train, or quantize the original model anew",
             ) from error
         numbers[node.name] = checked(plan, node, found)
-    return QuantizedModel(plan, dict(stored.tensors), numbers)
+    return QuantizedModel(plan, dict(stored.tensors), numbers, imported=True)
 
 
 def floats_of(graph: Graph, device: DeviceGraph, stored: Stored) -> dict[tuple[str, str], NDArray[Any]]:

@@ -6,6 +6,7 @@ import importlib.util
 import shutil
 import subprocess
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -133,10 +134,16 @@ _QUANTIZE = """
 #include <stdio.h>
 #include "net.h"
 
+static float values[NET_INPUT_X_SIZE];
+static union {
+    uint8_t bytes[NET_INPUT_X_SIZE];
+    int16_t words[NET_INPUT_X_SIZE];
+    int8_t quantized[NET_INPUT_X_SIZE];
+} raw;
+static int8_t quantized[NET_INPUT_X_SIZE];
+
 int main(void)
 {
-    float values[NET_INPUT_X_SIZE];
-    int8_t quantized[NET_INPUT_X_SIZE];
     float back[NET_OUTPUT_LAST_SIZE];
     int8_t every[NET_OUTPUT_LAST_SIZE];
     if (fread(values, sizeof values, 1, stdin) != 1) {
@@ -144,6 +151,16 @@ int main(void)
     }
     net_quantize_input_x(values, quantized);
     fwrite(quantized, sizeof quantized, 1, stdout);
+    for (int32_t i = 0; i < NET_INPUT_X_SIZE; i++) {
+        raw.bytes[i] = (uint8_t)(i / 3 % 256);
+    }
+    net_quantize_input_x_u8(raw.bytes, raw.quantized);
+    fwrite(raw.quantized, sizeof quantized, 1, stdout);
+    for (int32_t i = 0; i < NET_INPUT_X_SIZE; i++) {
+        raw.words[i] = (int16_t)(i / 3 - 32768);
+    }
+    net_quantize_input_x_s16(raw.words, raw.quantized);
+    fwrite(raw.quantized, sizeof quantized, 1, stdout);
     for (int i = 0; i < NET_OUTPUT_LAST_SIZE; i++) {
         every[i] = (int8_t)(i - 128);
     }
@@ -152,38 +169,61 @@ int main(void)
     return 0;
 }
 """
+_EVERY = 3 * 65536  # each value of 16 bits with each of three factors
 
 
-@pytest.mark.parametrize("rescaling", [None, {"scale": 0.1, "offset": -0.3}, {"scale": -3.0, "offset": 0.5}])
+@pytest.mark.parametrize("imported", [False, True])
+@pytest.mark.parametrize(
+    "rescaling",
+    [
+        None,
+        {"rescaling": {"scale": 0.1, "offset": -0.3}},
+        {"rescaling": {"scale": -3.0, "offset": 0.5}},
+        {"rescaling": {"scale": 0.001}},
+        {"normalization": {"mean": [0.1, 20000.0, -3.0], "variance": [1.0, 9e4, 0.01]}},
+    ],
+    ids=str,
+)
 def test_quantize_and_dequantize_equal_numpy(
-    rescaling: dict[str, float] | None, arm: toolchain.CmsisNN, cache: Path, tmp_path: Path
+    rescaling: dict[str, Any] | None, imported: bool, arm: toolchain.CmsisNN, cache: Path, tmp_path: Path
 ) -> None:
-    size = 20000
-    layers: list[Any] = [{"rescaling": rescaling}] if rescaling else []
-    layers += [{"reshape": {"target_shape": [size // 80, 80]}}, "global_average_pooling1d"]
-    model = make_model(make_graph([*layers, {"dense": {"name": "last", "units": 256}}], (size,)))
-    factor, term = (np.float32(value) for value in model.input_transform("x"))
-    generator = np.random.default_rng(0)
-    values = generator.uniform(-200, 200, size).astype(np.float32)
-    steps = np.arange(-260, 261, dtype=np.float32) / 2  # where two integers are equally near, or nearly
-    values[: len(steps)] = (steps - term) / factor
-    values[1000 : 1000 + len(steps)] = np.nextafter((steps - term) / factor, np.float32(np.inf))
-    values[2000:5000] = (generator.uniform(-140, 140, 3000).astype(np.float32) - term) / factor
-    values[5000:5006] = [np.inf, -np.inf, 1e38, -1e38, 0.0, 1e-45]
-    with np.errstate(over="ignore"):
-        expected = model.quantize_input("x", values)
-    values[5006] = np.nan
-    expected[5006] = -128
-
+    """The functions for floats, for all values of 8 and 16 bits, in place too, and the way back."""
+    layers: list[Any] = [rescaling] if rescaling else []
+    layers += [{"reshape": {"target_shape": [_EVERY // 96, 96]}}, "global_average_pooling1d"]
+    model = make_model(make_graph([*layers, {"dense": {"name": "last", "units": 256}}], (_EVERY // 3, 3)))
+    model = replace(model, imported=imported)
+    factors, terms = model.input_transform("x")
+    values = _floats_to_quantize(float(factors[0]), float(terms[0]), model.tensors["x"].scale)
+    expected = model.quantize_input("x", values.reshape(-1, 3)).reshape(-1)
+    assert model.divides("x") == (imported and rescaling is None)
     write({**firmware(model), "main.c": _QUANTIZE}, tmp_path)
     # Contraction is what a compiler for a core with fused multiply-add does unasked.
     flags = ("-O2", "-march=native", "-ffp-contract=fast")
     program = compiled(model, ["main.c"], kernels_of("portable", model, arm), tmp_path, cache, flags=flags)
     done = run([program], values.tobytes())
     assert done.returncode == 0, done.stderr.decode()
-    np.testing.assert_array_equal(np.frombuffer(done.stdout, np.int8, size), expected)
+    got = [np.frombuffer(done.stdout, np.int8, _EVERY, at * _EVERY) for at in range(3)]
+    np.testing.assert_array_equal(got[0], expected)
+    every = np.arange(_EVERY) // 3
+    for integers, raw in ((got[1], every % 256), (got[2], every - 32768)):
+        np.testing.assert_array_equal(
+            integers, model.quantize_input("x", raw.astype(np.float32).reshape(-1, 3)).ravel()
+        )
     every = model.dequantize("last", np.arange(-128, 128).astype(np.int8))
-    np.testing.assert_array_equal(np.frombuffer(done.stdout, np.float32, offset=size), every)
+    np.testing.assert_array_equal(np.frombuffer(done.stdout, np.float32, offset=3 * _EVERY), every)
+
+
+def _floats_to_quantize(factor: float, term: float, scale: float) -> Any:
+    """Return floats of which many are, or nearly are, equally far from two integers, and the ends of float32."""
+    generator = np.random.default_rng(0)
+    values = generator.uniform(-200, 200, _EVERY).astype(np.float32)
+    steps = np.arange(-260, 261, dtype=np.float32) / 2
+    ties = np.concatenate([(steps - np.float32(term)) / np.float32(factor), steps * np.float32(scale)])
+    for at, each in enumerate([ties, np.nextafter(ties, np.float32(np.inf)), np.nextafter(ties, np.float32(-np.inf))]):
+        values[at * 20_000 : at * 20_000 + 3 * len(each)] = np.repeat(each, 3)
+    values[100_000:150_000] = (generator.uniform(-140, 140, 50_000).astype(np.float32) - term) / factor
+    values[180_000:180_007] = [np.inf, -np.inf, 1e38, -1e38, 0.0, 1e-45, np.nan]
+    return values
 
 
 _STATUS = """

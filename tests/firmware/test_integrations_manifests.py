@@ -11,6 +11,7 @@ import shutil
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 from xml.etree import ElementTree
 
 import numpy as np
@@ -326,9 +327,17 @@ def test_mlperf_tiny_takes_integers(net: str, io: Io, tmp_path: Path) -> None:
     assert mlperf(model, "KWS01", samples, tmp_path) == expected(model, inputs)
 
 
-@pytest.mark.parametrize("rescaling", [None, {"scale": 1 / 255}, {"scale": 1 / 127.5, "offset": -1.0}])
-def test_mlperf_tiny_takes_pixels(rescaling: dict[str, float] | None, tmp_path: Path) -> None:
-    layers = [{"rescaling": rescaling}] if rescaling else []
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [],
+        [{"rescaling": {"scale": 1 / 255}}],
+        [{"rescaling": {"scale": 1 / 127.5, "offset": -1.0}}],
+        [{"normalization": {"mean": [125, 100, 90], "variance": [900, 4000, 90]}}],
+    ],
+    ids=["raw", "scale", "offset", "channels"],
+)
+def test_mlperf_tiny_takes_pixels(layers: list[Any], tmp_path: Path) -> None:
     model = make_model(make_graph([*layers, "flatten", {"dense": {"units": 5}}, "softmax"], (8, 8, 3)))
     pixels = np.random.default_rng(0).integers(0, 256, (4, 8, 8, 3), np.uint8)
     got = mlperf(model, "IC01", [sample.tobytes() for sample in pixels], tmp_path)

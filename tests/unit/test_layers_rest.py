@@ -189,7 +189,6 @@ UNSUPPORTED: list[tuple[dict[str, Any], list[int]]] = [
     ({"bidirectional": {"layer": {"gru": {"units": 2}}}}, [3, 2]),
     ({"time_distributed": {"layer": {"dense": {"units": 2}}}}, [3, 2]),
     ({"layer_normalization": {}}, [3, 2]),
-    ({"normalization": {"mean": [1, 2], "variance": [1, 2]}}, [3, 2]),
     *[({name: {}}, [3, 2]) for name in ("leaky_relu", "prelu", "elu", "selu", "gelu", "silu")],
     *[({name: {}}, [3, 2]) for name in ("hard_sigmoid", "hard_swish", "softplus")],
     *[({name: {"from": ["x", "x"]}}, [3, 2]) for name in ("subtract", "multiply", "average", "maximum", "minimum")],

@@ -13,7 +13,8 @@ from netspec.device.graph import DeviceGraph, lower
 from netspec.device.ops import kernel_of
 from netspec.device.passes import PASSES, run_passes, verify
 from netspec.device.scales import scale_groups
-from netspec.ops import Add, BatchNorm, DepthwiseConv2D, Param, Relu, Rescale, Unary, View
+from netspec.diagnostics import SpecError
+from netspec.ops import Add, BatchNorm, DepthwiseConv2D, Param, Relu, Rescale, RescaleEach, Unary, View
 from netspec.quantize.ranges import evaluate, rescaled_inputs
 from tests.specs import make_graph
 
@@ -42,6 +43,8 @@ def evaluate_raw(graph: DeviceGraph, inputs: dict[str, Array]) -> dict[str, Arra
                 result = gamma * centred + beta
             case Rescale():
                 result = reads[0] * op.scale + op.offset
+            case RescaleEach(scales=scales, offsets=offsets):
+                result = (reads[0].reshape(-1, len(scales)) * scales + offsets).reshape(reads[0].shape)
             case Relu():
                 result = np.clip(reads[0], 0.0, op.max_value)
             case View():
@@ -95,10 +98,69 @@ def test_a_rescaling_of_the_input_becomes_part_of_its_quantization() -> None:
     assert (rescale.scale, rescale.offset) == (0.5, -1.0)
 
 
-def test_of_two_rescalings_the_second_stays() -> None:
-    graph = run([{"rescaling": {"scale": 0.5}}, {"rescaling": {"scale": 4.0}}, conv()])
-    assert ops(graph) == ["DepthwiseConv2D", "Conv2D"]
-    assert graph.inputs[0].rescale is not None
+def test_two_rescalings_are_one() -> None:
+    graph = run([{"rescaling": {"scale": 0.5, "offset": 3.0}}, {"rescaling": {"scale": 4.0, "offset": 1.0}}, conv()])
+    assert ops(graph) == ["Conv2D"]
+    assert graph.inputs[0].rescale == Rescale(IMAGE, 2.0, 13.0)
+
+
+def test_of_two_rescalings_the_second_stays_where_the_first_is_read_twice() -> None:
+    layers = [
+        {"rescaling": {"name": "one", "scale": 0.5}},
+        {"rescaling": {"name": "two", "scale": 4.0}},
+        {"add": {"from": ["one", "two"]}},
+    ]
+    graph = run(layers)
+    assert ops(graph) == ["DepthwiseConv2D", "Add"]
+    assert graph.inputs[0].rescale == Rescale(IMAGE, 0.5, 0.0)
+
+
+def test_a_rescaling_by_one_behind_another_stays_as_a_requantization() -> None:
+    graph = run([{"rescaling": {"scale": 0.5}}, {"rescaling": {"scale": 1.0}}, conv()])
+    assert ops(graph) == ["Unary", "Conv2D"]
+
+
+CHANNELS = {"normalization": {"mean": [1.0, 2.0, 3.0], "variance": [1.0, 4.0, 16.0]}}
+
+
+@pytest.mark.parametrize(
+    ("layers", "scales"),
+    [
+        ([CHANNELS, conv()], (1.0, 0.5, 0.25)),
+        ([{"rescaling": {"scale": 4.0}}, CHANNELS, conv()], (4.0, 2.0, 1.0)),
+        ([CHANNELS, {"rescaling": {"scale": 4.0, "offset": -1.0}}, conv()], (4.0, 2.0, 1.0)),
+        ([CHANNELS, CHANNELS, conv()], (1.0, 0.25, 0.0625)),
+        ([{"reshape": {"target_shape": [30, 3]}}, CHANNELS], (1.0, 0.5, 0.25)),
+        ([{"normalization": {"mean": [[1], [2]], "variance": [[1], [4]], "axis": [1, 2]}}], (*[1.0] * 6, *[0.5] * 6)),
+        ([{"normalization": {"mean": [1, 2, 3], "variance": [1, 4, 16], "axis": 3, "invert": True}}], (1.0, 2.0, 4.0)),
+    ],
+)
+def test_numbers_for_each_value_are_part_of_the_inputs_quantization(layers: list[Any], scales: Any) -> None:
+    shape = (2, 3, 2) if "axis" in str(layers) and "[[1]" in str(layers) else IMAGE
+    graph = run(layers, shape)
+    assert set(ops(graph)) <= {"Conv2D", "View"}
+    rescale = graph.inputs[0].rescale
+    assert isinstance(rescale, RescaleEach)
+    assert rescale.scales == pytest.approx(scales)
+
+
+@pytest.mark.parametrize(
+    "layers",
+    [
+        [conv(filters=3), CHANNELS],
+        [CHANNELS, {"add": {"from": ["normalization", "x"]}}],
+        [{"permute": {"dims": [2, 1, 3]}}, CHANNELS],
+    ],
+)
+def test_numbers_for_each_value_elsewhere_are_refused(layers: list[Any]) -> None:
+    with pytest.raises(SpecError) as refused:
+        lower(make_graph(layers, IMAGE))
+    assert "unsupported-on-device" in {each.rule for each in refused.value.diagnostics}
+
+
+def test_equal_numbers_for_each_value_are_one_number() -> None:
+    graph = run([conv(filters=3), {"normalization": {"mean": [1.0, 1.0, 1.0], "variance": [4.0, 4.0, 4.0]}}])
+    assert ops(graph) == ["Conv2D"]
 
 
 def test_an_input_that_something_else_reads_keeps_its_scale() -> None:
@@ -113,8 +175,8 @@ def test_a_rescaling_that_is_an_output_too() -> None:
     assert [output.tensor for output in graph.outputs] == ["x", "conv"]
 
 
-def test_a_rescaling_of_a_view_of_the_input_is_no_rescaling_of_the_input() -> None:
-    assert ops(run(["flatten", {"rescaling": {"scale": 0.5}}, {"dense": {"units": 3}}])) == ["DepthwiseConv2D", "Dense"]
+def test_a_rescaling_of_a_view_of_the_input_is_one_of_the_input() -> None:
+    assert ops(run(["flatten", {"rescaling": {"scale": 0.5}}, {"dense": {"units": 3}}])) == ["Dense"]
 
 
 # --------------------------------------------------------------------------------------------------------- padding

@@ -54,10 +54,14 @@ class Layout:
 
 @dataclass(frozen=True, slots=True)
 class Quant:
-    """Quantization of a tensor: real = scale * (q - zero_point), `scale` a float32 value."""
+    """Quantization of a tensor: real = scale * (q - zero_point), `scale` a float32 value.
+
+    `raw` marks a tensor in the units of an input whose rescaling is part of the weights of what reads it.
+    """
 
     scale: float
     zero_point: int
+    raw: bool = False
 
 
 @dataclass(frozen=True, slots=True)
