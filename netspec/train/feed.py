@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from math import ceil
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -31,29 +30,41 @@ class Feed:
 
     def __init__(self, split: Split, size: int, order: npt.NDArray[np.integer] | None = None) -> None:
         self._split, self._size, self._order = split, size, order
+        self._parts = (*split.x.values(), *split.y.values())
         self.failure: BaseException | None = None
 
     def dataset(self) -> Any:
-        """Return it as a `tf.data.Dataset`."""
+        """Return it as a `tf.data.Dataset`.
+
+        Not by `Dataset.from_generator`, through which Keras feeds a `PyDataset` and generators, too: TensorFlow then
+        fixes malloc's threshold at 128 KiB for the rest of the process (`ApplyPython311MemoryPatch`), so every larger
+        tensor is mapped anew in each step, and its pages fault in again. That doubles the time of a step.
+        """
+        import tensorflow
+
+        order = np.arange(len(self._split)) if self._order is None else np.asarray(self._order)
+        indices = tensorflow.data.Dataset.from_tensor_slices(order).batch(self._size)
+        return indices.map(self._batch).prefetch(_AHEAD)
+
+    def _batch(self, indices: Any) -> tuple[Any, Any]:
+        """Return x and y of one batch as tensors of TensorFlow's graph."""
         import tensorflow
 
         # Batches all alike have a static size, as in the data sets that Keras makes of arrays: TensorFlow then chooses
         # other kernels, and weights depend on their rounding.
         size = None if len(self._split) % self._size else self._size
+        types = [values.dtype for values in self._parts]
+        tensors = tensorflow.numpy_function(self._read, [indices], types, stateful=True)
+        for tensor, values in zip(tensors, self._parts, strict=True):
+            tensor.set_shape((size, *values.shape[1:]))
+        rest = iter(tensors)
+        return _bare(self._split.x, lambda _: next(rest)), _bare(self._split.y, lambda _: next(rest))
 
-        def spec(values: Samples) -> Any:
-            return tensorflow.TensorSpec((size, *values.shape[1:]), values.dtype)
-
-        signature = (_bare(self._split.x, spec), _bare(self._split.y, spec))
-        made = tensorflow.data.Dataset.from_generator(self._batches, output_signature=signature)
-        count = ceil(len(self._split) / self._size)
-        return made.apply(tensorflow.data.experimental.assert_cardinality(count)).prefetch(_AHEAD)
-
-    def _batches(self) -> Iterator[tuple[Any, Any]]:
+    def _read(self, indices: npt.NDArray[np.integer]) -> list[npt.NDArray[Any]]:
         try:
-            for start in range(0, len(self._split), self._size):
-                stretch = slice(start, start + self._size)
-                yield arguments(self._split, stretch if self._order is None else self._order[stretch])
+            # Samples in the order of their file are read as one stretch.
+            chosen = slice(int(indices[0]), int(indices[-1]) + 1) if self._order is None else indices
+            return [values[chosen] for values in self._parts]
         except Exception as error:
             self.failure = error
             raise
