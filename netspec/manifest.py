@@ -79,7 +79,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Return a build folder's manifest. Raises `ToolError` where it is missing or not ours."""
     path = folder / MANIFEST
     try:
-        values = json.loads(path.read_text(encoding="utf-8"))
+        values = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique)
         manifest = Manifest(**values)
         _require_form(manifest)
         return manifest
@@ -90,6 +90,15 @@ def read_manifest(folder: Path) -> Manifest:
         ) from None
     except (OSError, ValueError, TypeError, KeyError) as error:
         raise ToolError(f"{path} cannot be read: {error}", "run `netspec build SPEC` again") from error
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return an object of JSON; raise ValueError for a key that it has twice."""
+    values = dict(pairs)
+    if len(values) < len(pairs):
+        twice = next(key for key, _ in pairs if [other for other, _ in pairs].count(key) > 1)
+        raise ValueError(f"it has the key {twice!r} twice")
+    return values
 
 
 def _require_form(manifest: Manifest) -> None:

@@ -308,3 +308,10 @@ def test_a_full_disk_is_no_internal_error(capsys: pytest.CaptureFixture[str], mo
         run(fill)
     assert ended.value.code == 3
     assert capsys.readouterr().err == "error: build/net/model.tflite: No space left on device\n"
+
+
+def test_a_manifest_with_a_key_twice_is_refused(project: Path) -> None:
+    path = project / "build" / "net" / MANIFEST
+    path.write_text(path.read_text().replace('"core":', '"core": "cortex-m0",\n  "core":', 1))
+    with pytest.raises(ToolError, match="it has the key 'core' twice"):
+        _verify(project)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 
 from netspec.data import pictures, sounds
+from netspec.data.classes import column_classes
 from netspec.data.faults import Faults, located, reason
 from netspec.data.folders import Classes, find_classes
 from netspec.data.headers import Header
-from netspec.data.labels import column_range, label_range
+from netspec.data.labels import Column, label_range
 from netspec.data.rules import (
     SPARSE,
     called,
@@ -86,28 +87,21 @@ def _check_table(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
         return
     ((name, shape),) = graph.inputs.items()
     (output,) = graph.outputs
-    rows = 0
-
-    def targets() -> Iterator[str]:
-        nonlocal rows
-        for row in table.rows():
-            rows += 1
-            yield row[table.target]
-
+    labels, rows = Column(), 0
     try:
-        labels = column_range(targets())
+        for _, label in table.samples():
+            labels.add(label)
+            rows += 1
     except TableError as error:
-        faults.add(error.rule, error.message, help=error.help, key="path")
+        faults.add(error.rule, error.message, help=error.help, key=error.key)
         return
     header = table_header(rows, len(table.columns) - 1, shape)
     check_headers(faults, "train", {f"x/{name}": header}, graph, losses)
-    if losses[output] not in SPARSE or labels is None:
-        return
-    what, classes = called(f"y/{output}", "train"), graph.shape(output)[-1]
-    if isinstance(labels, int):
-        check_label_range(faults, what, 0, labels - 1, classes, output)
-    elif check_integers(faults, what, *labels):
-        check_label_range(faults, what, *labels[:2], classes, output)
+    if not labels.numeric:
+        column_classes(faults, labels, graph, losses)
+    elif losses[output] in SPARSE and check_integers(faults, called(f"y/{output}", "train"), *labels.range()):
+        low, high, _ = labels.range()
+        check_label_range(faults, called(f"y/{output}", "train"), low, high, graph.shape(output)[-1], output)
 
 
 def _check_images(graph: Graph, losses: dict[str, str], faults: Faults) -> None:

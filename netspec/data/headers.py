@@ -14,6 +14,8 @@ MAGIC = b"\x93NUMPY"
 _LONGEST = 10_000
 """Bytes of a header that are believed; NumPy's own limit."""
 _DEEPEST = 4
+_MOST_AXES = 64
+"""NumPy's own limit."""
 _NAMES = {"f": "float", "i": "int", "u": "uint", "c": "complex"}
 _OTHERS = {
     "b": "bool",
@@ -99,12 +101,14 @@ def _parse(text: str) -> Header:
     shape, fortran, descr = fields["shape"], fields["fortran_order"], fields["descr"]
     if not isinstance(shape, tuple) or not all(type(size) is int for size in shape):
         raise HeaderError("its shape is no tuple of numbers")
+    if len(shape) > _MOST_AXES:
+        raise HeaderError(f"its shape has {len(shape)} axes, NumPy's arrays have {_MOST_AXES} at most")
     if not isinstance(fortran, bool):
         raise HeaderError("its fortran_order is neither True nor False")
     if isinstance(descr, list):
         # Records may hide objects at any depth; being no numbers, they are refused in any case.
         return Header(shape, "O" if "O" in text.partition("'descr'")[2] else "V", 1)
-    match = re.fullmatch(r"([<>|=])?([a-zA-Z])(\d{0,9})(\[.*\])?", descr) if isinstance(descr, str) else None
+    match = re.fullmatch(r"([<>|=])?([a-zA-Z])([0-9]{0,9})(\[.*\])?", descr) if isinstance(descr, str) else None
     if match is None:
         raise HeaderError("its descr is no type of NumPy")
     itemsize = int(match[3] or 8) * (4 if match[2] == "U" else 1)
@@ -115,7 +119,7 @@ def _parse(text: str) -> Header:
 
 _SIZES = {"f": (2, 4, 8), "i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "b": (1,)}
 
-_TOKEN = re.compile(r"\s*(?:'([^'\\]*)'|\"([^\"\\]*)\"|(\d{1,19})L?|(True|False|None)|([{}()\[\],:]))")
+_TOKEN = re.compile(r"\s*(?:'([^'\\]*)'|\"([^\"\\]*)\"|([0-9]{1,19})L?|(True|False|None)|([{}()\[\],:]))")
 
 
 class _Tokens:
@@ -172,6 +176,8 @@ def _value(tokens: _Tokens, depth: int) -> Any:
             raise HeaderError("its header is no plain mapping of Python")
     tokens.advance()
     if word == "{":
+        if len(dict(items)) < len(items):
+            raise HeaderError("its header has a key twice")
         return dict(items)
     if word == "(":
         return tuple(items) if commas or not items else items[0]

@@ -1,15 +1,17 @@
-"""The least and greatest of many labels, streamed from a file without NumPy."""
+"""Labels without NumPy: the range of many that are streamed from a file, and the column of a table."""
 
 from __future__ import annotations
 
 import struct
 import sys
 from array import array
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Sequence
 from math import prod
 from typing import IO
 
 from netspec.data.headers import Header, HeaderError
+from netspec.data.tables import is_number
 
 MOST_LABELS = 1 << 24
 """Labels that `check` looks through, about a second's work; those of larger arrays are checked when they are loaded."""
@@ -57,26 +59,45 @@ def _numbers(data: bytes, header: Header) -> array[float] | array[int] | list[fl
     return values
 
 
-def column_range(cells: Iterator[str]) -> tuple[float, float, bool] | int | None:
-    """Return the range of a column of labels as `label_range` does, or how many words there are where one is no number.
+class Column:
+    """The labels of a table, row by row: numbers, or words. Each different cell is kept once."""
 
-    None where the words are too many to count.
-    """
-    words: set[str] = set()
-    low, high, whole, numbers = float("inf"), float("-inf"), True, True
-    for cell in cells:
-        if len(words) <= _MOST_WORDS:
-            words.add(cell)
-        if numbers:
-            try:
-                value = float(cell)
-            except ValueError:
-                numbers = False
-                continue
-            low, high, whole = min(low, value), max(high, value), whole and value.is_integer()
-    if numbers:
-        return (low, high, whole) if words else None
-    return len(words) if len(words) <= _MOST_WORDS else None
+    def __init__(self) -> None:
+        self._index: dict[str, int] = {}
+        self._rows = array("L")
 
+    def add(self, cell: str) -> None:
+        """Take the label of the next row."""
+        self._rows.append(self._index.setdefault(cell, len(self._index)))
 
-_MOST_WORDS = 100_000
+    @property
+    def numeric(self) -> bool:
+        return all(map(is_number, self._index))
+
+    def counts(self) -> dict[str, int]:
+        """Return how many rows have each cell, sorted by the cells."""
+        counts = Counter(self._rows)
+        return {cell: counts[self._index[cell]] for cell in sorted(self._index)}
+
+    def odd_one(self) -> tuple[str, int] | None:
+        """Return a cell that is no number and its row, where others are numbers."""
+        odd = next((cell for cell in self._index if not is_number(cell)), None)
+        if odd is None or not any(map(is_number, self._index)):
+            return None
+        return odd, self._rows.index(self._index[odd]) + 2
+
+    def numbers(self) -> list[float]:
+        """Return the labels of a column of numbers."""
+        values = [float(cell) for cell in self._index]
+        return [values[index] for index in self._rows]
+
+    def indices(self, words: Sequence[str]) -> list[int]:
+        """Return each row's index in `words`."""
+        order = {word: number for number, word in enumerate(words)}
+        values = [order[cell] for cell in self._index]
+        return [values[index] for index in self._rows]
+
+    def range(self) -> tuple[float, float, bool]:
+        """Return the least and greatest number, and whether all are whole."""
+        values = [float(cell) for cell in self._index]
+        return min(values), max(values), all(value.is_integer() for value in values)

@@ -103,20 +103,62 @@ def check_integers(faults: Faults, what: str, low: float, high: float, whole: bo
 
 
 def check_class_count(faults: Faults, names: list[str], graph: Graph, losses: Mapping[str, str]) -> None:
-    """Note where folders of classes are more or fewer than the output tells apart."""
+    """Note where folders of classes are more or fewer than the output has classes."""
+    listed = ", ".join(names[:_MOST_LISTED]) + (", ..." if len(names) > _MOST_LISTED else "")
+    what = f"there are {len(names)} folders of classes ({listed})"
+    _check_count(faults, what, names, graph, losses, "path", "or move what is no class out of the folder")
+
+
+def check_words(
+    faults: Faults, column: str, counts: Mapping[str, int], graph: Graph, losses: Mapping[str, str]
+) -> None:
+    """Note where the words of a column of labels are more or fewer than the output has classes."""
+    shown = [f"{word or repr(word)} {count:,}" for word, count in list(counts.items())[:_MOST_LISTED]]
+    listed = ", ".join(shown) + (", ..." if len(counts) > _MOST_LISTED else "")
+    what = f"{column} holds {len(counts)} words ({listed})"
+    if len(counts) >= class_count(graph, losses, graph.outputs[0]):  # a small table may lack some words
+        _check_count(faults, what, list(counts), graph, losses, "target", "or correct the words")
+
+
+_MOST_LISTED = 8
+
+
+def class_count(graph: Graph, losses: Mapping[str, str], output: str) -> int:
+    """Return how many classes an output has: an output of one value has two, unless its labels are class numbers."""
+    width = graph.shape(output)[-1]
+    return 2 if width == 1 and losses[output] not in SPARSE else width
+
+
+def _check_count(
+    faults: Faults, what: str, names: list[str], graph: Graph, losses: Mapping[str, str], key: str, otherwise: str
+) -> None:
     output = graph.outputs[0]
-    width, count = graph.shape(output)[-1], len(names)
-    told = 2 if width == 1 and losses[output] not in SPARSE else width
-    if count == told:
+    classes = class_count(graph, losses, output)
+    alike = _alike(names)
+    spelling = f"'{alike[0]}' and '{alike[1]}' differ in case only: spell them alike" if alike else ""
+    if len(names) == classes:
+        if alike:
+            message = f"{what}, of which '{alike[0]}' and '{alike[1]}' differ in case only"
+            faults.add("data-class-count", message, help="spell them alike", key=key, severity="warning")
         return
-    listed = ", ".join(names[:8]) + (", ..." if count > 8 else "")
+    remedy = f"give '{output}' {len(names)} units, {otherwise}"
     faults.add(
         "data-class-count",
-        f"there are {count} folders of classes ({listed}), the output '{output}' has {told} classes",
-        help=f"give '{output}' {count} units, or move what is no class out of the folder",
-        key="path",
-        severity="warning" if count < told else "error",
+        f"{what}, the output '{output}' has {classes} classes",
+        help=f"{spelling}, or {remedy}" if spelling else remedy,
+        key=key,
+        severity="warning" if len(names) < classes else "error",
     )
+
+
+def _alike(names: list[str]) -> tuple[str, str] | None:
+    """Return two names that differ in case only."""
+    seen: dict[str, str] = {}
+    for name in names:
+        other = seen.setdefault(name.casefold(), name)
+        if other != name:
+            return other, name
+    return None
 
 
 def class_label_shape(graph: Graph, losses: Mapping[str, str]) -> Shape:

@@ -7,6 +7,7 @@ import stat
 import struct
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -100,6 +101,11 @@ def assign(
             hint = f"did you mean `{near}`?" if near else f"the arrays are {', '.join(sorted(known))}"
             faults.add("data-unknown-array", f"array '{key}' of {source} belongs to no input or output", help=hint)
     found: Found[T] = {}
+    for choices in (choices for keys in wanted.values() for choices in keys.values()):
+        both = [key for key in choices if key in present]
+        if len(both) > 1:
+            message = f"{source} has {' and '.join(both)}, which are names of the same array"
+            faults.add("data-duplicate-name", message, help="remove one of the two")
     for split, keys in wanted.items():
         chosen = {item: next((key for key in choices if key in present), None) for item, choices in keys.items()}
         if split != "train" and not any(chosen.values()):
@@ -133,7 +139,12 @@ def _archive(path: Path, name: str, faults: Faults) -> list[str] | None:
                 faults.add("data-unreadable", message, help="use `{npy: {x: FILE, y: FILE}}`")
                 return None
             with zipfile.ZipFile(file) as archive:
-                return [item.removesuffix(".npy") for item in archive.namelist() if item.endswith(".npy")]
+                names = [item.removesuffix(".npy") for item in archive.namelist() if item.endswith(".npy")]
+        twice = sorted(item for item, count in Counter(names).items() if count > 1)
+        for item in twice:
+            message = f"array '{item}' is in {name} {names.count(item)} times"
+            faults.add("data-duplicate-name", message, help="save the file again with np.savez")
+        return None if twice else names
     except FileNotFoundError:
         faults.missing(path, name)
     except UNREADABLE as error:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Iterator
-from math import prod
+from math import isfinite, prod
 from pathlib import Path
 
 from netspec.data.faults import Faults, reason
@@ -15,12 +16,25 @@ from netspec.graph import Graph
 from netspec.ops import Shape
 
 
-class TableError(Exception):
-    """A table cannot be read, or its rows are not alike. `rule` and `help` are for the diagnostic."""
+def is_number(cell: str) -> bool:
+    """Return whether a cell is a decimal number in ASCII digits; `float` takes more, such as `1_0`."""
+    return _NUMBER.fullmatch(cell) is not None
 
-    def __init__(self, rule: str, message: str, help: str) -> None:
-        self.rule, self.message, self.help = rule, message, help
+
+def is_finite_number(cell: str) -> bool:
+    """Return whether a cell is a number that float64 can hold."""
+    return is_number(cell) and isfinite(float(cell))
+
+
+class TableError(Exception):
+    """A table cannot be read, or its rows are not alike. `rule`, `help` and `key` are for the diagnostic."""
+
+    def __init__(self, rule: str, message: str, help: str, key: str = "path") -> None:
+        self.rule, self.message, self.help, self.key = rule, message, help, key
         super().__init__(message)
+
+
+_NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
 
 class Table:
@@ -28,19 +42,56 @@ class Table:
 
     def __init__(self, path: Path, name: str, target: str) -> None:
         """Read the header. Raises `FileNotFoundError` and `TableError`."""
-        self.name = name
+        self.name, self.target_name = name, target
         self._rows = self._read(path)
         self.columns = next(self._rows, [])
         if target not in self.columns:
             near = nearest(target, self.columns)
             hint = f"did you mean `{near}`?" if near else f"the columns are {', '.join(self.columns[:12])}"
-            raise TableError("data-missing-array", f"{name} has no column '{target}'", hint)
+            raise TableError("data-missing-array", f"{name} has no column '{target}'", hint, "target")
+        self._refuse_repeated()
         self.target = self.columns.index(target)
+
+    def _refuse_repeated(self) -> None:
+        places: dict[str, int] = {}
+        for number, column in enumerate(self.columns, start=1):
+            if column and column in places:
+                message = f"column '{column}' is in {self.name} twice, as column {places[column]} and {number}"
+                raise TableError("data-duplicate-name", message, "rename one of the two, or remove it")
+            places[column] = number
 
     @property
     def values(self) -> list[str]:
         """The columns but the target."""
         return [column for index, column in enumerate(self.columns) if index != self.target]
+
+    def samples(self) -> Iterator[tuple[list[float], str]]:
+        """Yield each row's input values and label. Raises `TableError` for a cell that is empty or no number."""
+        for number, row in enumerate(self.rows(), start=2):
+            label = row.pop(self.target)
+            if not label:
+                message = f"the label in row {number}, column '{self.target_name}' of {self.name} is empty"
+                raise TableError("data-values", message, "write the label, or remove the row", "target")
+            yield self._numbers(number, row), label
+
+    def _numbers(self, number: int, row: list[str]) -> list[float]:
+        text = "".join(row)
+        try:
+            values = list(map(float, row))
+        except ValueError:
+            values = []
+        # What else `float` takes: digits of other scripts, digits parted by underscores, nan and infinity.
+        if (values and text.isascii() and "_" not in text and all(map(isfinite, values))) or not row:
+            return values
+        column, cell = next(
+            (column, cell) for column, cell in zip(self.values, row, strict=True) if not is_finite_number(cell)
+        )
+        message = f"'{cell}' in row {number}, column '{column}' of {self.name} is no number"
+        if not cell:
+            message = f"the cell in row {number}, column '{column}' of {self.name} is empty, not a number"
+        elif is_number(cell) or cell.lower().lstrip("+-") in ("nan", "inf", "infinity"):
+            message = f"'{cell}' in row {number}, column '{column}' of {self.name} is no finite number"
+        raise TableError("data-values", message, "write numbers such as 3, -0.5 or 1e-3 in every column but the target")
 
     def rows(self) -> Iterator[list[str]]:
         """Yield the rows after the header, each with a cell a column. Raises `TableError`."""
@@ -84,8 +135,7 @@ def open_table(graph: Graph, path: Path, faults: Faults) -> Table | None:
         message = f"{given.path} cannot be read as csv: {reason(error)}"
         faults.add("data-unreadable", message, help="save it as UTF-8 text", key="path")
     except TableError as error:
-        key = "target" if error.rule == "data-missing-array" else "path"
-        faults.add(error.rule, error.message, help=error.help, key=key)
+        faults.add(error.rule, error.message, help=error.help, key=error.key)
     return None
 
 

@@ -227,6 +227,8 @@ def _import_h5py(path: Path) -> Any:
 
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
     """Return a member of a zip that unpacks to no more than it may."""
+    if archive.namelist().count(name) > 1:
+        raise ModelFault(f"{name} is in it twice")
     with archive.open(name) as member:
         content = member.read(most + 1)
     if len(content) > most:

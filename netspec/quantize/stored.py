@@ -173,6 +173,8 @@ class _Reader:
     def __init__(self, archive: zipfile.ZipFile, path: Path, graph: Graph) -> None:
         self._archive, self._path, self._graph = archive, path, graph
         self._left = {info.filename.removesuffix(".npy"): info for info in archive.infolist()}
+        if len(self._left) < len(archive.infolist()):
+            raise ValueError("an array is in it twice")
 
     def read(self, plan: DevicePlan) -> Stored:
         self._require_device_weights(plan)

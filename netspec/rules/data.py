@@ -65,6 +65,18 @@ RULES = (
         ),
     ),
     Rule(
+        "data-duplicate-name",
+        "A column of a table, or an array of an archive, whose name is there twice.",
+        "One of the two would be taken without a word, or both as values of their own.",
+        "Rename one, or remove it.",
+        _npz(
+            "data.npz holds `x_train`, `x_train_x` and `y_train`.",
+            x_train=npy((6, 4)),
+            x_train_x=npy((6, 4)),
+            y_train=integers(0, 1, 2, 0, 1, 2),
+        ),
+    ),
+    Rule(
         "data-dtype",
         "An array that holds no numbers.",
         "A net computes with numbers; text must become class numbers first.",
@@ -94,7 +106,7 @@ RULES = (
     ),
     Rule(
         "data-values",
-        "Labels that are no whole numbers, or values beyond what the input's type holds.",
+        "Labels that are missing or not whole, cells that are no numbers, values beyond what the input's type holds.",
         "Class numbers count classes; there is no class 1.5.",
         "Store integers of at most 32 bits.",
         _npz(
@@ -105,9 +117,9 @@ RULES = (
     ),
     Rule(
         "data-class-count",
-        "Folders of classes that are more or fewer than the output tells apart.",
+        "Folders of classes, or words in a column of labels, that are more or fewer than the output has classes.",
         "With more, the loss reads beside the output; with fewer, some outputs never learn.",
-        "Give the output as many units as there are classes, or move what is no class out of the folder.",
+        "Give the output as many units as there are classes, or correct the words, or move other folders away.",
         _images(
             {f"pictures/{name}/a.png": png(8, 8) for name in ("cat", "cow", "dog", "emu")},
             "pictures/ has the folders cat, cow, dog and emu.",

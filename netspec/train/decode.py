@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from netspec.data.faults import reason
 from netspec.data.pictures import MODES
 from netspec.data.sounds import Sound
 from netspec.diagnostics import ToolError
@@ -16,11 +17,19 @@ _FORMATS = ("PNG", "JPEG", "BMP", "PPM")
 _DEEP = ("I", "F", "I;16", "I;16B", "I;16L", "I;16N")  # Pillow's modes of more than 8 bits
 
 
+class BadPicture(Exception):
+    """A picture that cannot be decoded: a fault of the data. `help` is for the diagnostic."""
+
+    def __init__(self, message: str, help: str) -> None:
+        super().__init__(message)
+        self.help = help
+
+
 def read_picture(path: Path, size: tuple[int, int, int], resize: str | None) -> npt.NDArray[np.uint8]:
     """Return a picture of (height, width, channels), its pixels 0 to 255.
 
-    Colours become grey, and grey colours, as the channels ask, by Pillow's weights (ITU-R 601-2). Raises `ToolError`
-    for a picture that Pillow refuses.
+    Colours become grey, and grey colours, as the channels ask, by Pillow's weights (ITU-R 601-2). Raises
+    `BadPicture` for a picture that Pillow refuses, and `ToolError` where there is no Pillow.
     """
     try:
         from PIL import Image
@@ -36,13 +45,15 @@ def read_picture(path: Path, size: tuple[int, int, int], resize: str | None) -> 
             warnings.simplefilter("ignore")  # of large pictures: their size was checked
             with Image.open(path, formats=_FORMATS) as picture:
                 if picture.mode in _DEEP:
-                    raise ToolError(f"{name} has more than 8 bits a channel", "save it with 8, or use `{npz: FILE}`")
+                    raise BadPicture(f"{name} has more than 8 bits a channel", "save it with 8, or use `{npz: FILE}`")
                 pixels = picture.convert(MODES[channels])
                 if resize is not None and pixels.size != (width, height):
                     pixels = pixels.resize((width, height), Image.Resampling[resize.upper()])
                 return np.asarray(pixels, dtype=np.uint8).reshape(height, width, channels)
-    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError) as error:
-        raise ToolError(f"{name} cannot be read as a picture: {error}", help="save it again as PNG") from error
+    except (BadPicture, MemoryError):
+        raise
+    except Exception as error:  # Pillow's decoders raise whatever a damaged file makes them trip over
+        raise BadPicture(f"{name} cannot be read as a picture: {reason(error)}", "save it again as PNG") from error
 
 
 def read_clip(path: Path, sound: Sound, length: int) -> npt.NDArray[np.float32]:

@@ -12,8 +12,10 @@ from pathlib import Path
 import numpy as np
 
 from netspec.data import pictures, sounds
+from netspec.data.classes import column_classes
 from netspec.data.faults import Faults, located, reason
 from netspec.data.folders import Classes, find_classes
+from netspec.data.labels import Column
 from netspec.data.rules import check_class_count, check_headers, class_label_shape
 from netspec.data.sources import UNREADABLE, Found, Source, assign, find_sources
 from netspec.data.tables import TableError, open_table, refuse_several, row_shape
@@ -21,7 +23,7 @@ from netspec.diagnostics import ToolError
 from netspec.graph import Graph
 from netspec.ops import Shape
 from netspec.train.audio_features import Features
-from netspec.train.decode import read_clip, read_picture
+from netspec.train.decode import BadPicture, read_clip, read_picture
 from netspec.train.samples import Array, Samples, collected, read_array
 
 Losses = Mapping[str, str]
@@ -74,42 +76,26 @@ def _table(graph: Graph, losses: Losses, faults: Faults) -> Found[Samples]:
     table = open_table(graph, located(graph.spec, given.path), faults)
     if table is None:
         return {}
-    columns, numbers, targets = table.values, array("d"), []
+    (output,) = graph.outputs
+    numbers, labels, rows = array("d"), Column(), 0
     try:
-        for number, row in enumerate(table.rows(), start=2):
-            targets.append(row.pop(table.target))
-            try:
-                numbers.extend(map(float, row))
-            except ValueError:
-                column, cell = next(
-                    (name, cell) for name, cell in zip(columns, row, strict=True) if not _is_number(cell)
-                )
-                message = f"'{cell}' in row {number}, column '{column}' of {given.path} is no number"
-                faults.add("data-values", message, help="write numbers in every column but the target")
-                return {}
+        for values, label in table.samples():
+            numbers.extend(values)
+            labels.add(label)
+            rows += 1
     except TableError as error:
-        faults.add(error.rule, error.message, help=error.help, key="path")
+        faults.add(error.rule, error.message, help=error.help, key=error.key)
         return {}
+    if labels.numeric:
+        targets: Array = np.array(labels.numbers())
+    else:
+        words = column_classes(faults, labels, graph, losses)
+        if words is None:
+            return {}
+        targets = np.array(labels.indices(words), dtype=np.int32)
     ((name, shape),) = graph.inputs.items()
-    samples = np.array(numbers).reshape(len(targets), *row_shape(len(columns), shape))
-    return {"train": {f"x/{name}": samples, f"y/{graph.outputs[0]}": _labels(targets)}}
-
-
-def _is_number(cell: str) -> bool:
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True
-
-
-def _labels(cells: list[str]) -> Array:
-    """Return a column as numbers; text is class numbers in the sorted order of the words."""
-    try:
-        return np.array([float(cell) for cell in cells])
-    except ValueError:
-        classes = {label: index for index, label in enumerate(sorted(set(cells)))}
-        return np.array([classes[cell] for cell in cells], dtype=np.int32)
+    samples = np.array(numbers).reshape(rows, *row_shape(len(table.columns) - 1, shape))
+    return {"train": {f"x/{name}": samples, f"y/{output}": targets}}
 
 
 def _images(graph: Graph, losses: Losses, faults: Faults) -> Found[Samples]:
@@ -129,7 +115,11 @@ def _images(graph: Graph, losses: Losses, faults: Faults) -> Found[Samples]:
     def read(path: Path) -> Array:
         return read_picture(path, size, given.resize).reshape(shape)
 
-    return _by_class(graph, losses, classes, shape, "uint8", given.path, read)
+    try:
+        return _by_class(graph, losses, classes, shape, "uint8", given.path, read)
+    except BadPicture as error:
+        faults.add("data-unreadable", str(error), help=error.help, key="path")
+        return {}
 
 
 def _audio(graph: Graph, losses: Losses, faults: Faults) -> Found[Samples]:

@@ -147,6 +147,8 @@ def _from_keras(path: Path, wanted: Wanted) -> tuple[Found, list[str]]:
 
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:
     """Return a member of a zip. Raises ValueError where it unpacks to more than it may."""
+    if archive.namelist().count(name) > 1:
+        raise ValueError(f"{name} is in it twice")
     with archive.open(name) as member:
         content = member.read(most + 1)
     if len(content) > most:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import struct
 import sys
 from collections import Counter
@@ -17,7 +18,7 @@ from netspec.data.headers import HeaderError
 from netspec.data.pictures import picture_size
 from netspec.data.sounds import read_sound
 from netspec.data_forms import Audio
-from netspec.diagnostics import ToolError
+from netspec.diagnostics import SpecError, ToolError
 from netspec.train import samples
 from netspec.train.audio_features import Features
 from netspec.train.data import Dataset, load_data
@@ -140,14 +141,14 @@ def test_a_picture_that_breaks_off_after_its_header(tmp_path: Path) -> None:
     gallery(tmp_path / "p", {"a": 1, "b": 1, "c": 1}, size=(50, 40))
     path = tmp_path / "p" / "b" / "00.png"
     path.write_bytes(path.read_bytes()[:100])
-    with pytest.raises(ToolError, match=r"b/00\.png cannot be read as a picture"):
+    with pytest.raises(SpecError, match=r"b/00\.png cannot be read as a picture"):
         load(tmp_path, {"images": {"path": "p"}}, [50, 40])
 
 
 def test_a_picture_of_16_bits_is_not_cut_to_8(tmp_path: Path) -> None:
     gallery(tmp_path / "p", {"a": 1, "b": 1, "c": 1})
     Image.fromarray(np.full((5, 4), 40_000, np.uint16)).save(tmp_path / "p" / "a" / "00.png")
-    with pytest.raises(ToolError, match="more than 8 bits a channel"):
+    with pytest.raises(SpecError, match="more than 8 bits a channel"):
         load(tmp_path, {"images": {"path": "p"}}, [5, 4])
 
 
@@ -430,3 +431,17 @@ def test_what_a_function_returns_keeps_the_rules(tmp_path: Path, module: Any, re
         load(tmp_path, {"python": f"{module(f'def load(): return {returned}')}:load"}, [2])
     assert [each.rule for each in caught.value.diagnostics] == [rule]
     assert caught.value.diagnostics[0].path == "train.data.python"
+
+
+@pytest.mark.parametrize("name", ["cut", "empty"])
+def test_shared_case_18(tmp_path: Path, name: str) -> None:
+    """A broken picture is a fault of the data: a finding at its place, not a failure of the tool."""
+    case = Path(__file__).parents[2] / "../shared/cases/18-broken-picture-exit"
+    if not case.is_dir():
+        pytest.skip("the shared cases are not here")
+    shutil.copytree(case / name, tmp_path / name)
+    with pytest.raises(SpecError) as caught:
+        load(tmp_path, {"images": {"path": name}}, [16, 16, 1], units=2)
+    (found,) = caught.value.diagnostics
+    assert (found.rule, found.path) == ("data-unreadable", "train.data.images.path")
+    assert found.message.startswith("a/1.jpg cannot be read as a picture: ")

@@ -9,6 +9,7 @@ import re
 import struct
 import subprocess
 import sys
+import warnings
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -268,7 +269,21 @@ def test_a_function_is_not_called(tmp_path: Path) -> None:
         ("", "data-missing-array", "data.csv has no column 'kind'"),
         ("a,b,c,kind\n1,2,3,0\n", "data-shape", "samples of shape (3,), the input is (2,)"),
         ("a,b,kind\n1,2,3\n", "data-label-range", "holds labels 3 to 3, the output has 3 classes"),
-        ("a,b,kind\n1,2,a\n1,2,b\n1,2,c\n1,2,d\n", "data-label-range", "holds labels 0 to 3, the output has 3"),
+        (
+            "a,b,kind\n1,2,a\n1,2,b\n1,2,c\n1,2,d\n1,2,d\n",
+            "data-class-count",
+            "column 'kind' of data.csv holds 4 words (a 1, b 1, c 1, d 2), the output 'out' has 3 classes",
+        ),
+        ("a,b,kind\n1,2,0\n1,2,\n", "data-values", "the label in row 3, column 'kind' of data.csv is empty"),
+        ("a,b,kind\n1,2,0\n1, ,0\n", "data-values", "the cell in row 3, column 'b' of data.csv is empty"),
+        ("a,b,kind\n1,2,0\n1,1_0,0\n", "data-values", "'1_0' in row 3, column 'b' of data.csv is no number"),
+        ("a,b,kind\n1,\u0663,0\n", "data-values", "'\u0663' in row 2, column 'b' of data.csv is no number"),
+        ("a,b,kind\n1,1e999,0\n", "data-values", "'1e999' in row 2, column 'b' of data.csv is no finite number"),
+        ("a,b,kind\n1,nan,0\n", "data-values", "'nan' in row 2, column 'b' of data.csv is no finite number"),
+        ("a,b,kind\n1,2,0\n1,2,1_0\n", "data-values", "'1_0' in row 3, column 'kind' of data.csv is no number"),
+        ("a,b,kind\n1,2,\u0661\n1,2,1\n", "data-values", "'\u0661' in row 2, column 'kind'"),
+        ("a,a,kind\n1,2,0\n", "data-duplicate-name", "column 'a' is in data.csv twice, as column 1 and 2"),
+        ("kind,a,kind\n1,2,0\n", "data-duplicate-name", "column 'kind' is in data.csv twice, as column 1 and 3"),
         ("a,b,kind\n1,2,0.5\n", "data-values", "is not whole numbers"),
     ],
 )
@@ -277,6 +292,50 @@ def test_tables(tmp_path: Path, text: str, rule: str | None, message: str) -> No
     found = findings(tmp_path, {"csv": {"path": "data.csv", "target": "kind"}}, shape=[2])
     assert [each.rule for each in found] == ([rule] if rule else [])
     assert all(message in each.message for each in found)
+
+
+def test_words_that_differ_in_case_only(tmp_path: Path) -> None:
+    table = {"csv": {"path": "data.csv", "target": "kind"}}
+    (tmp_path / "data.csv").write_text("a,b,kind\n1,2,walk\n1,2,Walk\n1,2,run\n1,2,idle\n")
+    found = one(findings(tmp_path, table, shape=[2]))
+    assert "4 words (Walk 1, idle 1, run 1, walk 1), the output 'out' has 3 classes" in found.message
+    assert found.help is not None
+    assert found.help.startswith("'Walk' and 'walk' differ in case only")
+    (tmp_path / "data.csv").write_text("a,b,kind\n1,2,walk\n1,2,Walk\n1,2,run\n")
+    found = one(findings(tmp_path, table, shape=[2]))
+    assert (found.rule, found.severity) == ("data-class-count", "warning")
+
+
+def test_amounts_are_no_words(tmp_path: Path) -> None:
+    (tmp_path / "data.csv").write_text("a,b,price\n1,2,3.5\n1,2,n/a\n")
+    found = one(findings(tmp_path, {"csv": {"path": "data.csv", "target": "price"}}, shape=[2], loss="mse"))
+    assert found.message == "'n/a' in row 3, column 'price' of data.csv is no number, others are"
+
+
+def test_arrays_of_one_name(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "data.npz", "w") as archive, warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        for name, array in (("x_train", X), ("y_train", Y), ("x_train", X)):
+            with archive.open(f"{name}.npy", "w") as file:
+                np.save(file, array)
+    found = one(findings(tmp_path, {"npz": "data.npz"}))
+    assert (found.rule, found.message) == ("data-duplicate-name", "array 'x_train' is in data.npz 2 times")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (6, 4), 'shape': (6, 4)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (" + ("9" * 18 + ", ") * 400 + ")}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (\u0666, 4)}",
+        "{'descr': '<f4', 'fortran_order': False, 'shape': (1_0, 4)}",
+        "{'descr': '<f\u0664', 'fortran_order': False, 'shape': (6, 4)}",
+    ],
+)
+def test_headers_with_odd_numbers(header: str) -> None:
+    text = header.encode()
+    with pytest.raises(HeaderError):
+        read_header(io.BytesIO(b"\x93NUMPY\x03\x00" + struct.pack("<I", len(text)) + text + bytes(96)))
 
 
 def test_a_table_that_is_no_text(tmp_path: Path) -> None:
