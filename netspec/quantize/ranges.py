@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.graph import DeviceGraph
@@ -14,6 +16,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 Range = tuple[float, float]
+
+_PART_BYTES = 2**27
+"""Of all tensors of the samples that are evaluated at once."""
 
 
 def rescaled_inputs(graph: DeviceGraph, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
@@ -52,15 +57,20 @@ def find_ranges(
     import numpy as np
 
     ranges: dict[str, Range] = {}
-    with np.errstate(all="ignore"):  # what comes of it is looked at here
-        tensors = evaluate(graph, weights, inputs)
-    for name, values in tensors.items():
-        if not np.isfinite(values).all():
-            raise ValueError(f"tensor {name} is not finite: its values are too large for float32, or none at all")
-        ends = (
-            (values.min(), values.max())
-            if percentile is None
-            else np.percentile(values, [100 - percentile, percentile])
-        )
-        ranges[name] = (float(ends[0]), float(ends[1]))
+    count = len(next(iter(inputs.values())))
+    size = sum(4 * prod(shape) for shape in graph.tensors.values())
+    step = max(1, _PART_BYTES // max(1, size)) if percentile is None else count  # a quantile is one of all samples
+    for start in range(0, count, step):
+        with np.errstate(all="ignore"):  # what comes of it is looked at here
+            tensors = evaluate(graph, weights, {name: x[start : start + step] for name, x in inputs.items()})
+        for name, values in tensors.items():
+            if not np.isfinite(values).all():
+                raise ValueError(f"tensor {name} is not finite: its values are too large for float32, or none at all")
+            ends = (
+                (values.min(), values.max())
+                if percentile is None
+                else np.percentile(values, [100 - percentile, percentile])
+            )
+            low, high = ranges.get(name, (math.inf, -math.inf))
+            ranges[name] = (min(low, float(ends[0])), max(high, float(ends[1])))
     return ranges

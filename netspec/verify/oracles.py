@@ -6,7 +6,7 @@ import os
 import subprocess
 import sys
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,8 +26,8 @@ _TIMEOUT_SECONDS = 600
 _LITERT_SAMPLES = 32
 
 
-def run_tflite_micro(model: QuantizedModel, inputs: Values) -> dict[str, NDArray[np.int8]]:
-    """Return every tensor as TensorFlow Lite Micro computes it. Raises `ToolError` where it is not installed."""
+def tflite_micro(model: QuantizedModel) -> Callable[[Values], Values]:
+    """Return what computes every tensor with TensorFlow Lite Micro. Raises `ToolError` where it is not installed."""
     import numpy as np
 
     from netspec.quantize.tflite_model import TFLiteModel
@@ -37,11 +37,20 @@ def run_tflite_micro(model: QuantizedModel, inputs: Values) -> dict[str, NDArray
     interpreter = Interpreter(written.to_bytes())
     names = [node.output for node in model.plan.graph.nodes]
     wanted = [written.index_of[name] for name in names]
-    rows: list[list[NDArray[Any]]] = []
-    for sample in range(len(next(iter(inputs.values())))):
-        arrays = [inputs[given.name][sample : sample + 1] for given in model.plan.graph.inputs]
-        rows.append([array.reshape(-1) for array in interpreter.run(arrays, wanted)])
-    return {name: np.stack([row[index] for row in rows]) for index, name in enumerate(names)}
+
+    def run(inputs: Values) -> Values:
+        rows: list[list[NDArray[Any]]] = []
+        for sample in range(len(next(iter(inputs.values())))):
+            arrays = [inputs[given.name][sample : sample + 1] for given in model.plan.graph.inputs]
+            rows.append([array.reshape(-1) for array in interpreter.run(arrays, wanted)])
+        return {name: np.stack([row[index] for row in rows]) for index, name in enumerate(names)}
+
+    return run
+
+
+def run_tflite_micro(model: QuantizedModel, inputs: Values) -> Values:
+    """Return every tensor as TensorFlow Lite Micro computes it. Raises `ToolError` where it is not installed."""
+    return tflite_micro(model)(inputs)
 
 
 def run_program(model: QuantizedModel, program: Path, inputs: Values) -> dict[str, NDArray[np.int8]]:
@@ -118,7 +127,6 @@ def litert_difference(tflite: bytes, model: QuantizedModel, inputs: Values) -> d
             "desktop LiteRT, reference kernels": tf.lite.experimental.OpResolverType.BUILTIN_REF,
             "desktop LiteRT, default kernels": tf.lite.experimental.OpResolverType.AUTO,
         }
-        reference = model.run(inputs)
         found: dict[str, Any] = {}
         for label, resolver in resolvers.items():
             interpreter = tf.lite.Interpreter(model_content=tflite, experimental_op_resolver_type=resolver)
@@ -129,8 +137,9 @@ def litert_difference(tflite: bytes, model: QuantizedModel, inputs: Values) -> d
                 for detail, given in zip(reads, model.plan.graph.inputs, strict=True):
                     interpreter.set_tensor(detail["index"], inputs[given.name][sample : sample + 1])
                 interpreter.invoke()
+                reference = model.run({name: values[sample : sample + 1] for name, values in inputs.items()})
                 for detail, output in zip(gives, model.plan.graph.outputs, strict=True):
-                    ours = reference[output.tensor][sample].reshape(-1).astype(np.int16)
+                    ours = reference[output.tensor].reshape(-1).astype(np.int16)
                     theirs = interpreter.get_tensor(detail["index"]).reshape(-1).astype(np.int16)
                     gap = np.abs(ours - theirs)
                     differing, elements = differing + int((gap > 0).sum()), elements + gap.size

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from netspec.diagnostics import ToolError
 from netspec.graph import Graph
 from netspec.verify.inputs import case_inputs
-from netspec.verify.oracles import Values, compile_network, run_program, run_tflite_micro
-from netspec.verify.report import Accuracy, Comparison, Report, TensorResult
+from netspec.verify.oracles import Values, compile_network, run_program, tflite_micro
+from netspec.verify.report import Accuracy, Comparison, Report, TensorResult, joined
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -22,6 +23,9 @@ if TYPE_CHECKING:
     from netspec.toolchain import CmsisNN
     from netspec.train.data import Dataset
     from netspec.train.samples import Samples
+
+PART_ELEMENTS = 2**21
+"""Of all tensors of the cases that are compared at once."""
 
 _BATCH_BYTES = 2**26
 """Of all tensors of the float network, for the samples that are scored at once."""
@@ -60,26 +64,49 @@ def three_way(
     from netspec.emit import host_functions
     from netspec.toolchain import cmsis_kernels, portable_kernels
 
-    reference = model.run(inputs)
-    comparisons: list[Comparison] = []
+    implementations: dict[str, Callable[[Values], Values]] = {}
+    skipped: list[Comparison] = []
     try:
-        other = run_tflite_micro(model, inputs)
-        comparisons.append(compare(model, "TensorFlow Lite Micro", reference, other))
+        implementations["TensorFlow Lite Micro"] = tflite_micro(model)
     except ToolError as error:
         if "not installed" not in error.message:
             raise
-        comparisons.append(Comparison("TensorFlow Lite Micro", skipped=error.message))
+        skipped.append(Comparison("TensorFlow Lite Micro", skipped=error.message))
     functions = host_functions(model)
     providers = [portable_kernels(functions)]
     if cmsis is not None:
         providers.append(cmsis_kernels(cmsis, functions))
     with tempfile.TemporaryDirectory() as name:
-        for kernels in providers:
+        for number, kernels in enumerate(providers):
             stage = f"C, {kernels.provider}" + (" kernels" if kernels.provider == "portable" else "")
             progress(f"compiling: {stage}")
-            program = compile_network(model, firmware, kernels, Path(name) / "network", sanitize=sanitize)
-            comparisons.append(compare(model, stage, reference, run_program(model, program, inputs)))
-    return tuple(comparisons)
+            path = Path(name) / f"network{number}"
+            program = compile_network(model, firmware, kernels, path, sanitize=sanitize)
+            implementations[stage] = partial(run_program, model, program)
+        return (*skipped, *compare_in_parts(model, inputs, implementations))
+
+
+def compare_in_parts(
+    model: QuantizedModel, inputs: Values, implementations: Mapping[str, Callable[[Values], Values]]
+) -> tuple[Comparison, ...]:
+    """Compare implementations, by name, with the numpy reference on a few cases at a time.
+
+    So what is held at once does not grow with the number of cases.
+    """
+    found: dict[str, list[Comparison]] = {stage: [] for stage in implementations}
+    for part in parts(model, len(next(iter(inputs.values())))):
+        some = {name: values[part] for name, values in inputs.items()}
+        reference = model.run(some)
+        for stage, run in implementations.items():
+            found[stage].append(compare(model, stage, reference, run(some)))
+    return tuple(joined(comparisons) for comparisons in found.values())
+
+
+def parts(model: QuantizedModel, cases: int) -> Iterator[slice]:
+    """Yield the cases that are compared at once: as many as PART_ELEMENTS allows, at least one."""
+    step = max(1, PART_ELEMENTS // max(1, sum(prod(shape) for shape in model.plan.graph.tensors.values())))
+    for start in range(0, cases, step):
+        yield slice(start, min(start + step, cases))
 
 
 def compare(model: QuantizedModel, stage: str, reference: Values, other: Values) -> Comparison:

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
 from netspec.verify.board_figures import BoardFigures, figures_text, layer_names
@@ -46,6 +46,20 @@ class Comparison:
     def first(self) -> TensorResult | None:
         """Return the first tensor, in the order they are computed, that differs."""
         return next((result for result in self.tensors if result.mismatches), None)
+
+
+def joined(parts: Sequence[Comparison]) -> Comparison:
+    """Return one comparison of all cases from those of some of them each, of one implementation."""
+    tensors = tuple(
+        replace(
+            same[0],
+            elements=sum(result.elements for result in same),
+            mismatches=sum(result.mismatches for result in same),
+            largest=max(result.largest for result in same),
+        )
+        for same in zip(*(part.tensors for part in parts), strict=True)
+    )
+    return Comparison(parts[0].stage, sum(part.cases for part in parts), tensors)
 
 
 @dataclass(frozen=True, slots=True)
