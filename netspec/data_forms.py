@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Annotated, Any, Literal
 
-from netspec.diagnostics import wrong_name
+from netspec.diagnostics import InvalidValue, WrongName, write
 from netspec.keys import Before, Field, Keys, Parsed
 from netspec.layers._types import Size
 
@@ -26,7 +26,7 @@ def _files(value: Any) -> str | dict[str, str]:
         return value
     if isinstance(value, dict) and value and all(isinstance(file, str) and file for file in value.values()):
         return value
-    raise ValueError("must be a file, or a mapping of names to files; write `KEY: FILE`")
+    raise InvalidValue("must be a file, or a mapping of names to files", write("FILE"))
 
 
 def _files_schema() -> dict[str, Any]:
@@ -107,25 +107,27 @@ class Audio(Keys):
     def check_together(self) -> None:
         if self.fft & (self.fft - 1) or self.fft < self.frame_length:
             least = 1 << (self.frame_length - 1).bit_length()
-            raise ValueError(
-                f"has fft_length {self.fft}, which is no power of two that holds frame_length {self.frame_length}; "
-                f"write `fft_length: {least}` or leave it out"
+            raise InvalidValue(
+                f"has fft_length {self.fft}, which is no power of two that holds frame_length {self.frame_length}",
+                f"write `fft_length: {least}` or leave it out",
             )
         if not self.lower_edge_hertz < self.upper <= self.sample_rate / 2:
-            raise ValueError(
+            raise InvalidValue(
                 f"has mel filters from {self.lower_edge_hertz:g} to {self.upper:g} Hz, which must rise and end at half "
-                f"of sample_rate {self.sample_rate} at most; write `upper_edge_hertz: {self.sample_rate / 2:g}`"
+                f"of sample_rate {self.sample_rate} at most",
+                f"write `upper_edge_hertz: {self.sample_rate / 2:g}`",
             )
         if self.features == "mfcc" and (self.coefficients or 1) > self.mel_bins:
             count = self.coefficients
-            raise ValueError(f"has {count} coefficients of {self.mel_bins} mel_bins; write `mel_bins: {count}`")
+            raise InvalidValue(f"has {count} coefficients of {self.mel_bins} mel_bins", f"write `mel_bins: {count}`")
         if self.features == "log_mel" and self.coefficients is not None:
-            raise ValueError("has coefficients, which log_mel has none of; remove them, or write `features: mfcc`")
+            help_ = "remove them, or write `features: mfcc`"
+            raise InvalidValue("has coefficients, which log_mel has none of", help_)
 
 
 def _function(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", value):
-        raise ValueError("must name a function of a module; write `python: 'package.module:function'`")
+        raise InvalidValue("must name a function of a module", "write `python: 'package.module:function'`")
     return value
 
 
@@ -135,13 +137,13 @@ def _function_schema() -> dict[str, Any]:
 
 def _one_loader(value: Any) -> Any:
     if not isinstance(value, dict) or len(value) != 1:
-        raise ValueError("must be a mapping with one key, the loader; write `data: {npz: FILE}`")
+        raise InvalidValue("must be a mapping with one key, the loader", "write `data: {npz: FILE}`")
     kind, source = next(iter(value.items()))
     if kind not in FORMS:
-        raise wrong_name(f"has no loader '{kind}'", kind, FORMS, "the loaders are")
+        raise WrongName(f"has no loader '{kind}'", str(kind), FORMS, "loader")
     if not isinstance(source, str if kind in _NAMED else dict):
         what = "one name" if kind in _NAMED else "a mapping of keys"
-        raise ValueError(f"must give {kind} {what}; write `data: {FORMS[kind]}`")
+        raise InvalidValue(f"must give {kind} {what}", f"write `data: {FORMS[kind]}`")
     return value
 
 

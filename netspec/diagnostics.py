@@ -7,7 +7,7 @@ the renderers turn findings into one string, sorted by position and without repe
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -102,27 +102,52 @@ _LONGEST_NAME = 100  # characters; comparing costs their square
 _MOST_NEAR = 8  # names; of more that are equally near none is a hint
 
 
-class WrongName(ValueError):
-    """A name that is none of those that stand to choice. `meant` is the one it can only stand for, if there is one."""
+class InvalidValue(ValueError):
+    """A value that its key does not take.
 
-    def __init__(self, message: str, word: str, meant: str | None = None) -> None:
-        super().__init__(message)
-        self.word = word
-        self.meant = meant
+    `predicate` follows the key's name in the message ("must be ..."). `help` says what to write instead; where that
+    names the key, it is a function of the key's name. `place` are the keys and indices that lead to a fault inside the
+    value.
+    """
 
-
-class FaultInside(ValueError):
-    """A fault of what lies inside a value: `place` are the keys and indices that lead there."""
-
-    def __init__(self, message: str, *place: str | int) -> None:
-        super().__init__(message)
+    def __init__(
+        self, predicate: str, help: str | Callable[[str], str] | None = None, *, place: tuple[str | int, ...] = ()
+    ) -> None:
+        super().__init__(predicate)
+        self.predicate = predicate
+        self.help = help
         self.place = place
 
+    def help_for(self, key: str) -> str | None:
+        """Return what to write instead."""
+        return self.help(key) if callable(self.help) else self.help
 
-def wrong_name(message: str, word: str, candidates: Iterable[str], known: str) -> WrongName:
-    """Return the error of a name that is no candidate: the message, a semicolon and the suggestion."""
-    names = list(candidates)
-    return WrongName(f"{message}; {suggestion(word, names, known)}", word, same_letters(word, names))
+
+class WrongName(InvalidValue):
+    """A name inside a value that is none of the candidates. `kind` says of what it is the name: see `netspec.meant`.
+
+    `help` is for a name that is near to none of them.
+    """
+
+    def __init__(
+        self,
+        predicate: str,
+        word: str,
+        candidates: Iterable[str],
+        kind: str,
+        *,
+        known: str | None = None,
+        help: str | None = None,
+    ) -> None:
+        self.word = word
+        self.candidates = tuple(candidates)
+        self.kind = kind
+        super().__init__(predicate, help or f"{known or f'the {kind}s are'} {', '.join(self.candidates)}")
+
+
+def write(*values: str) -> Callable[[str], str]:
+    """Return the help that gives a key one of these values."""
+    return lambda key: f"write {' or '.join(f'`{key}: {value}`' for value in values)}"
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str | None:
@@ -140,36 +165,36 @@ def all_nearest(word: str, candidates: Iterable[str]) -> list[str]:
     """
     if len(word) > _LONGEST_NAME:
         return []
-    plain_word = _letters(word)
+    plain_word = letters(word)
     names = list(dict.fromkeys(candidates))
     best: list[str] = []
     best_distance = len(plain_word) // 3
     for name in names:
-        plain_name = _letters(name)
+        plain_name = letters(name)
         if plain_name == plain_word:
             return [name]
         if abs(len(plain_name) - len(plain_word)) <= best_distance:
-            distance = _edits(plain_word, plain_name)
+            distance = edits(plain_word, plain_name)
             if distance < best_distance:
                 best, best_distance = [], distance
             if distance == best_distance > 0:
                 best.append(name)
     if not best and len(plain_word) >= 4:
-        longer = [name for name in names if _letters(name).startswith(plain_word)]
+        longer = [name for name in names if letters(name).startswith(plain_word)]
         return longer if len(longer) == 1 else []
     return best if len(best) <= _MOST_NEAR else []
 
 
 def same_letters(word: str, candidates: Iterable[str]) -> str | None:
     """Return the candidate that is spelt like `word` but for case, `_`, `-` and blanks."""
-    plain_word = _letters(word)
-    return next((name for name in candidates if _letters(name) == plain_word), None)
+    plain_word = letters(word)
+    return next((name for name in candidates if letters(name) == plain_word), None)
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:
     """Return the question for a wrong name; None where nothing is near."""
     found = [f"`{name}`" for name in all_nearest(word, candidates)]
-    return f"did you mean {_listed(found)}?" if found else None
+    return f"did you mean {listed(found)}?" if found else None
 
 
 def suggestion(word: str, candidates: Iterable[str], known: str) -> str:
@@ -178,25 +203,29 @@ def suggestion(word: str, candidates: Iterable[str], known: str) -> str:
     A word that stands in some candidates lists those, so that `crossentropy` finds `binary_crossentropy`.
     """
     names = list(dict.fromkeys(candidates))
-    question = did_you_mean(word, names)
-    if question is not None:
-        return question
-    plain_word = _letters(word)
-    within = [f"`{name}`" for name in names if len(plain_word) >= 4 and plain_word in _letters(name)]
-    if within:
-        return f"did you mean {_listed(within)}?"
+    found = all_nearest(word, names) or containing(word, names)
+    if found:
+        return f"did you mean {listed([f'`{name}`' for name in found])}?"
     return f"{known} {', '.join(names)}" if names else f"{known} none"
 
 
-def _listed(names: list[str]) -> str:
+def containing(word: str, names: Iterable[str]) -> list[str]:
+    """Return the names that have a word of four letters or more in them."""
+    plain_word = letters(word)
+    return [name for name in names if len(plain_word) >= 4 and plain_word in letters(name)]
+
+
+def listed(names: Sequence[str]) -> str:
+    """Return names as a sentence has them: `a, b or c`."""
     return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
 
 
-def _letters(word: str) -> str:
+def letters(word: str) -> str:
+    """Return a name without what spellings differ in: lower case, without `_`, `-` and blanks."""
     return re.sub(r"[\s_-]+", "", word).lower()
 
 
-def _edits(a: str, b: str) -> int:
+def edits(a: str, b: str) -> int:
     """Return the optimal string alignment distance (restricted Damerau-Levenshtein) of two words."""
     before_last: list[int] = []
     last = list(range(len(b) + 1))

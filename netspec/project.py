@@ -68,7 +68,8 @@ def _require_name(name: str) -> None:
     try:
         TypeAdapter(Name).validate_python(name)
     except ValidationError as error:
-        reason = error.errors()[0]["msg"].removeprefix("Value error, ").replace("`", "")
+        refused = error.errors()[0]["ctx"]["error"]
+        help = refused.help_for("name").replace("`", "")
         plain = re.sub(r"[^a-z0-9]+", "_", name.lower()).strip("_0123456789")
         question = f"; did you mean {plain}?" if plain not in ("", name) else ""
-        raise CannotMakeProject(f"the name '{name}' will not do: {reason}{question}") from None
+        raise CannotMakeProject(f"the name '{name}' will not do: it {refused}; {help}{question}") from None

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from netspec import keras_names
 from netspec.data_forms import DataForm
-from netspec.diagnostics import FaultInside, wrong_name
+from netspec.diagnostics import InvalidValue, WrongName
 from netspec.keys import Field, Keys, Parsed
 from netspec.language.forms import Block
 from netspec.layers._types import Size
@@ -26,13 +26,13 @@ def _quantity(value: Any) -> int:
     if isinstance(value, int | float) and not isinstance(value, bool) and value >= 0 and isfinite(value):
         if value == floor(value):
             return int(value)
-        raise ValueError(f"must be a whole number; {_AS_SIZES}")
+        raise InvalidValue("must be a whole number", _AS_SIZES)
     if match is None:
-        raise ValueError(f"must be a size; {_AS_SIZES}")
+        raise InvalidValue("must be a size", _AS_SIZES)
     whole, fraction, unit = match[1], match[2] or "", _UNITS[match[3] or ""]
     amount, rest = divmod(int(whole + fraction) * unit, int(10 ** len(fraction)))
     if rest:
-        raise ValueError(f"must be a whole number; write {amount} or {amount + 1}")
+        raise InvalidValue("must be a whole number", f"write {amount} or {amount + 1}")
     return amount
 
 
@@ -49,9 +49,9 @@ def _known(kind: str, names: Iterable[str]) -> Callable[[Any], str]:
     def parse(value: Any) -> str:
         article = "an" if kind[0] in "aeiou" else "a"
         if not isinstance(value, str):
-            raise ValueError(f"must be {article} {kind} by Keras' name; write `{kind}: {next(iter(names))}`")
+            raise InvalidValue(f"must be {article} {kind} by Keras' name", f"write `{kind}: {next(iter(names))}`")
         if value not in names:
-            raise wrong_name(f"'{value}' is no {kind} of Keras", value, names, f"the {_PLURALS[kind]} are")
+            raise WrongName(f"'{value}' is no {kind} of Keras", value, names, kind, known=f"the {_PLURALS[kind]} are")
         return value
 
     return parse
@@ -71,7 +71,7 @@ def _metrics(value: Any) -> list[str] | dict[str, list[str]]:
     if isinstance(value, dict):
         return {key: [_metric(m) for m in (item if isinstance(item, list) else [item])] for key, item in value.items()}
     if not isinstance(value, list):
-        raise ValueError("must be a list of metrics by Keras' names; write `metrics: [accuracy]`")
+        raise InvalidValue("must be a list of metrics by Keras' names", "write `metrics: [accuracy]`")
     return [_metric(item) for item in value]
 
 
@@ -80,18 +80,21 @@ def _optimizer(value: Any) -> tuple[str, dict[str, Any]]:
     name, given = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else (value, None)
     _optimizer_name(name)
     if given is not None and not isinstance(given, dict):
-        raise ValueError(f"'{name}' takes its arguments as a mapping; write `{{{name}: {{learning_rate: 0.001}}}}`")
+        help_ = f"write `{{{name}: {{learning_rate: 0.001}}}}`"
+        raise InvalidValue(f"'{name}' takes its arguments as a mapping", help_)
     arguments: dict[str, Any] = dict(given or {})
     known = (*keras_names.OPTIMIZER_ARGUMENTS, *keras_names.OPTIMIZERS[name])
     for key, argument in arguments.items():
         if key not in known:
-            raise wrong_name(f"'{name}' has no argument '{key}'", key, known, "its arguments are")
+            predicate = f"'{name}' has no argument '{key}'"
+            raise WrongName(predicate, key, known, "optimizer argument", known="its arguments are")
         if argument is not None and not isinstance(argument, bool | int | float):
-            raise FaultInside(f"must be a number for {name}; write `{{{name}: {{{key}: 0.001}}}}`", name, key)
+            help_ = f"write `{{{name}: {{{key}: 0.001}}}}`"
+            raise InvalidValue(f"must be a number for {name}", help_, place=(name, key))
     rate = arguments.get("learning_rate", 1)
     if rate is None or isinstance(rate, bool) or rate <= 0:
         help_ = f"write `{{{name}: {{learning_rate: 0.001}}}}`"
-        raise FaultInside(f"must be above 0 for {name}; {help_}", name, "learning_rate")
+        raise InvalidValue(f"must be above 0 for {name}", help_, place=(name, "learning_rate"))
     return name, arguments
 
 
@@ -159,6 +162,9 @@ class Train(Keys):
     seed: Annotated[int, Field(ge=0)] = Field(0, description="Of all random numbers: first weights, order, dropout.")
 
 
+_AS_METHOD = "write `method: {percentile: 99.99}`"
+
+
 def _method(value: Any) -> float | None:
     """Parse `minmax` to None, `{percentile: P}` to P."""
     if value == "minmax":
@@ -167,8 +173,8 @@ def _method(value: Any) -> float | None:
         percentile = value["percentile"]
         if isinstance(percentile, int | float) and not isinstance(percentile, bool) and 50 < percentile <= 100:
             return float(percentile)
-        raise FaultInside("must be above 50 and at most 100; write `method: {percentile: 99.99}`", "percentile")
-    raise ValueError("must be minmax or a percentile; write `method: {percentile: 99.99}`")
+        raise InvalidValue("must be above 50 and at most 100", _AS_METHOD, place=("percentile",))
+    raise InvalidValue("must be minmax or a percentile", _AS_METHOD)
 
 
 def _method_schema() -> dict[str, Any]:
@@ -229,9 +235,9 @@ _REGION_MACROS = ("bytes", "section")
 
 def _region(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(_REGION_NAME, value):
-        raise ValueError("must be a name in lower case, part of C identifiers; write `name: dtcm`")
+        raise InvalidValue("must be a name in lower case, part of C identifiers", "write `name: dtcm`")
     if value in _ARENA_MACROS:
-        raise ValueError(f"'{value}' would give a macro of the emitted header two meanings; choose another")
+        raise InvalidValue(f"'{value}' would give a macro of the emitted header two meanings", "choose another")
     return value
 
 
@@ -240,16 +246,17 @@ def _region_schema() -> dict[str, Any]:
 
 
 _HELD = ("arena", "weights")
+_BOTH = ("must list arena, weights or both", "write `holds: [arena, weights]`")
 
 
 def _holds(value: Any) -> list[str]:
     if not value or not isinstance(value, list):
-        raise ValueError("must list arena, weights or both; write `holds: [arena, weights]`")
+        raise InvalidValue(*_BOTH)
     for index, each in enumerate(value):
         if not isinstance(each, str) or each not in _HELD:
-            raise FaultInside("must list arena, weights or both; write `holds: [arena, weights]`", index)
+            raise InvalidValue(*_BOTH, place=(index,))
         if each in value[:index]:
-            raise FaultInside(f"lists {each} twice; write it once", index)
+            raise InvalidValue(f"lists {each} twice", "write it once", place=(index,))
     return list(value)
 
 
@@ -304,26 +311,27 @@ class Target(Keys):
         names = [region.name for region in self.memory or ()]
         for index, name in enumerate(names):
             if name in names[:index]:
-                message = f"'{name}' is the name of another region too; give each a name of its own"
-                raise FaultInside(message, "memory", index, "name")
+                message = f"'{name}' is the name of another region too"
+                raise InvalidValue(message, "give each a name of its own", place=("memory", index, "name"))
             whose = next((other for other in names for end in _REGION_MACROS if name == f"{other}_{end}"), None)
             if whose is not None:
-                message = f"'{name}' is what emitted code calls something of the region {whose}; choose another"
-                raise FaultInside(message, "memory", index, "name")
+                message = f"'{name}' is what emitted code calls something of the region {whose}"
+                raise InvalidValue(message, "choose another", place=("memory", index, "name"))
         if names and not any("arena" in region.holds for region in self.memory or ()):
-            message = f"has no region for the arena; write `holds: [arena, weights]` in {names[-1]}"
-            raise FaultInside(message, "memory")
+            help_ = f"write `holds: [arena, weights]` in {names[-1]}"
+            raise InvalidValue("has no region for the arena", help_, place=("memory",))
 
 
 def _name(value: Any) -> str:
     if not isinstance(value, str) or not re.fullmatch(r"[a-z][a-z0-9_]*", value):
-        raise ValueError("must be a C identifier in lower case; use letters, digits and `_`, a letter first")
+        help_ = "use letters, digits and `_`, a letter first"
+        raise InvalidValue("must be a C identifier in lower case", help_)
     if value in C_KEYWORDS:
-        raise ValueError(f"'{value}' is a keyword of C; choose another")
+        raise InvalidValue(f"'{value}' is a keyword of C", "choose another")
     if value.startswith(_KERNEL_PREFIXES):
-        raise ValueError(f"'{value}' begins as the names of the kernels do; choose another")
+        raise InvalidValue(f"'{value}' begins as the names of the kernels do", "choose another")
     if value in C_HEADERS:
-        raise ValueError(f"'{value}' is the name of a header that the emitted one would hide; choose another")
+        raise InvalidValue(f"'{value}' is the name of a header that the emitted one would hide", "choose another")
     return value
 
 

@@ -6,7 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from netspec.diagnostics import Diagnostic, Fix, Span, SpecError, nearest, suggestion
+from netspec.diagnostics import Diagnostic, Fix, Span, SpecError
 from netspec.held import held_item
 from netspec.language import REPEAT, Item, expand
 from netspec.language.tree import is_doubtful
@@ -227,13 +227,12 @@ def _empty_section(key: Scalar, value: Scalar) -> Diagnostic:
 def _layer(item: Item, types: tuple[str, ...]) -> LayerSpec:
     layer_class = LAYERS.get(item.type)
     if layer_class is None:
-        from netspec.other_names import meant_type
+        from netspec.meant import guess
 
         message = f"unknown layer type '{item.type}'"
-        meant = meant_type(item.type, types) or nearest(item.type, types)
-        hint = f"did you mean `{meant}`?" if meant else suggestion(item.type, types, "the types are")
-        fix = Fix(item.type_span, item.type, meant) if meant else None
-        raise SpecError(Diagnostic("unknown-layer", message, item.type_span, help=hint, path=item.place, fix=fix))
+        meant = guess("layer", item.type, types, f"the types are {', '.join(types)}")
+        fix = Fix(item.type_span, item.type, meant.certain) if meant.certain else None
+        raise SpecError(Diagnostic("unknown-layer", message, item.type_span, help=meant.help, path=item.place, fix=fix))
     held = held_item(item) if layer_class.wraps else None
     found: list[Diagnostic] = []
     if held is not None:

@@ -1,8 +1,7 @@
 """Plain data into a class of keys, every fault a diagnostic under the key or value at fault.
 
-Pydantic finds the faults; `value_faults` says them in our voice. A class's own parsers raise `ValueError` with a
-predicate ("must be ..."), which is printed after the key's name, and after a semicolon what to write instead; in the
-latter, KEY stands for the key's name.
+Pydantic finds the faults; `value_faults` says them in our voice. A class's own parsers raise `InvalidValue`
+with a predicate ("must be ..."), which is printed after the key's name, and what to write instead.
 """
 
 from __future__ import annotations

@@ -14,17 +14,16 @@ from pydantic_core import ErrorDetails
 
 from netspec.diagnostics import (
     Diagnostic,
-    FaultInside,
     Fix,
+    InvalidValue,
     Span,
     WrongName,
-    did_you_mean,
-    nearest,
-    same_letters,
-    suggestion,
+    listed,
 )
 from netspec.keys import Keys
-from netspec.other_names import VALUES, meant_key
+from netspec.layers.base import Layer
+from netspec.meant import Guess, guess
+from netspec.other_names import meant_key
 from netspec.source import Entry, Mapping, Node, Scalar, Sequence, plain
 from netspec.validate import span_of
 
@@ -60,9 +59,6 @@ _EXAMPLES: dict[str, tuple[tuple[type, ...], Any]] = {
 _TRUTH = {"yes": "true", "on": "true", "no": "false", "off": "false"}
 
 
-_QUOTED = re.compile("`([^`]+)`")
-
-
 def tell(
     complaints: Iterable[ErrorDetails], model: type[Keys], node: Mapping, subject: str, place: str, where: Span
 ) -> list[Diagnostic]:
@@ -74,30 +70,22 @@ def tell(
         kinds = wanted.setdefault(tuple(fault.names), [])
         if fault.wanted and fault.wanted not in kinds:
             kinds.append(fault.wanted)
-    found: dict[tuple[Span, str], Diagnostic] = {}
+    no_identifier = {tuple(fault.names) for fault in faults if fault.kind == "string_pattern_mismatch"}
+    found: dict[tuple[Span, str], tuple[Diagnostic, tuple[str, ...]]] = {}
     for fault in faults:
-        if fault.kind != "none_required":
+        if fault.kind != "none_required" and not (fault.wanted and tuple(fault.names) in no_identifier):
             diagnostic = fault.diagnose(wanted[tuple(fault.names)])
             topic = diagnostic.message if diagnostic.rule == "missing-key" else diagnostic.rule
-            found.setdefault((diagnostic.span, topic), diagnostic)
-    meant = Counter(path for each in found.values() for path in _meant_paths(each))
+            found.setdefault((diagnostic.span, topic), (diagnostic, fault.meant_paths))
+    meant = Counter(path for _, paths in found.values() for path in paths)
     told = []
-    for diagnostic in found.values():
+    for diagnostic, paths in found.values():
         if diagnostic.rule == "missing-key" and diagnostic.path in meant:
             continue  # a misspelt key is not also missing
-        if diagnostic.fix and any(meant[path] > 1 for path in _meant_paths(diagnostic)):
+        if diagnostic.fix and any(meant[path] > 1 for path in paths):
             diagnostic = replace(diagnostic, fix=None)  # of two keys that both stand for a third, neither is certain to
         told.append(diagnostic)
     return told
-
-
-def _meant_paths(diagnostic: Diagnostic) -> list[str]:
-    """Return the paths of the keys that an unknown one may stand for."""
-    hint = diagnostic.help or ""
-    if diagnostic.rule != "unknown-key" or not hint.startswith("did you mean "):
-        return []
-    owner = diagnostic.path.rpartition(".")[0]
-    return [f"{owner}.{name}" if owner else name for name in _QUOTED.findall(hint)]
 
 
 class _Fault:
@@ -111,7 +99,10 @@ class _Fault:
         self.context: dict[str, Any] = details.get("ctx") or {}
         self.model, self.subject, self.place = model, subject, place
         error = self.context.get("error")
-        inside = error.place if isinstance(error, FaultInside) else ()
+        self.refused = error if isinstance(error, InvalidValue) else None
+        self.meant_paths: tuple[str, ...] = ()
+        """Paths of the keys that an unknown one may stand for."""
+        inside = self.refused.place if self.refused else ()
         self.names, self.node, entry, self.in_list, self.parent = _walk(node, (*details["loc"], *inside))
         self.span = where if entry is None else self.node.span if self.in_list else span_of(entry)
         self.key_span = where if entry is None else entry.key.span
@@ -135,7 +126,7 @@ class _Fault:
             return self._missing(str(self.details["loc"][-1]))
         if self.kind == "extra_forbidden":
             message = f"unknown key '{self.key}' of {self.owner(self.names[:-1])}"
-            hint, fix = self._meant_key(_fields(_model_at(self.model, self.names[:-1])))
+            hint, fix = self._meant_key(_model_at(self.model, self.names[:-1]))
             return Diagnostic("unknown-key", message, self.key_span, help=hint, path=self.path, fix=fix)
         if self.kind == "string_pattern_mismatch":
             hint = "use letters, digits and `_`, and no digit first"
@@ -144,38 +135,50 @@ class _Fault:
         if self.wanted is not None:
             hint, fix = self._meant_type()
             return self._say("wrong-type", f"must be {' or '.join(wanted)}", hint, fix)
-        predicate, _, hint = self._predicate().partition("; ")
-        return self._say("invalid-value", predicate, hint.replace("KEY", self.key) or None, self._meant_value())
+        if isinstance(self.refused, WrongName):
+            return self._wrong_name(self.refused)
+        if self.kind == "literal_error":
+            return self._wrong_choice()
+        return self._say("invalid-value", *self._predicate(), None)
 
-    def _say(self, rule: str, predicate: str, hint: str | None, fix: Fix | None) -> Diagnostic:
+    def _wrong_name(self, refused: WrongName) -> Diagnostic:
+        """Return the fault of a name inside a value, at the name if that is written once."""
+        help = refused.help_for(self.key) or ""
+        meant = guess(refused.kind, refused.word, refused.candidates, help)
+        place = _holding(self.node, refused.word)
+        fix = Fix(place.span, refused.word, meant.certain) if place and meant.certain else None
+        span = place.span if place and place is not self.node else None
+        return self._say("invalid-value", refused.predicate, meant.help, fix, span)
+
+    def _wrong_choice(self) -> Diagnostic:
+        """Return the fault of a value that is none of a few."""
+        value, choices = plain(self.node), _choices(self.model, self.names)
+        default = self.field.default if self.field else None
+        meant = Guess(f"write `{self.key}: {default if default in choices else choices[0]}`")
+        if isinstance(value, str):
+            kind = "activation" if self.key.endswith("activation") else self.key
+            meant = guess(kind, value, choices, meant.help)
+        fix = Fix(self.node.span, value, meant.certain) if isinstance(value, str) and meant.certain else None
+        return self._say("invalid-value", f"must be {listed(choices)}", meant.help, fix)
+
+    def _say(
+        self, rule: str, predicate: str, hint: str | None, fix: Fix | None, span: Span | None = None
+    ) -> Diagnostic:
         message = f"{self.key} {predicate}"
         if predicate.startswith("must "):
             message += f", not {_shown(self.node)}"
-        error = self.context.get("error")
-        span = self.span
-        if isinstance(error, WrongName) and self.node is not (place := _holding(self.node, error.word)) and place:
-            span = place.span
-        return Diagnostic(rule, message, span, help=hint, path=self.path, fix=fix)
+        return Diagnostic(rule, message, span or self.span, help=hint, path=self.path, fix=fix)
 
-    def _meant_key(self, known: dict[str, FieldInfo]) -> tuple[str, Fix | None]:
+    def _meant_key(self, owner: type[Keys] | None) -> tuple[str, Fix | None]:
         """Return what an unknown key probably stands for, and what to put in its place if that is certain."""
-        meant = meant_key(self.key, plain(self.node), known) or nearest(self.key, known)
-        if meant is None:
-            return suggestion(self.key, known, "the keys are"), None
-        free = self.parent is not None and self.parent.entry(meant) is None
-        return f"did you mean `{meant}`?", Fix(self.key_span, self.key, meant) if free else None
-
-    def _meant_value(self) -> Fix | None:
-        """Return what to put in place of a value that can only stand for one of those that stand to choice."""
-        error, value = self.context.get("error"), plain(self.node)
-        if isinstance(error, WrongName) and error.meant:
-            place = _holding(self.node, error.word)
-            return Fix(place.span, error.word, error.meant) if place else None
-        if self.kind != "literal_error" or not isinstance(value, str):
-            return None
-        choices = _choices(self.model, self.names)
-        meant = same_letters(value, choices) or VALUES.get(value.lower())
-        return Fix(self.node.span, value, meant) if meant in choices else None
+        known = _fields(owner)
+        meant = guess(_kind_of_key(owner), self.key, known, f"the keys are {', '.join(known)}")
+        if (alias := meant_key(self.key, plain(self.node), known)) is not None:
+            meant = Guess(f"did you mean `{alias}`?", (alias,), alias)
+        above = self.path.removesuffix(self.key)
+        self.meant_paths = tuple(f"{above}{name}" for name in meant.names)
+        free = self.parent is not None and meant.certain and self.parent.entry(meant.certain) is None
+        return meant.help, Fix(self.key_span, self.key, str(meant.certain)) if free else None
 
     def _missing(self, key: str) -> Diagnostic:
         owner = _model_at(self.model, self.names)
@@ -185,33 +188,19 @@ class _Fault:
         span = self.node.span if self.in_list else self.key_span
         return Diagnostic("missing-key", message, span, help=hint, path=path)
 
-    def _predicate(self) -> str:
-        """Return what follows the key's name."""
+    def _predicate(self) -> tuple[str, str | None]:
+        """Return what follows the key's name, and what to write instead."""
+        if self.refused is not None:
+            return self.refused.predicate, self.refused.help_for(self.key)
         match self.kind:
-            case "value_error":
-                return str(self.context["error"])
-            case "literal_error":
-                choices = _choices(self.model, self.names)
-                listed = f"{', '.join(choices[:-1])} or {choices[-1]}" if len(choices) > 1 else choices[0]
-                return f"must be {listed}; {self._choice_help(choices)}"
             case "too_short":
                 least = self.context["min_length"]
                 example = self.field.examples[0] if self.field and self.field.examples else "[...]"
-                return f"must have at least {least} item{'s' if least > 1 else ''}; write `KEY: {example}`"
+                return f"must have at least {least} item{'s' if least > 1 else ''}", f"write `{self.key}: {example}`"
             case kind if kind in _BOUNDS:
                 bound, words = _BOUNDS[kind]
-                return f"must be {words} {self.context[bound]:g}; {self._range_help()}"
-        return f"is refused: {self.details['msg'].lower()}"
-
-    def _choice_help(self, choices: list[str]) -> str:
-        value = plain(self.node)
-        if isinstance(value, str):
-            meant = VALUES.get(value.lower())
-            question = f"did you mean `{meant}`?" if meant in choices else did_you_mean(value, choices)
-            if question:
-                return question
-        default = self.field.default if self.field else None
-        return f"write `{self.key}: {default if default in choices else choices[0]}`"
+                return f"must be {words} {self.context[bound]:g}", self._range_help()
+        return f"is refused: {self.details['msg'].lower()}", None
 
     def _meant_type(self) -> tuple[str, Fix | None]:
         """Return what to write instead of a value of the wrong type, and the same as a fix if it is certain."""
@@ -275,6 +264,27 @@ class _Fault:
     def field(self) -> FieldInfo | None:
         """The field of the key, if it is one of ours."""
         return _fields(_model_at(self.model, self.names[:-1])).get(self.key) if self.names else None
+
+
+_KEY_KINDS = {
+    "Train": "train key",
+    "EarlyStopping": "early_stopping key",
+    "Quantize": "quantize key",
+    "Calibration": "quantize key",
+    "Target": "target key",
+    "Budget": "target key",
+    "Npy": "data key",
+    "Csv": "data key",
+    "Images": "data key",
+    "Audio": "data key",
+}
+
+
+def _kind_of_key(owner: type[Keys] | None) -> str:
+    """Return the kind of a class's keys, as `netspec.meant` has it."""
+    if owner is not None and issubclass(owner, Layer):
+        return "layer key"
+    return _KEY_KINDS.get(owner.__name__, "key") if owner else "key"
 
 
 def _bounds(item: Any) -> dict[str, float]:

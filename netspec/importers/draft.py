@@ -98,7 +98,7 @@ class Draft:
 def _first(error: ValidationError) -> str:
     details = error.errors(include_url=False)[0]
     place = ".".join(map(str, details["loc"]))
-    message = str(details.get("ctx", {}).get("error", details["msg"])).partition(";")[0].replace("KEY", place)
+    message = str(details.get("ctx", {}).get("error", details["msg"]))
     return f"{place} {message[0].lower()}{message[1:]}, not {str(details.get('input'))[:60]!r}" if place else message
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netspec.diagnostics import Diagnostic, Fix, Note, Span, SpecError, all_nearest, nearest, suggestion
+from netspec.diagnostics import Diagnostic, Fix, Note, Span, SpecError
 from netspec.language.definitions import REPEAT, Definition, evaluated
 from netspec.language.faults import Faults, with_notes
 from netspec.language.forms import Repeat, Use
@@ -124,11 +124,9 @@ class Grower:
 
     def _doubt(self, unknown: str, body: Body) -> None:
         """Note that a layer goes by a name that is as wrong as its type, which will be told."""
-        from netspec.other_names import meant_type
+        from netspec.meant import guess
 
-        known = (*LAYER_TYPES, *self.blocks)
-        meant = meant_type(unknown, known)
-        body.doubtful.update([meant] if meant else all_nearest(unknown, known))
+        body.doubtful.update(guess("layer", unknown, (*LAYER_TYPES, *self.blocks), "").names)
         body.complete &= bool(body.doubtful)
 
     def _leaf(self, written: Written) -> Leaf:
@@ -279,22 +277,25 @@ class Grower:
         defined = Note(f"{block.name} is defined here", block.span)
         sound = True
         given: dict[str, Node] = {}
-        meant: set[str | None] = set()
+        meant: set[str] = set()
         for entry in written.keys.entries:
             key = str(entry.key.value)
             if key in names:
                 given[key] = entry.value
             elif key not in ("name", "from"):
+                from netspec.meant import guess
+
                 sound = False
                 known = [*names, "name", "from"]
-                near = nearest(key, known)
-                meant.add(near)
-                help = suggestion(key, known, "it takes")
-                fix = Fix(entry.key.span, key, near) if near and written.keys.entry(near) is None else None
+                found = guess("key", key, known, f"it takes {', '.join(known)}")
+                meant.update(found.names)
+                free = found.certain and written.keys.entry(found.certain) is None
+                fix = Fix(entry.key.span, key, str(found.certain)) if free else None
                 message = f"unknown parameter '{key}' of {block.name}"
                 path = f"{written.place}.{key}"
+                at, notes = entry.key.span, (defined,)
                 self.faults.add(
-                    Diagnostic("unknown-key", message, entry.key.span, help=help, notes=(defined,), path=path, fix=fix)
+                    Diagnostic("unknown-key", message, at, help=found.help, notes=notes, path=path, fix=fix)
                 )
         environment = self._parameters(block, given, written, place)
         for parameter in block.params:

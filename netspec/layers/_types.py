@@ -1,7 +1,7 @@
 """Types of layer keys: what Keras accepts for them, written once.
 
-A value's parser raises `ValueError` with a predicate ("must be ...") and, after a semicolon, what to write instead, in
-which KEY stands for the key's name; the JSON Schema's form of the type stands beside it.
+A value's parser raises `InvalidValue` with a predicate ("must be ...") and what to write instead; the JSON Schema's
+form of the type is beside it.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
-from netspec.diagnostics import WrongName, did_you_mean, same_letters, wrong_name
+from netspec.diagnostics import InvalidValue, WrongName, write
 from netspec.keys import Field, Parsed
 
 IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
@@ -38,11 +38,9 @@ def _sizes(rank: int, least: int = 1) -> Callable[[Any], tuple[int, ...]]:
             return tuple(sizes)
         shown = 3 if least else 0
         if rank == 1:
-            raise ValueError(f"must be an integer of at least {least}; write `KEY: {shown}`")
-        raise ValueError(
-            f"must be an integer of at least {least}, or {rank} of them; "
-            f"write `KEY: {shown}` or `KEY: {[shown] * rank}`"
-        )
+            raise InvalidValue(f"must be an integer of at least {least}", write(str(shown)))
+        forms = write(str(shown), str([shown] * rank))
+        raise InvalidValue(f"must be an integer of at least {least}, or {rank} of them", forms)
 
     return parse
 
@@ -76,10 +74,10 @@ def _parse_conv_padding(value: Any) -> str | ExplicitPadding:
     if explicit is not None:
         return explicit
     wanted = "must be valid, same or amounts of at least 0"
-    names = ("valid", "same", "causal")
-    if isinstance(value, str) and (question := did_you_mean(value, names)):
-        raise WrongName(f"{wanted}; {question}", value, same_letters(value, names))
-    raise ValueError(f"{wanted}; write amounts as 1, [1, 2] or [[0, 1], [1, 1]]")
+    help = "write amounts as 1, [1, 2] or [[0, 1], [1, 1]]"
+    if isinstance(value, str):
+        raise WrongName(wanted, value, ("valid", "same", "causal"), "padding", help=help)
+    raise InvalidValue(wanted, help)
 
 
 ConvPadding = Annotated[
@@ -108,10 +106,10 @@ def _border(rank: int) -> Callable[[Any], ExplicitPadding]:
         ):
             return tuple((before, after) for before, after in pairs)
         if rank == 1:
-            raise ValueError("must be an amount of at least 0, or a pair of them; write `KEY: 1` or `KEY: [1, 2]`")
-        raise ValueError(
-            f"must be an amount of at least 0, or one or a pair for each of {rank} axes; "
-            f"write `KEY: 1`, `KEY: {[1] * rank}` or `KEY: {[[1, 2]] * rank}`"
+            raise InvalidValue("must be an amount of at least 0, or a pair of them", write("1", "[1, 2]"))
+        raise InvalidValue(
+            f"must be an amount of at least 0, or one or a pair for each of {rank} axes",
+            lambda key: f"write `{key}: 1`, `{key}: {[1] * rank}` or `{key}: {[[1, 2]] * rank}`",
         )
 
     return parse
@@ -170,9 +168,9 @@ def _parse_named(value: Any, names: dict[str, tuple[str, ...]], kind: str) -> Na
     name, given = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else (value, None)
     article = "an" if kind[0] in "aeiou" else "a"
     if not isinstance(name, str):
-        raise ValueError(f"must be {article} {kind} by Keras' name; write `KEY: {next(iter(names))}`")
+        raise InvalidValue(f"must be {article} {kind} by Keras' name", write(next(iter(names))))
     if name not in names:
-        raise wrong_name(f"'{name}' is no {kind} of Keras", name, names, f"the {kind}s are")
+        raise WrongName(f"'{name}' is no {kind} of Keras", name, names, kind)
     known = names[name][1:]
     arguments: dict[str, Any] = {}
     if isinstance(given, dict):
@@ -180,16 +178,17 @@ def _parse_named(value: Any, names: dict[str, tuple[str, ...]], kind: str) -> Na
     elif isinstance(given, int | float) and not isinstance(given, bool) and name in _MAIN_ARGUMENT:
         arguments = {_MAIN_ARGUMENT[name]: given}
     elif given is not None:
-        plain = f"KEY: {{{name}: 0.01}}" if name in _MAIN_ARGUMENT else f"KEY: {name}"
-        form = plain if name in _MAIN_ARGUMENT or not known else f"KEY: {{{name}: {{{known[0]}: 1}}}}"
-        raise ValueError(f"'{name}' takes its arguments as a mapping; write `{form}`")
+        plain = f"{{{name}: 0.01}}" if name in _MAIN_ARGUMENT else name
+        form = plain if name in _MAIN_ARGUMENT or not known else f"{{{name}: {{{known[0]}: 1}}}}"
+        raise InvalidValue(f"'{name}' takes its arguments as a mapping", write(form))
     if name == "constant":
         arguments = {"value": 0.0} | arguments  # Keras has this default when it constructs, not when it deserializes
     for key, argument in arguments.items():
         if key not in known:
-            raise wrong_name(f"'{name}' has no argument '{key}'", key, known, "its arguments are")
+            predicate = f"'{name}' has no argument '{key}'"
+            raise WrongName(predicate, key, known, f"{kind} argument", known="its arguments are")
         if isinstance(argument, dict) or (isinstance(argument, list) and key != "axis"):
-            raise ValueError(f"'{name}' takes a plain value for '{key}'; write `KEY: {{{name}: {{{key}: 1}}}}`")
+            raise InvalidValue(f"'{name}' takes a plain value for '{key}'", write(f"{{{name}: {{{key}: 1}}}}"))
     return (name, tuple(sorted(arguments.items())))
 
 

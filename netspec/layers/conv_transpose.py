@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import Annotated, Any, ClassVar, Literal
 
+from netspec.diagnostics import InvalidValue
 from netspec.keys import Field, Parsed
 from netspec.layers._conv import KERNEL_SIZE, Convolution
 from netspec.layers._explanation import (
@@ -31,9 +32,9 @@ _STRIDES = "Distance of the windows in the output, which grows by it: one number
 def _parse_padding(value: Any) -> str:
     if value in ("valid", "same"):
         return str(value)
-    raise ValueError(
-        "must be valid or same for a transposed convolution; "
-        "for the amounts of PyTorch use `KEY: valid` and a cropping layer after it"
+    raise InvalidValue(
+        "must be valid or same for a transposed convolution",
+        lambda key: f"for the amounts of PyTorch use `{key}: valid` and a cropping layer after it",
     )
 
 

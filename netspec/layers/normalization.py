@@ -5,6 +5,7 @@ from __future__ import annotations
 from math import prod, sqrt
 from typing import Annotated, Any, ClassVar, TypeVar
 
+from netspec.diagnostics import InvalidValue, write
 from netspec.keys import Field, Parsed
 from netspec.layers._axes import Axes, axes_of
 from netspec.layers._explanation import Explanation, axis_names, listed, unchanged
@@ -26,13 +27,13 @@ def _numbers(value: Any) -> float | list[Any]:
         items = [_numbers(item) for item in value]
         if len({_shape(item) for item in items}) == 1:
             return items
-    raise ValueError("must be a number, or a list of numbers; write `KEY: 0.5` or `KEY: [0.5, 0.25]`")
+    raise InvalidValue("must be a number, or a list of numbers", write("0.5", "[0.5, 0.25]"))
 
 
 def _variances(value: Any) -> float | list[Any]:
     numbers = _numbers(value)
     if _least(numbers) < 0:
-        raise ValueError("must be at least 0; it is the square of the standard deviation")
+        raise InvalidValue("must be at least 0", "it is the square of the standard deviation")
     return numbers
 
 

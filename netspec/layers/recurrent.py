@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar, Literal, NoReturn
 
+from netspec.diagnostics import InvalidValue
 from netspec.keys import Field, Parsed
 from netspec.layers._explanation import Equation, Explanation, PyTorch, counted, product, sized
 from netspec.layers._types import ActivationName, Constraint, Initializer, Regularizer, Size
@@ -17,7 +18,7 @@ def _refused(reason: str, remedy: str) -> Parsed:
 
     def parse(value: Any) -> bool:
         if value is not False:
-            raise ValueError(f"{reason}; {remedy}" if value is True else "must be false; remove the key")
+            raise InvalidValue(reason, remedy) if value is True else InvalidValue("must be false", "remove the key")
         return False
 
     return Parsed(parse, Literal[False])

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
-from netspec.diagnostics import suggestion
+from netspec.diagnostics import InvalidValue, WrongName, write
 from netspec.keys import Field, Parsed
 from netspec.layers import LAYERS
 from netspec.layers._explanation import Equation, Explanation, PyTorch, sized
@@ -25,8 +25,11 @@ from netspec.layers.base import (
 from netspec.layers.recurrent import Recurrent, refuse_recurrent
 from netspec.ops import Op, Shape
 
+_Reason = tuple[str, str]
+"""What is wrong with a type, and what to write instead."""
 
-def _held(refuse: Callable[[type[Layer]], str | None]) -> Parsed:
+
+def _held(refuse: Callable[[type[Layer]], _Reason | None]) -> Parsed:
     """Return the parser of the layer that a wrapper holds; `refuse` says what is wrong with a type.
 
     The reader of specs validates the held layer's keys before, so that each fault stands at its place.
@@ -35,12 +38,13 @@ def _held(refuse: Callable[[type[Layer]], str | None]) -> Parsed:
     def parse(value: Any) -> Layer:
         layer_type, keys = next(iter(value.items())) if isinstance(value, dict) and len(value) == 1 else (value, {})
         if not isinstance(layer_type, str) or not isinstance(keys, dict | None):
-            raise ValueError("must be one layer; write `KEY: {dense: {units: 5}}`")
+            raise InvalidValue("must be one layer", write("{dense: {units: 5}}"))
         if layer_type not in LAYERS:
-            raise ValueError(f"'{layer_type}' is no layer type; {suggestion(layer_type, LAYERS, 'the types are')}")
+            raise WrongName(f"'{layer_type}' is no layer type", layer_type, LAYERS, "layer", known="the types are")
         reason = refuse(LAYERS[layer_type])
         if reason is not None:
-            raise ValueError(f"'{layer_type}' {reason}")
+            predicate, remedy = reason
+            raise InvalidValue(f"'{layer_type}' {predicate}", remedy)
         try:
             return LAYERS[layer_type].model_validate(keys or {})
         except ValueError as error:
@@ -49,22 +53,22 @@ def _held(refuse: Callable[[type[Layer]], str | None]) -> Parsed:
             if not isinstance(error, ValidationError):
                 raise
             # Pydantic would take its faults for those of the wrapper's keys.
-            raise ValueError(f"'{layer_type}' has {error.error_count()} faults in its keys") from error
+            raise InvalidValue(f"'{layer_type}' has {error.error_count()} faults in its keys") from error
 
     return Parsed(parse, lambda: one_layer((name, each) for name, each in LAYERS.items() if refuse(each) is None))
 
 
-def _not_recurrent(held: type[Layer]) -> str | None:
+def _not_recurrent(held: type[Layer]) -> _Reason | None:
     if issubclass(held, Recurrent):
         return None
-    return "does not run over steps, which bidirectional does twice; hold lstm, gru or simple_rnn"
+    return "does not run over steps, which bidirectional does twice", "hold lstm, gru or simple_rnn"
 
 
-def _not_for_steps(held: type[Layer]) -> str | None:
+def _not_for_steps(held: type[Layer]) -> _Reason | None:
     if held.merges:
-        return "reads several layers, and time_distributed gives its layer one step; use it alone"
+        return "reads several layers, and time_distributed gives its layer one step", "use it alone"
     if held.type == "reduce":
-        return "cannot be held by time_distributed; use it alone, every axis one higher"
+        return "cannot be held by time_distributed", "use it alone, every axis one higher"
     return None
 
 
