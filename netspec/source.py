@@ -23,8 +23,10 @@ from dataclasses import dataclass
 from typing import Any, NoReturn
 
 from netspec._yaml.build import MAX_FAULTS, UNPRINTABLE, build
+from netspec._yaml.conflicts import conflict_faults
 from netspec._yaml.nodes import Entry, Mapping, Node, Scalar, Sequence
 from netspec.diagnostics import Diagnostic, Span, SpecError, nearest
+from netspec.missing import MEND_LINK, broken_link
 
 __all__ = [
     "MAX_BYTES",
@@ -84,7 +86,13 @@ def parse(data: bytes | str, path: str) -> Document:
     text = data if isinstance(data, str) else _decode(data, path)
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     _refuse_unprintable(text, path)
-    return Document(path, text, build(text, path), hashlib.sha256(raw).hexdigest())
+    if "<<<<<<<" in text and (conflicts := conflict_faults(text, path, whole=True)):
+        raise SpecError(conflicts, {path: text})
+    try:
+        root = build(text, path)
+    except SpecError as error:
+        raise SpecError(conflict_faults(text, path) or error.diagnostics, error.sources) from None
+    return Document(path, text, root, hashlib.sha256(raw).hexdigest())
 
 
 def plain(node: Node) -> Any:
@@ -101,9 +109,11 @@ def _why_unreadable(name: str, error: OSError | ValueError) -> tuple[str, str | 
     folder, base = os.path.split(name)
     if isinstance(error, IsADirectoryError):
         return f"{name} is a folder, not a file", "name a file in it"
+    if (link := broken_link(name)) is not None:
+        return link, MEND_LINK
     if isinstance(error, FileNotFoundError):
         try:
-            close = nearest(base, os.listdir(folder or "."))
+            close = nearest(base, (each for each in os.listdir(folder or ".") if each != base))
         except (OSError, ValueError):
             return f"there is no file {name}, nor its folder", "check the path"
         return f"there is no file {name}", f"did you mean {os.path.join(folder, close)}?" if close else "check the path"

@@ -34,6 +34,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml: the sam
 _PROPERTIES = re.compile(r"(?:[&!]\S*(?:\s+|$)(?:#[^\n]*\s*)*)+")
 _NO_SPACE = re.compile(r"(?P<key>[A-Za-z_]\w*):(?:(?P<bracket>[\[{])|[^:])")  # `units:8`, `dense:{units: 8}`
 _NO_CHARACTER = re.compile(r"\\U(?!000|0010)[0-9a-fA-F]{8}")
+_PATH = re.compile(r"[^\s:*&!#|>{}\[\]'\"%@`,]+\.ya?ml\n?")
 _ANCHOR = re.compile(r"(?:&[^\s,\[\]{}]*\s*)*")
 _TAG = re.compile(r"[^\s,\[\]{}]*")
 
@@ -124,6 +125,9 @@ class _Builder:
         if root is None or (isinstance(root, Scalar) and root.text == ""):
             self.give_up("empty-file", "the file holds no spec", self.span((0, 0), (0, 0)), _ROOT_HELP)
         if not isinstance(root, Mapping):
+            if isinstance(root, Scalar) and _PATH.fullmatch(self.text):
+                message = f"the file holds nothing but the path {root.text}: a symbolic link that was saved as text"
+                self.give_up("not-a-mapping", message, root.span, f"name {root.text} instead, or make the link again")
             what = "a list" if isinstance(root, Sequence) else "a single value"
             self.give_up("not-a-mapping", f"a spec is a mapping of keys, not {what}", root.span, _ROOT_HELP)
         if self.faults:

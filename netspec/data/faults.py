@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Literal
 
 from netspec.diagnostics import Diagnostic, SpecError, nearest
+from netspec.missing import MEND_LINK, broken_link
 from netspec.spec import Spec
 
 
@@ -45,8 +46,12 @@ class Faults:
 
     def missing(self, path: Path, name: str, kind: str = "file", key: str | None = None) -> None:
         """Note that `name` is not where the spec says, and what beside it was probably meant."""
+        link = broken_link(str(path), name)
+        if link is not None:
+            self.add("data-missing-file", link, help=MEND_LINK, key=key)
+            return
         try:
-            beside = [item.name for item in path.parent.iterdir()]
+            beside = [item.name for item in path.parent.iterdir() if item.name != path.name]
         except OSError:
             beside = []
         near = nearest(path.name, beside)

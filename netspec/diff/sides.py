@@ -16,6 +16,7 @@ import os
 from pathlib import Path
 
 from netspec.diff.git import NoSuchRevision, Repository, nearest_file
+from netspec.missing import MEND_LINK, broken_link
 from netspec.running import load
 from netspec.source import Document, parse
 
@@ -110,6 +111,8 @@ def _looks_like_file(argument: str) -> bool:
 
 
 def _no_file(path: str) -> NoSuchRevision:
+    if (link := broken_link(path)) is not None:
+        return NoSuchRevision(link, MEND_LINK)
     folder = os.path.dirname(path)
     names = os.listdir(folder or ".") if os.path.isdir(folder or ".") else []
     hint = nearest_file(path, [os.path.join(folder, name) for name in names])

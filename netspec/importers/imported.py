@@ -16,6 +16,7 @@ from netspec.importers.tflite import translate
 from netspec.importers.tflite_reader import FileModel, read_file, read_model
 from netspec.importers.tflite_translator import Step, Translated
 from netspec.importers.writer import WrittenSpec, write_spec
+from netspec.missing import MEND_LINK, broken_link
 from netspec.ops import Pad, Pool2D, Unary
 from netspec.quantize.stored import Stored, npz_bytes, quantize_stored, write_stored
 
@@ -39,7 +40,8 @@ def import_model(path: Path, stem: str | None = None) -> Imported:
 
             return import_keras_isolated(path, stem)
     except FileNotFoundError:
-        raise ToolError(f"there is no model {path}", help="check the path") from None
+        link = broken_link(str(path))
+        raise ToolError(link or f"there is no model {path}", MEND_LINK if link else "check the path") from None
     except OSError as error:
         raise ToolError(f"the model {path} cannot be read: {error}") from error
     except ModelFault as fault:

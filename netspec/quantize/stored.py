@@ -29,6 +29,7 @@ from netspec.device.plan import DevicePlan
 from netspec.diagnostics import Diagnostic, SpecError, ToolError
 from netspec.graph import Graph
 from netspec.layers.base import describe
+from netspec.missing import MEND_LINK, broken_link
 from netspec.ops import Conv2D, Dense, DepthwiseConv2D, Param
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.quantize import checked
@@ -157,7 +158,8 @@ def read_stored(path: Path, graph: Graph, plan: DevicePlan) -> Stored:
         with zipfile.ZipFile(path) as archive:
             return _Reader(archive, path, graph).read(plan)
     except FileNotFoundError:
-        raise ToolError(f"there is no weights file {path}", help="check the path") from None
+        link = broken_link(str(path))
+        raise ToolError(link or f"there is no weights file {path}", MEND_LINK if link else "check the path") from None
     except (PermissionError, IsADirectoryError) as error:
         raise ToolError(f"the weights file {path} cannot be opened: {error.strerror}") from error
     except (

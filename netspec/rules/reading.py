@@ -19,6 +19,23 @@ RULES = (
         Example(None, given="nett.yaml", files={"net.yaml": net("- flatten").encode()}, beside="There is a net.yaml."),
     ),
     Rule(
+        "merge-conflict",
+        "Lines of a merge conflict that nobody resolved.",
+        "Both sides stand in the file, and the marks between them are no YAML.",
+        "Keep the lines that are meant, and remove the marks.",
+        Example("""\
+netspec: 1
+name: net
+inputs: {x: {shape: [4]}}
+layers:
+<<<<<<< HEAD
+  - dense: {units: 2}
+=======
+  - dense: {units: 3}
+>>>>>>> branch
+"""),
+    ),
+    Rule(
         "file-too-large",
         f"A file of more than {MAX_BYTES // 2**20} MiB.",
         "That is room for a hundred thousand layers; a larger file is a model or a data set, given by mistake.",

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from netspec.diagnostics import Diagnostic, Note, SpecError, ToolError
 from netspec.graph import Graph, GraphLayer
 from netspec.layers.base import describe
+from netspec.missing import MEND_LINK, broken_link
 from netspec.train.archive import canonical_h5, write_zip
 from netspec.train.model import named_weights
 from netspec.train.weight_files import UNREADABLE, Found, read_arrays, read_arrays_isolated, reason
@@ -48,7 +49,8 @@ def read_weights(path: Path, graph: Graph, *, isolated: bool = False) -> Weights
     try:
         found, odd = read(path, wanted)
     except FileNotFoundError:
-        raise ToolError(f"there is no weights file {path}", help="check the path") from None
+        link = broken_link(str(path))
+        raise ToolError(link or f"there is no weights file {path}", MEND_LINK if link else "check the path") from None
     except (PermissionError, IsADirectoryError) as error:
         raise ToolError(f"the weights file {path} cannot be opened: {error.strerror}") from error
     except UNREADABLE as error:
