@@ -98,7 +98,7 @@ def _stored(model: FileModel, translated: Translated, written: WrittenSpec, grap
         raise ModelFault(f"the device cannot run the net: {error.diagnostics[0].message}") from error
     names = _device_names(model, translated, written)
     _require_same_ops(plan.graph, translated, names)
-    tensors = _tensors(model, plan.graph, names)
+    tensors = _tensors(model, translated, plan.graph, names)
     kept = {layer.name for layer in graph.layers}
     arrays = {key: array for key, array in _arrays(translated, written) if key[0] in kept}
     scales = {(written.names[i], "kernel"): w.scales for i, w in translated.weights.items() if written.names[i] in kept}
@@ -169,13 +169,13 @@ def _kind(op: object) -> str:
     return f"{name} {op.kind}" if isinstance(op, Pool2D | Unary) else name
 
 
-def _tensors(model: FileModel, device: DeviceGraph, names: dict[int, str]) -> dict[str, Quant]:
+def _tensors(model: FileModel, translated: Translated, device: DeviceGraph, names: dict[int, str]) -> dict[str, Quant]:
     """Return the file's scale and zero point of every device tensor; padding keeps those of what it pads."""
     found: dict[str, Quant] = {}
     for index, name in names.items():
         tensor = model.tensors[index]
-        if tensor.dtype != "int8" or len(tensor.scales) != 1:
-            continue  # an end of the net, whose QUANTIZE or DEQUANTIZE is dropped
+        if tensor.dtype != "int8" or len(tensor.scales) != 1 or index in translated.unscaled:
+            continue  # an end of the net, whose operator is dropped
         quant = Quant(tensor.scales[0], tensor.zero_points[0])
         if found.setdefault(name, quant) != quant:
             raise ModelFault(f"{tensor.shown} has another scale than the tensor whose bytes it shares")

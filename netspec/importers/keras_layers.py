@@ -66,7 +66,7 @@ def layer_keys(
     _note_type(config.get("dtype"), shown, notes)
     if kind in ("batch_normalization", "softmax", "layer_normalization") and "axis" in keys and shapes:
         keys["axis"] = _axis(keys["axis"], len(shapes[0]) + 1)
-    return kind, {key: _short(value) for key, value in keys.items()}
+    return kind, {key: short_float(value) for key, value in keys.items()}
 
 
 def activation_layer(config: Mapping[str, Any], shown: str) -> tuple[str, dict[str, Any]] | None:
@@ -138,7 +138,7 @@ def _named(value: Any, what: str, notes: list[str]) -> Any:
     known = _ARGUMENTS.get(short, ())
     usual = _USUAL.get(short, {})
     given = {
-        key: _short(item)
+        key: short_float(item)
         for key, item in (config or {}).items()
         if item is not None and (key in known or not known) and item != usual.get(key)
     }
@@ -188,7 +188,7 @@ def _note_type(dtype: Any, shown: str, notes: list[str]) -> None:
         notes.append(f"Dropped: {shown} computes in {str(name)[:40]} in the file, here in float32.")
 
 
-def _short(value: Any) -> Any:
+def short_float(value: Any) -> Any:
     """Return a float32 that somebody widened, such as 9.999999747378752e-05, with the digits it was written with."""
     if not isinstance(value, float):
         return value

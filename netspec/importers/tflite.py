@@ -11,8 +11,10 @@ from math import prod
 from typing import Any
 
 from netspec.importers.faults import MalformedModel, ModelFault
-from netspec.importers.tflite_reader import FileModel, FileOperator, FileTensor
-from netspec.importers.tflite_translator import OperatorTranslator, Translated, Translator, as_floats
+from netspec.importers.tflite_ends import dequantize, drop_ranking, is_last_ranking, quantize, transpose
+from netspec.importers.tflite_floats import FLOAT_OPERATORS, permuted
+from netspec.importers.tflite_reader import FileModel, FileOperator
+from netspec.importers.tflite_translator import OperatorTranslator, Translated, Translator
 from netspec.importers.tflite_weighted import convolution, dense, depthwise
 
 _FIXED_OUTPUTS = {"SOFTMAX": (1 / 256, -128), "LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0)}
@@ -20,7 +22,9 @@ _FIXED_OUTPUTS = {"SOFTMAX": (1 / 256, -128), "LOGISTIC": (1 / 256, -128), "TANH
 
 def translate(model: FileModel, file_name: str) -> Translated:
     """Return the draft of a model's spec. `ModelFault` names the operator or tensor that netspec cannot take."""
-    return Translator(model, file_name).run(_OPERATORS)
+    kinds = dict.fromkeys(operator.kind for operator in model.operators)
+    floats_only = tuple(kind for kind in kinds if kind in FLOAT_OPERATORS)
+    return Translator(model, file_name, floats_only).run(_OPERATORS | FLOAT_OPERATORS)
 
 
 def _pool(to: Translator, operator: FileOperator) -> None:
@@ -49,9 +53,26 @@ def _reduced(to: Translator, operator: FileOperator) -> None:
 
 
 def _softmax(to: Translator, operator: FileOperator) -> None:
+    if is_last_ranking(to, operator):
+        drop_ranking(to, operator)
+        return
     if operator.options["beta"] != 1.0:
         raise ModelFault(f"{operator.shown} has beta {operator.options['beta']:g}, the layer has 1")
     _fixed(to, operator, "softmax", "Softmax")
+
+
+def _log_softmax(to: Translator, operator: FileOperator) -> None:
+    if not is_last_ranking(to, operator):
+        raise ModelFault(f"{operator.shown} has no counterpart on the device")
+    drop_ranking(to, operator)
+
+
+def _transpose(to: Translator, operator: FileOperator) -> None:
+    if transpose(to, operator):
+        return
+    if to.result.integer:
+        raise ModelFault(f"{operator.shown} moves values, for which the device has no int8 kernel")
+    permuted(to, operator)
 
 
 def _fixed(to: Translator, operator: FileOperator, layer_type: str, step: str) -> None:
@@ -105,53 +126,13 @@ def _pad(to: Translator, operator: FileOperator) -> None:
 
 
 def _view(to: Translator, operator: FileOperator) -> None:
-    source, shape = to.source(operator), to._shape(to.output(operator))
+    given = to._tensor(operator, 0)
+    source = to.repeats[given.index] if given.index in to.repeats else to.source(operator)
+    shape = to.view_shape(to.output(operator), to.draft.shape(source))
     if prod(shape) != prod(to.draft.shape(source)):
         raise MalformedModel(f"{operator.shown} makes {prod(shape)} values of {prod(to.draft.shape(source))}")
     to.same_scale(operator, 0)
     to.bind(operator, to.reshaped(source, shape))
-
-
-def _quantize(to: Translator, operator: FileOperator) -> None:
-    given, output = to._tensor(operator, 0), to.output(operator)
-    source = to.source(operator)
-    at_start = given.index in to.model.inputs
-    name = source if isinstance(source, str) else ""
-    if not to.result.integer:
-        to.bind(operator, source)
-    elif at_start and output.dtype == "int8" and (given.dtype == "float32" or _shifted(given, output)):
-        to.draft.notes.append(f"Dropped: the QUANTIZE of {name}, which is {given.dtype} in the file; here it is int8.")
-        to.bind(operator, source)
-    elif given.dtype == "int8" and _shifted(output, given) and output.index in to.model.outputs:
-        to.draft.notes.append(f"Dropped: the last QUANTIZE, to {output.dtype}; here the output is int8.")
-        to.result.source_of[output.index] = source
-    elif given.dtype == output.dtype == "int8":
-        comment = "QUANTIZE in the file: the same values under another scale."
-        to.bind(operator, to.add(operator, "rescaling", {"scale": 1.0}, comment=comment), "Unary requantize")
-    else:
-        raise ModelFault(f"{operator.shown} takes {given.dtype} to {output.dtype} inside the net")
-
-
-def _dequantize(to: Translator, operator: FileOperator) -> None:
-    given, output = to._tensor(operator, 0), to.output(operator)
-    if given.data is not None:
-        to.constants[output.index] = as_floats(to.constant(operator, 0), given)
-    elif not to.result.integer:
-        to.bind(operator, to.source(operator))
-    elif given.dtype == "int8" and output.index in to.model.outputs:
-        to.draft.notes.append(f"Dropped: the last DEQUANTIZE, to {output.dtype}; here the output is int8.")
-        to.result.source_of[output.index] = to.source(operator)
-    else:
-        raise ModelFault(f"{operator.shown} leaves int8 inside the net")
-
-
-def _shifted(one: FileTensor, int8: FileTensor) -> bool:
-    """Say whether a uint8 tensor holds the int8 one's values, 128 higher."""
-    return (
-        one.dtype == "uint8"
-        and one.scales == int8.scales
-        and one.zero_points == tuple(zero_point + 128 for zero_point in int8.zero_points)
-    )
 
 
 _OPERATORS: dict[str, OperatorTranslator] = {
@@ -160,19 +141,21 @@ _OPERATORS: dict[str, OperatorTranslator] = {
     "CONCATENATION": _concatenation,
     "CONV_2D": convolution,
     "DEPTHWISE_CONV_2D": depthwise,
-    "DEQUANTIZE": _dequantize,
+    "DEQUANTIZE": dequantize,
     "EXPAND_DIMS": _view,
     "FULLY_CONNECTED": dense,
     "LOGISTIC": lambda to, operator: _fixed(to, operator, "sigmoid", "Unary sigmoid"),
+    "LOG_SOFTMAX": _log_softmax,
     "MAX_POOL_2D": _pool,
     "MEAN": _reduced,
     "PAD": _pad,
-    "QUANTIZE": _quantize,
+    "QUANTIZE": quantize,
     "REDUCE_MAX": _reduced,
     "RELU": _relu,
     "RELU6": _relu,
     "RESHAPE": _view,
     "SOFTMAX": _softmax,
     "SQUEEZE": _view,
+    "TRANSPOSE": _transpose,
     "TANH": lambda to, operator: _fixed(to, operator, "tanh", "Unary tanh"),
 }

@@ -17,7 +17,7 @@ from netspec.importers.draft import MOST_LAYERS
 from netspec.importers.faults import MalformedModel, ModelFault
 from netspec.importers.flatbuffer import Flatbuffer, Table
 from netspec.importers.tflite_names import BUILTIN_OPERATORS
-from netspec.quantize.tflite_schema import ENUMS, OPERATORS, SCHEMA_VERSION
+from netspec.quantize.tflite_schema import ENUMS, OPERATORS, SCHEMA_VERSION, Field
 
 LARGEST_FILE = 512 * 1024**2
 """Bytes; what is larger fits no microcontroller, and reading it would take the machine's memory."""
@@ -41,6 +41,22 @@ _ITEM_BYTES = {
     "uint16": 2,
     "bfloat16": 2,
 }
+_ACTIVATION = {"activation": Field(0, "activation", "NONE")}
+_READ_ONLY: dict[str, dict[str, Field]] = {
+    "GELU": {"approximate": Field(0, "bool", False)},
+    "LEAKY_RELU": {"alpha": Field(0, "float32", 0.0)},
+    "MUL": _ACTIVATION,
+    "REDUCE_MAX": {"keep_dims": Field(0, "bool", False)},
+    "REDUCE_MIN": {"keep_dims": Field(0, "bool", False)},
+    "RESIZE_BILINEAR": {"align_corners": Field(2, "bool", False), "half_pixel_centers": Field(3, "bool", False)},
+    "RESIZE_NEAREST_NEIGHBOR": {
+        "align_corners": Field(0, "bool", False),
+        "half_pixel_centers": Field(1, "bool", False),
+    },
+    "SUB": _ACTIVATION,
+    "SUM": {"keep_dims": Field(0, "bool", False)},
+}
+"""Options of operators that netspec reads and never writes, by the same schema."""
 _MAX_RANK = 8
 _LARGEST_TENSOR = 2**31 - 1
 
@@ -211,7 +227,7 @@ def _operator(table: Table, index: int, codes: list[str]) -> FileOperator:
 
 def _options(table: Table | None, kind: str, index: int) -> dict[str, Any]:
     """Return an operator's options. A table that is left out has the defaults: writers do that with RESHAPE's."""
-    fields = OPERATORS[kind].options if kind in OPERATORS else {}
+    fields = OPERATORS[kind].options if kind in OPERATORS else _READ_ONLY.get(kind, {})
     found: dict[str, Any] = {}
     for name, field in fields.items():
         if table is None:

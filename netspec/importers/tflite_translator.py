@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from math import prod
 from typing import TYPE_CHECKING, Any
 
 from netspec.importers.draft import Draft, Source
@@ -17,7 +19,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 _ACTIVATIONS = {"RELU": "relu", "RELU6": "relu6"}
-_SHAPE_ARITHMETIC = ("SHAPE", "STRIDED_SLICE", "PACK", "CAST")
+_SHAPE_ARITHMETIC = (
+    "SHAPE",
+    "STRIDED_SLICE",
+    "PACK",
+    "CAST",
+    "CONCATENATION",
+    "MUL",
+    "ADD",
+    "SUB",
+    "GATHER",
+    "REDUCE_PROD",
+)
+RANKINGS = ("SOFTMAX", "LOG_SOFTMAX")
+"""Functions after which the largest output is the same one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,32 +56,45 @@ class Step:
 
 @dataclass(slots=True)
 class Translated:
-    """A draft and what belongs to it. `source_of` gives the layer or input that holds a file's tensor."""
+    """A draft and what belongs to it. `source_of` gives the layer or input that holds a file's tensor.
+
+    `unscaled` are tensors of dropped operators, whose scales are not those of what holds them.
+    """
 
     draft: Draft
     integer: bool
     weights: dict[int, LayerWeights] = field(default_factory=dict)
     steps: list[Step] = field(default_factory=list)
     source_of: dict[int, Source] = field(default_factory=dict)
+    unscaled: set[int] = field(default_factory=set)
 
 
 class Translator:
     """Holds what is known of a model while its operators are translated, one after another."""
 
-    def __init__(self, model: FileModel, file_name: str) -> None:
+    def __init__(self, model: FileModel, file_name: str, floats_only: tuple[str, ...] = ()) -> None:
+        """Take a model; `floats_only` are kinds of its operators for which the device has no int8 kernel."""
         self.model = model
         self.constants: dict[int, NDArray[Any]] = {}
         self.suffix = common_suffix(model)
-        integer = _is_integer(model)
+        self.readers = Counter(index for operator in model.operators for index in operator.inputs)
+        self.float_tail = _float_tail(model)
+        self.repeats: dict[int, Source] = {}
+        """What holds the output of a TILE, under the shape that a RESHAPE after it gives."""
+        int8 = _is_integer(model, self.float_tail)
+        integer = int8 and not floats_only
         self.draft = Draft(spec_name(file_name.rpartition(".")[0] or file_name))
         self.result = Translated(self.draft, integer)
-        self.draft.notes.append(f"Imported from {file_name}, {_origin(model, integer)}")
+        self.draft.notes.append(f"Imported from {file_name}, {_origin(model, integer, floats_only if int8 else ())}")
 
     def run(self, operators: Mapping[str, OperatorTranslator]) -> Translated:
         """Return the whole model translated, each operator by its own function."""
         for index in self.model.inputs:
             self._input(self.model.tensors[index])
+        needed = _needed(self.model)
         for operator in self.model.operators:
+            if needed.isdisjoint(operator.outputs):
+                continue
             if operator.kind in _SHAPE_ARITHMETIC and self._only_shapes(operator):
                 continue
             translator = operators.get(operator.kind)
@@ -140,6 +168,29 @@ class Translator:
             )
         return tuple(sizes[1:] if sizes and sizes[0] == 1 else sizes)
 
+    def fits(self, tensor: FileTensor, shape: Shape) -> bool:
+        """Say whether a tensor may have a shape: sizes that are open in the file may be any."""
+        if all(size != -1 for size in tensor.signature[1:]):
+            return shape == self._shape(tensor)
+        known = tensor.signature[1:]
+        return len(known) == len(shape) and all(one in (-1, two) for one, two in zip(known, shape, strict=True))
+
+    def view_shape(self, tensor: FileTensor, given: Shape) -> Shape:
+        """Return the shape of a view of `given`; of several open sizes only those of `given` itself are known."""
+        known = tensor.signature[1:]
+        open_axes = [axis for axis, size in enumerate(known) if size == -1]
+        if not open_axes:
+            return self._shape(tensor)
+        if self.fits(tensor, given):
+            return given
+        rest = prod(size for size in known if size != -1)
+        if len(open_axes) > 1 or rest < 1 or prod(given) % rest:
+            raise ModelFault(
+                f"{tensor.shown} has the shape {list(tensor.signature)}, of which too much is open",
+                help="convert the model with a fixed input shape",
+            )
+        return tuple(prod(given) // rest if size == -1 else size for size in known)
+
     def _tensor(self, operator: FileOperator, position: int) -> FileTensor:
         index = operator.inputs[position] if position < len(operator.inputs) else -1
         if index < 0:
@@ -150,6 +201,8 @@ class Translator:
         """Return what holds an operator's input; a constant cannot be one."""
         tensor = self._tensor(operator, position)
         source = self.result.source_of.get(tensor.index)
+        if tensor.index in self.repeats:
+            return self.reshaped(self.repeats[tensor.index], self._shape(tensor))
         if source is None:
             raise ModelFault(f"{operator.shown} computes with the constant {tensor.shown}")
         return source
@@ -206,7 +259,7 @@ class Translator:
     def bind(self, operator: FileOperator, source: Source, step: str | None = None, reads: int = 1) -> None:
         """Let the layer hold the operator's output, and expect the device to run `step` for it."""
         output = self.output(operator)
-        if self.draft.shape(source) != self._shape(output):
+        if not self.fits(output, self.draft.shape(source)):
             raise MalformedModel(
                 f"{operator.shown} writes {output.shown} of shape {list(output.shape)}, "
                 f"its inputs give {[1, *self.draft.shape(source)]}"
@@ -278,17 +331,44 @@ def require_int8(operator: FileOperator, tensor: FileTensor) -> None:
         raise ModelFault(f"{operator.shown} has {tensor.shown} of type {tensor.dtype}, int8 with one scale is expected")
 
 
-def _is_integer(model: FileModel) -> bool:
+def _float_tail(model: FileModel) -> frozenset[int]:
+    """Return the float tensors between the last DEQUANTIZE and a softmax, or its logarithm, that ends the net."""
+    writers = {index: operator for operator in model.operators for index in operator.outputs}
+    found = set()
+    for index in model.outputs:
+        operator = writers.get(index)
+        while operator is not None and operator.kind in RANKINGS and model.tensors[index].dtype == "float32":
+            found.add(index)
+            index = operator.inputs[0] if operator.inputs else -1
+            operator = writers.get(index)
+        if operator is not None and operator.kind == "DEQUANTIZE" and model.tensors[operator.inputs[0]].data is None:
+            found.add(index)
+    return frozenset(found)
+
+
+def _needed(model: FileModel) -> frozenset[int]:
+    """Return the tensors that more depends on than a shape at run time; those that nobody reads are among them."""
+    read = {index for operator in model.operators for index in operator.inputs}
+    found = set(model.outputs)
+    for operator in reversed(model.operators):
+        if not found.isdisjoint(operator.outputs) or read.isdisjoint(operator.outputs):
+            found.update(operator.outputs)
+            if operator.kind != "SHAPE":
+                found.update(operator.inputs)
+    return frozenset(found)
+
+
+def _is_integer(model: FileModel, tail: frozenset[int]) -> bool:
     """Say whether a model computes in int8: what operators hand to each other is int8, but for its two ends."""
     inner = {index for operator in model.operators for index in operator.outputs}
     ends = {index for op in model.operators if op.kind in ("QUANTIZE", "DEQUANTIZE") for index in op.outputs}
-    between = [model.tensors[index] for index in inner - (ends & set(model.outputs))]
+    between = [model.tensors[index] for index in inner - (ends & set(model.outputs)) - tail]
     kinds = {tensor.dtype for tensor in between if tensor.dtype not in ("int32", "int64")}
     constants = {index for op in model.operators if op.kind == "DEQUANTIZE" for index in op.outputs}
-    return "int8" in kinds and kinds <= {"int8"} and not (constants - set(model.outputs))
+    return "int8" in kinds and kinds <= {"int8"} and not (constants - set(model.outputs) - tail)
 
 
-def _origin(model: FileModel, integer: bool) -> str:
+def _origin(model: FileModel, integer: bool, floats_only: tuple[str, ...]) -> str:
     """Say what kind of model a file holds, and what becomes of its numbers."""
     if integer:
         return (
@@ -296,6 +376,8 @@ def _origin(model: FileModel, integer: bool) -> str:
             "computes bit for bit what TensorFlow Lite Micro computes with that file."
         )
     floats = "Its weights are here as floats: a build chooses int8 scales of its own."
+    if floats_only:
+        return f"an int8 model with {', '.join(floats_only)}, for which the device has no int8 kernel yet. {floats}"
     written = {index for operator in model.operators for index in operator.outputs}
     if any(model.tensors[index].dtype == "int16" for index in written):
         return (

@@ -58,7 +58,8 @@ def dense(to: Translator, operator: FileOperator) -> None:
         raise MalformedModel(
             f"{operator.shown} has a kernel of shape {list(shape)} for an input of {prod(given)} values"
         )
-    output = to._shape(to.output(operator))
+    tensor = to.output(operator)
+    output = (*given[:-1], units) if to.fits(tensor, (*given[:-1], units)) else to._shape(tensor)
     # All leading axes are rows to the operator; a layer keeps them.
     wanted = (*output[:-1], inputs) if prod(output[:-1]) * inputs == prod(given) else (prod(given) // inputs, inputs)
     weights = to.weights(operator, lambda kernel: kernel.T)

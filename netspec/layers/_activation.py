@@ -6,14 +6,14 @@ from netspec.layers.base import DeviceUnsupported
 from netspec.ops import Op, Relu, Shape, Softmax, Unary
 
 # 512 equal inputs sum to 2**9 in the kernels' 12 integer bits after rounding: TensorFlow Lite Micro aborts there.
-_WIDEST_SOFTMAX = 511
+WIDEST_SOFTMAX = 511
 
 
 def lower_softmax(shape: Shape) -> tuple[Op, ...]:
     """Return a softmax over the last axis. Raises `DeviceUnsupported` where its int8 sum may overflow."""
-    if shape[-1] > _WIDEST_SOFTMAX:
+    if shape[-1] > WIDEST_SOFTMAX:
         raise DeviceUnsupported(
-            f"softmax over {shape[-1]} classes may overflow the int8 kernel, which is safe up to {_WIDEST_SOFTMAX}",
+            f"softmax over {shape[-1]} classes may overflow the int8 kernel, which is safe up to {WIDEST_SOFTMAX}",
             help="leave softmax out of the device's net: the largest logit is the same class",
         )
     return (Softmax(shape),)
