@@ -82,6 +82,11 @@ class State:
     report: Report | None = None
     seconds: dict[str, float] = field(default_factory=dict)
 
+    @property
+    def classes(self) -> dict[str, list[str]]:
+        """The names of the classes of each output, in the order of their numbers, where the data name them."""
+        return {name: list(names) for name, names in self.dataset.classes.items()} if self.dataset else {}
+
 
 @dataclass(frozen=True, slots=True)
 class Built:
@@ -138,10 +143,13 @@ def load_data(state: State) -> None:
     """Read the data that `train` names."""
     if state.graph.spec.train is None:
         return
+    from netspec.data.classes import numbered
     from netspec.train.data import load_data as load
 
     state.progress("loading data")
     state.dataset = load(state.graph.spec)
+    for output, names in state.classes.items():
+        state.progress(f"classes of {output}: {numbered(names)}")
 
 
 def find_weights(state: State) -> None:
@@ -262,7 +270,7 @@ def write_files(state: State) -> None:
     assert state.model is not None
     state.progress("writing model.tflite and firmware/")
     (state.folder / TFLITE_FILE).write_bytes(TFLiteModel(state.model).to_bytes())
-    state.firmware = emit_firmware(state.model, state.document)
+    state.firmware = emit_firmware(state.model, state.document, state.classes)
     target = state.folder / "firmware"
     stale = _recorded_firmware(state.folder) - {f"firmware/{name}" for name in state.firmware}
     for name in stale:
@@ -297,6 +305,7 @@ def write_manifest(state: State) -> None:
         files=file_digests(state.folder, names),
         versions=_versions(),
         initial_weights_sha256=state.initial_digest,
+        classes=state.classes or None,
     ).sealed()
     (state.folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
     link = os.path.relpath(Path(state.document.path).resolve(), state.folder.resolve())
@@ -345,7 +354,7 @@ def _write_verdict(state: State) -> None:
 
     assert state.report is not None
     versions = read_manifest(state.folder).versions
-    write_verdict(state.folder, state.report, Subject(state.graph, state.plan, versions))
+    write_verdict(state.folder, state.report, Subject(state.graph, state.plan, versions, state.classes))
 
 
 STAGES: tuple[Callable[[State], None], ...] = (

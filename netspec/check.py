@@ -63,6 +63,10 @@ def examine(document: Document, core: str | None = None) -> Checked:
         raise SpecError(found[:MAX_FAULTS]) from None
     whole = not found
     found += train_faults(spec)
+    if spec.train is not None and spec.train.data.classes is not None:
+        from netspec.data.classes import class_faults
+
+        found += class_faults(graph)
     # Of a spec with faults the warnings may be wrong, or an ignore of one that only a faulty section draws.
     warnings = () if spec.unsure else lint(graph)
     plan: DevicePlan | None = None

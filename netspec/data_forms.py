@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from typing import Annotated, Any, Literal
 
@@ -135,10 +136,40 @@ def _function_schema() -> dict[str, Any]:
     return {"type": "string", "pattern": r"^[^\s:.]+(\.[^\s:.]+)*:[^\s:.]+$"}
 
 
+def _classes(value: Any) -> list[str] | dict[str, list[str]]:
+    """Parse `[idle, run, walk]` and, for several outputs, `{gesture: [idle, run], hand: [left, right]}`."""
+    if isinstance(value, dict) and value:
+        return {output: _class_names(names, output) for output, names in value.items()}
+    return _class_names(value)
+
+
+def _class_names(value: Any, *place: str) -> list[str]:
+    if not isinstance(value, list) or len(value) < 2:
+        predicate = "must list the names of two classes or more, in the order of their numbers"
+        raise InvalidValue(predicate, "write `classes: [idle, run]`", place=place)
+    for index, name in enumerate(value):
+        if not isinstance(name, str) or not name.strip():
+            shown = json.dumps("one" if isinstance(name, str) else str(name))
+            raise InvalidValue("must be the name of a class, a string", f"write `{shown}`", place=(*place, index))
+        if name in value[:index]:
+            predicate = f"'{name}' is the name of class {value.index(name)} too"
+            raise InvalidValue(predicate, "give each class its own", place=(*place, index))
+    return list(value)
+
+
+def _classes_schema() -> dict[str, Any]:
+    names = {"type": "array", "items": {"type": "string", "pattern": r"\S"}, "minItems": 2, "uniqueItems": True}
+    return {"anyOf": [names, {"type": "object", "additionalProperties": names, "minProperties": 1}]}
+
+
 def _one_loader(value: Any) -> Any:
-    if not isinstance(value, dict) or len(value) != 1:
+    loaders = {key: given for key, given in value.items() if key != "classes"} if isinstance(value, dict) else {}
+    unknown = next((key for key in loaders if key not in FORMS), None)
+    if len(loaders) > 1 and unknown is not None:
+        raise WrongName(f"has no key '{unknown}'", str(unknown), (*FORMS, "classes"), "key")
+    if len(loaders) != 1:
         raise InvalidValue("must be a mapping with one key, the loader", "write `data: {npz: FILE}`")
-    kind, source = next(iter(value.items()))
+    kind, source = next(iter(loaders.items()))
     if kind not in FORMS:
         raise WrongName(f"has no loader '{kind}'", str(kind), FORMS, "loader")
     if not isinstance(source, str if kind in _NAMED else dict):
@@ -148,7 +179,10 @@ def _one_loader(value: Any) -> Any:
 
 
 class Data(Keys):
-    """Where the samples come from: one of these loaders. Paths are relative to the spec."""
+    """Where the samples come from: one of these loaders. Paths are relative to the spec.
+
+    `classes` names the classes, so that the firmware and the reports can.
+    """
 
     npz: Annotated[str, Field(min_length=1)] | None = Field(
         None, description="File with x_train and y_train, and optionally x_val, y_val, x_test, y_test."
@@ -159,6 +193,11 @@ class Data(Keys):
     audio: Audio | None = Field(None, description="A folder of wav files, a folder a class.")
     python: Annotated[str, Parsed(_function, _function_schema)] | None = Field(
         None, description="A function that returns the arrays, as 'package.module:function'."
+    )
+    classes: Annotated[list[str] | dict[str, list[str]], Parsed(_classes, _classes_schema)] | None = Field(
+        None,
+        description="Names of the classes, in the order of their numbers; with several outputs, a mapping of outputs "
+        "to names. Default: the folders or words of the data.",
     )
 
     @property

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -38,7 +38,8 @@ def sha256(data: bytes) -> str:
 class Manifest:
     """What a build was made of. `chain` is the digest of all the rest, so that no line can be edited alone.
 
-    `initial_weights_sha256` is of the weights that training started with, None where it made its own.
+    `initial_weights_sha256` is of the weights that training started with, None where it made its own. `classes` are the
+    names of the classes of each output, in the order of their numbers, None where the data name none.
     """
 
     name: str
@@ -52,13 +53,15 @@ class Manifest:
     files: Mapping[str, str]
     versions: Mapping[str, str]
     initial_weights_sha256: str | None = None
+    classes: Mapping[str, Sequence[str]] | None = None
     schema_version: int = SCHEMA_VERSION
     chain: str = field(default="")
 
     def sealed(self) -> Manifest:
         values = asdict(self) | {"chain": ""}
-        # A build that started with no weights has the chain that it had before there was this field.
-        counted = {key: value for key, value in values.items() if (key, value) != ("initial_weights_sha256", None)}
+        # A build without these has the chain that it had before there were these fields.
+        later = ("initial_weights_sha256", "classes")
+        counted = {key: value for key, value in values.items() if key not in later or value is not None}
         return Manifest(**(values | {"chain": sha256(_canonical(counted))}))
 
     @property
@@ -111,6 +114,8 @@ def _require_form(manifest: Manifest) -> None:
         raise ValueError(f"{manifest.core!r} is no core that netspec knows")
     if not isinstance(manifest.files, dict) or not all(isinstance(each, str) for each in manifest.files.values()):
         raise ValueError("its files have no digests")
+    if manifest.classes is not None and not _are_names(manifest.classes):
+        raise ValueError("its classes are no names")
     if not isinstance(manifest.versions, dict):
         raise ValueError("its versions are no mapping")
     if not isinstance(manifest.quantization, dict):
@@ -119,6 +124,12 @@ def _require_form(manifest: Manifest) -> None:
         scale, zero_point = quant["scale"], quant["zero_point"]
         if not isinstance(scale, float) or not 0 < scale < float("inf") or not isinstance(zero_point, int):
             raise ValueError(f"the quantization of {name} is no scale and zero point")
+
+
+def _are_names(classes: Any) -> bool:
+    return isinstance(classes, dict) and all(
+        isinstance(names, list) and all(isinstance(name, str) for name in names) for names in classes.values()
+    )
 
 
 def quantized_digest(model: QuantizedModel) -> str:

@@ -16,6 +16,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
+from netspec.data_forms import FORMS
 from netspec.diagnostics import ToolError
 from netspec.keys import Keys
 from netspec.language import REPEAT
@@ -72,7 +73,7 @@ def language_schema() -> Schema:
     definitions: dict[str, Schema] = root.pop("$defs")
     data = definitions["Data"]
     data |= {"properties": {key: _not_null(value) for key, value in data["properties"].items()}}
-    data |= {"minProperties": 1, "maxProperties": 1}
+    data |= {"oneOf": [{"required": [loader]} for loader in FORMS]}
     for name in set(definitions) - {"Block"}:
         definitions[name] = _open_keys(definitions[name])
     definitions |= {layer_type: _layer(layer_type, layer) for layer_type, layer in LAYERS.items()}

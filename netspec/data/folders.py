@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from netspec.data.classes import given_classes
 from netspec.data.faults import Faults, located, reason
 from netspec.data.sources import SPLITS
 from netspec.graph import Graph
@@ -54,6 +55,7 @@ def find_classes(graph: Graph, name: str, suffixes: tuple[str, ...], faults: Fau
                 "data-class-count", f"{where} holds no folders", help="put the files of each class in one", key="path"
             )
             return None
+        names = _ordered(names, graph, name, faults)
         files: dict[str, list[tuple[Path, int]]] = {}
         others: dict[str, int] = {}
         for split, found in classes.items():
@@ -83,6 +85,20 @@ def find_classes(graph: Graph, name: str, suffixes: tuple[str, ...], faults: Fau
             severity="warning",
         )
     return None if faults.failed() else Classes(names, files)
+
+
+def _ordered(names: list[str], graph: Graph, name: str, faults: Faults) -> list[str]:
+    """Return the names of the folders in the order that `train.data.classes` gives; note names that differ."""
+    given = given_classes(graph.spec, graph.outputs).get(graph.outputs[0])
+    if given is None:
+        return names
+    if strange := [each for each in names if each not in given]:
+        message = f"{name} has the folder {', '.join(strange)}, which `classes` does not name"
+        faults.add("data-class-count", message, help="name it in `classes`, or move it away", key="path")
+    if missing := [each for each in given if each not in names]:
+        message = f"{name} has no folder for the class {', '.join(missing)}"
+        faults.add("data-class-count", message, help="add it, or take the name out of `classes`", key="path")
+    return names if strange or missing else given
 
 
 def _folders(folder: Path) -> list[str]:

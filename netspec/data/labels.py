@@ -84,7 +84,11 @@ class Column:
         odd = next((cell for cell in self._index if not is_number(cell)), None)
         if odd is None or not any(map(is_number, self._index)):
             return None
-        return odd, self._rows.index(self._index[odd]) + 2
+        return odd, self.row_of(odd)
+
+    def row_of(self, cell: str) -> int:
+        """Return the first row that has a cell, counted from the header, which is row 1."""
+        return self._rows.index(self._index[cell]) + 2
 
     def numbers(self) -> list[float]:
         """Return the labels of a column of numbers."""

@@ -6,7 +6,9 @@ The same model gives the same bytes on every machine: no dates, no paths, no hos
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 from netspec.emit.calls import guards, needs_no_scratch, shapes
 from netspec.emit.host import host_defines, host_functions, host_main, host_tensors
@@ -43,14 +45,22 @@ _CMAKE_TARGETS = (
 _INDENT = " " * 8
 
 
-def emit(model: QuantizedModel, *, spec_sha256: str, spec_path_name: str, vectors: TestVectors) -> dict[str, str]:
+def emit(
+    model: QuantizedModel,
+    *,
+    spec_sha256: str,
+    spec_path_name: str,
+    vectors: TestVectors,
+    classes: Mapping[str, Sequence[str]] | None = None,
+) -> dict[str, str]:
     """Return the firmware folder as file name -> text.
 
-    `spec_sha256` is the digest of the spec's bytes and `spec_path_name` its file name, without a folder. Files of the
+    `spec_sha256` is the digest of the spec's bytes and `spec_path_name` its file name, without a folder. `classes`
+    are the names of the outputs' classes. Files of the
     kernels lie below `kernels/`: all of the portable ones, so that several networks in one firmware share a copy.
     """
     assert re.fullmatch(r"[0-9a-f]{64}", spec_sha256), "the digest is 64 hexadecimal digits"
-    view, kernels = make_view(model), kernel_files()
+    view, kernels = make_view(model, classes), kernel_files()
     name = view.name
     common = {
         "view": view,
@@ -105,8 +115,22 @@ def _code(view: View, layer: Layer) -> str:
     return "\n".join(_INDENT + line if line and not line.startswith("#") else line for line in text.splitlines())
 
 
-def _vector_lines(view: View, vectors: TestVectors) -> dict[str, dict[str, list[list[str]]]]:
-    """Return the rows of each input and output, sample by sample."""
+def _vector_classes(view: View, vectors: TestVectors) -> dict[str, list[int]]:
+    """Return the class that each sample's output stands for, by output; of equal values the first."""
+    import numpy as np
+
+    found = {}
+    for port in view.outputs:
+        if port.classes is None or port.classes.vectors is None:
+            continue
+        values = np.asarray(vectors.outputs[port.name], np.int64).reshape(vectors.count, -1)
+        indices = port.scale * (values[:, 0] - port.zero_point) > 0.5 if port.classes.binary else values.argmax(axis=1)
+        found[port.name] = [int(index) for index in indices]
+    return found
+
+
+def _vector_lines(view: View, vectors: TestVectors) -> dict[str, Any]:
+    """Return the rows of each input and output, sample by sample, and the samples' classes."""
 
     def lines(values: object) -> list[list[str]]:
         import numpy as np
@@ -117,4 +141,5 @@ def _vector_lines(view: View, vectors: TestVectors) -> dict[str, dict[str, list[
     return {
         "inputs": {port.name: lines(vectors.inputs[port.name]) for port in view.inputs},
         "outputs": {port.name: lines(vectors.outputs[port.name]) for port in view.outputs},
+        "classes": _vector_classes(view, vectors),
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from netspec.diagnostics import encodable
@@ -10,11 +11,14 @@ from netspec.quantize.model import QuantizedModel
 from netspec.source import Document
 
 
-def emit_firmware(model: QuantizedModel, document: Document) -> dict[str, str]:
-    """Return the text of every file of the folder by its name there."""
+def emit_firmware(
+    model: QuantizedModel, document: Document, classes: Mapping[str, Sequence[str]] | None = None
+) -> dict[str, str]:
+    """Return the text of every file of the folder by its name there; `classes` are the names of outputs' classes."""
     return emit(
         model,
         spec_sha256=document.sha256,
         spec_path_name=encodable(Path(document.path).name),
         vectors=make_vectors(model, plain_inputs(model)),
+        classes=classes,
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import struct
 from collections.abc import Sequence
 
@@ -65,7 +66,7 @@ def wrapped(text: str) -> str:
 
 
 def _broken(line: str) -> list[str]:
-    if len(line) <= _COLUMNS or line.startswith("#"):
+    if len(line) <= _COLUMNS or line.startswith("#") or line.endswith("\\"):  # a macro's line holds strings of users
         return [line]
     body = line.lstrip()
     indent = line[: len(line) - len(body)]
@@ -84,6 +85,29 @@ def _at_last(line: str, mark: str, continued: str) -> list[str]:
     if end < 0:
         return [line]
     return [line[: end + len(mark.rstrip())], *_broken(continued + line[end + len(mark) :])]
+
+
+def c_string(text: str) -> str:
+    """Return text as a string literal that every compiler reads as the same UTF-8 bytes.
+
+    Escapes are octal, since those end after three digits; `?` is escaped because of trigraphs.
+    """
+    return '"' + "".join(map(_c_byte, text.encode("utf-8", "backslashreplace"))) + '"'
+
+
+def _c_byte(byte: int) -> str:
+    char = chr(byte)
+    if char in '"\\?':
+        return f"\\{char}"
+    return char if 0x20 <= byte < 0x7F else f"\\{byte:03o}"
+
+
+def code_span(text: str) -> str:
+    """Return text as code in a cell of a Markdown table; what does not print is escaped."""
+    shown = "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in text)
+    longest = max((len(run) for run in re.findall("`+", shown)), default=0)
+    fence, blank = "`" * (longest + 1), " " if longest or shown != shown.strip() else ""
+    return f"{fence}{blank}{shown}{blank}{fence}".replace("|", "\\|")
 
 
 def harmless(text: str) -> str:

@@ -58,6 +58,20 @@ class Outside:
 
 
 @dataclass(frozen=True, slots=True)
+class Classes:
+    """The classes of an output: a name for each index, empty where the data have none.
+
+    `macro` is the stem of the macros that hold them, `vectors` the array with the class of each test vector, None where
+    an output holds more than one answer. `binary` is an output of one value, which is class 1 above 0.5.
+    """
+
+    names: tuple[str, ...]
+    macro: str
+    vectors: str | None
+    binary: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Port:
     """An input or output of the network. `convert` quantizes an input or dequantizes an output.
 
@@ -89,6 +103,13 @@ class Port:
 
 RAW_TYPES = (("u8", "uint8_t"), ("s16", "int16_t"))
 """Integers that sensors give, which an input is quantized from without floats: suffix of the function, and C type."""
+
+
+@dataclass(frozen=True, slots=True)
+class Output(Port):
+    """An output, with the classes that its values stand for, where the data name them."""
+
+    classes: Classes | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,7 +178,7 @@ class View:
     external: bool
     """Whether the caller holds inputs and outputs."""
     inputs: tuple[Input, ...]
-    outputs: tuple[Port, ...]
+    outputs: tuple[Output, ...]
     places: tuple[Place, ...]
     apart: tuple[tuple[Place, Place], ...]
     """Places that are needed at the same time."""

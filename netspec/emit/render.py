@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from netspec.emit.literals import float32, float_rows, harmless, shape_text, signed
+from netspec.emit.literals import c_string, code_span, float32, float_rows, harmless, shape_text, signed
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -26,6 +26,8 @@ def _environment() -> Environment:
         autoescape=False,
     )
     environment.filters |= {
+        "c_string": c_string,
+        "code_span": code_span,
         "float32": float32,
         "float_rows": float_rows,
         "harmless": harmless,

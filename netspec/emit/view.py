@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
-from netspec.device.graph import DeviceInput, Node
+from netspec.device.graph import DeviceInput, DeviceOutput, Node
 from netspec.device.input_rescaling import InputRescale
 from netspec.device.ops import kernel_of
 from netspec.device.ops.base import Quantized
@@ -15,7 +15,7 @@ from netspec.device.sharing import Share
 from netspec.emit.arena import Block, blocks, together
 from netspec.emit.literals import shape_text
 from netspec.emit.names import Names
-from netspec.emit.parts import RAW_TYPES, Arena, Input, Layer, Outside, Place, Port, View
+from netspec.emit.parts import RAW_TYPES, Arena, Classes, Input, Layer, Output, Outside, Place, View
 from netspec.emit.weights import array
 from netspec.ops import Concatenate, Rescale, Shape, output_shape
 from netspec.quantize.model import QuantizedModel
@@ -44,13 +44,18 @@ _FIXED_MACROS = (
     "WEIGHTS_SECTION",
     "WEIGHTS_ALIGNED",
     "TEST_COUNT",
+    "OUTPUT_CLASS_COUNT",
+    "OUTPUT_CLASS_NAMES",
 )
 _QUANTIZERS = ("", *(f"_{suffix}" for suffix, _ in RAW_TYPES), "_one")
-_PORT_MACROS = ("_SIZE", "_RANK", "_SHAPE", "_SCALE", "_ZERO_POINT")
+_PORT_MACROS = ("_SIZE", "_RANK", "_SHAPE", "_SCALE", "_ZERO_POINT", "_CLASS_COUNT", "_CLASS_NAMES")
 
 
-def make_view(model: QuantizedModel) -> View:
-    """Return what the templates need. The names of the API are taken first, then inputs, outputs, layers, tensors."""
+def make_view(model: QuantizedModel, classes: Mapping[str, Sequence[str]] | None = None) -> View:
+    """Return what the templates need. The names of the API are taken first, then inputs, outputs, layers, tensors.
+
+    `classes` are the names of an output's classes, in the order of their numbers.
+    """
     graph, plan = model.plan.graph, model.plan
     names = Names(graph.name)
     for stem in _FIXED_SYMBOLS:
@@ -68,9 +73,7 @@ def make_view(model: QuantizedModel) -> View:
     scratches = {block.node: places[block] for block in found if block.node is not None}
     inputs = tuple(_input(names, model, given, tensors.get(given.name)) for given in graph.inputs)
     outputs = tuple(
-        Port(
-            **_port(names, model, "output", "dequantize", each.name, each.shape, each.tensor, tensors.get(each.tensor))
-        )
+        _output(names, model, each, tensors.get(each.tensor), (classes or {}).get(each.name, ()))
         for each in graph.outputs
     )
     copies = []
@@ -153,6 +156,19 @@ def _input(names: Names, model: QuantizedModel, given: DeviceInput, place: Place
         raw=model.tensors[given.name].raw,
         divides=model.divides(given.name),
     )
+
+
+def _output(
+    names: Names, model: QuantizedModel, each: DeviceOutput, place: Place | Outside | None, classes: Sequence[str]
+) -> Output:
+    port = _port(names, model, "output", "dequantize", each.name, each.shape, each.tensor, place)
+    if not classes:
+        return Output(**port, classes=None)
+    binary = each.shape[-1] == 1
+    missing = max(each.shape[-1], 2 if binary else 1) - len(classes)
+    vectors = names.symbol(f"test_class_{each.name}") if len(each.shape) == 1 else None
+    macro = port["macro"] if len(model.plan.graph.outputs) > 1 else f"{model.name.upper()}_OUTPUT"
+    return Output(**port, classes=Classes((*classes, *[""] * missing), macro, vectors, binary))
 
 
 def rescale_text(rescale: InputRescale) -> str:

@@ -58,6 +58,18 @@ RULES = (
         ),
     ),
     Rule(
+        "bad-classes",
+        "Names in `train.data.classes` that are more or fewer than an output has classes, or for no output.",
+        "The firmware would name the wrong class, or none.",
+        "Name each class once, in the order of their numbers.",
+        Example(
+            net(
+                "- dense: {units: 3}\n- softmax",
+                "train:\n  data: {npz: data.npz, classes: [idle, run]}\n  loss: sparse_categorical_crossentropy\n",
+            )
+        ),
+    ),
+    Rule(
         "dtype-mismatch",
         "Integers where a layer takes floats.",
         "An int32 input holds token ids, which are no amounts: 7 is not seven times 1.",

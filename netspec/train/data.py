@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from math import floor
 
 import numpy as np
@@ -51,12 +52,17 @@ class Split:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """What is trained on, watched in training, and tested on; `digest` covers all of it, as hexadecimal SHA-256."""
+    """What is trained on, watched in training, and tested on; `digest` covers all of it, as hexadecimal SHA-256.
+
+    `classes` are the names of an output's classes, in the order of their numbers, where they have any. No digest covers
+    them: the manifest holds them.
+    """
 
     train: Split
     validation: Split | None
     test: Split | None
     digest: str
+    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def load_data(spec: Spec) -> Dataset:
@@ -79,8 +85,9 @@ def load_data(spec: Spec) -> Dataset:
         )
     faults = Faults(spec)
     losses = output_losses(graph)
-    loaded = load_samples(graph, losses, faults)
+    read = load_samples(graph, losses, faults)
     faults.raise_any()
+    loaded = read.samples
     for split, arrays in loaded.items():
         check_headers(faults, split, {item: header_of(array) for item, array in arrays.items()}, graph, losses)
     faults.raise_any()
@@ -108,7 +115,7 @@ def load_data(spec: Spec) -> Dataset:
                 )
             )
         train, validation = _hold_back(spec, train, spec.train.validation_split)
-    return Dataset(train, validation, splits.get("test"), digest)
+    return Dataset(train, validation, splits.get("test"), digest, read.classes)
 
 
 def _checked(faults: Faults, item: str, split: str, array: Samples, graph: Graph, losses: dict[str, str]) -> Samples:

@@ -7,19 +7,20 @@ import sys
 import traceback
 from array import array
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
 from netspec.data import pictures, sounds
-from netspec.data.classes import column_classes
+from netspec.data.classes import column_classes, given_classes
 from netspec.data.faults import Faults, located, reason
 from netspec.data.folders import Classes, find_classes
 from netspec.data.labels import Column
 from netspec.data.rules import check_class_count, check_headers, class_label_shape
 from netspec.data.sources import UNREADABLE, Found, Source, assign, find_sources
 from netspec.data.tables import TableError, open_table, refuse_several, row_shape
-from netspec.diagnostics import ToolError
+from netspec.diagnostics import ToolError, encodable
 from netspec.graph import Graph
 from netspec.ops import Shape
 from netspec.train.audio_features import Features
@@ -29,12 +30,20 @@ from netspec.train.samples import Array, Samples, collected, read_array
 Losses = Mapping[str, str]
 
 
-def load_samples(graph: Graph, losses: Losses, faults: Faults) -> Found[Samples]:
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """Samples by split and name, and the names of classes by output, in the order of their numbers."""
+
+    samples: Found[Samples] = field(default_factory=dict)
+    classes: dict[str, list[str]] = field(default_factory=dict)
+
+
+def load_samples(graph: Graph, losses: Losses, faults: Faults) -> Loaded:
     """Return the arrays that the spec's loader finds; what is missing or unreadable goes to `faults`.
 
     Raises `ToolError` where a Python function fails, or a package is missing.
     """
-    loaders: dict[str, Callable[[Graph, Losses, Faults], Found[Samples]]] = {
+    loaders: dict[str, Callable[[Graph, Losses, Faults], Loaded]] = {
         "npz": _arrays,
         "npy": _arrays,
         "csv": _table,
@@ -42,20 +51,21 @@ def load_samples(graph: Graph, losses: Losses, faults: Faults) -> Found[Samples]
         "audio": _audio,
         "python": _python,
     }
-    return loaders[faults.data.kind](graph, losses, faults)
+    loaded = loaders[faults.data.kind](graph, losses, faults)
+    return Loaded(loaded.samples, loaded.classes or given_classes(graph.spec, graph.outputs))
 
 
-def _arrays(graph: Graph, losses: Losses, faults: Faults) -> Found[Samples]:
+def _arrays(graph: Graph, losses: Losses, faults: Faults) -> Loaded:
     sources = find_sources(graph, faults)
     for split, held in sources.items():  # before gigabytes are read
         check_headers(faults, split, {item: source.header for item, source in held.items()}, graph, losses)
     if faults.failed():
-        return {}
+        return Loaded()
     found: Found[Samples] = {}
     for split, held in sources.items():
         read = {item: _read(source, faults) for item, source in held.items()}
         found[split] = {item: samples for item, samples in read.items() if samples is not None}
-    return found
+    return Loaded(found)
 
 
 def _read(source: Source, faults: Faults) -> Samples | None:
@@ -69,13 +79,13 @@ def _read(source: Source, faults: Faults) -> Samples | None:
         return None
 
 
-def _table(graph: Graph, losses: Losses, faults: Faults) -> Found[Samples]:
+def _table(graph: Graph, losses: Losses, faults: Faults) -> Loaded:
     """Read a table: `target` is the label, every other column one input value, row by row in the input's shape."""
     given = faults.data.csv
     assert given is not None
     table = open_table(graph, located(graph.spec, given.path), faults)
     if table is None:
-        return {}
+        return Loaded()
     (output,) = graph.outputs
     numbers, labels, rows = array("d"), Column(), 0
     try:
@@ -85,31 +95,33 @@ def _table(graph: Graph, losses: Losses, faults: Faults) -> Found[Samples]:
             rows += 1
     except TableError as error:
         faults.add(error.rule, error.message, help=error.help, key=error.key)
-        return {}
+        return Loaded()
+    classes: dict[str, list[str]] = {}
     if labels.numeric:
         targets: Array = np.array(labels.numbers())
     else:
         words = column_classes(faults, labels, graph, losses)
         if words is None:
-            return {}
+            return Loaded()
+        classes = {output: words}
         targets = np.array(labels.indices(words), dtype=np.int32)
     ((name, shape),) = graph.inputs.items()
     samples = np.array(numbers).reshape(rows, *row_shape(len(table.columns) - 1, shape))
-    return {"train": {f"x/{name}": samples, f"y/{output}": targets}}
+    return Loaded({"train": {f"x/{name}": samples, f"y/{output}": targets}}, classes)
 
 
-def _images(graph: Graph, losses: Losses, faults: Faults) -> Found[Samples]:
+def _images(graph: Graph, losses: Losses, faults: Faults) -> Loaded:
     """Read pictures as they are, 0 to 255: scaling belongs into the net, where the device does it too."""
     given = faults.data.images
     assert given is not None
     size = None if refuse_several(graph, "images", faults) else pictures.input_size(graph, faults)
     classes = find_classes(graph, given.path, pictures.SUFFIXES, faults) if size else None
     if size is None or classes is None:
-        return {}
+        return Loaded()
     check_class_count(faults, classes.names, graph, losses)
     for path in classes.paths():
         if faults.failed() or not pictures.check_picture(path, graph, faults):
-            return {}
+            return Loaded()
     (shape,) = graph.inputs.values()
 
     def read(path: Path) -> Array:
@@ -119,24 +131,24 @@ def _images(graph: Graph, losses: Losses, faults: Faults) -> Found[Samples]:
         return _by_class(graph, losses, classes, shape, "uint8", given.path, read)
     except BadPicture as error:
         faults.add("data-unreadable", str(error), help=error.help, key="path")
-        return {}
+        return Loaded()
 
 
-def _audio(graph: Graph, losses: Losses, faults: Faults) -> Found[Samples]:
+def _audio(graph: Graph, losses: Losses, faults: Faults) -> Loaded:
     """Read clips and compute their features; a clip that is too short ends in silence, a longer one is cut."""
     given = faults.data.audio
     assert given is not None
     if refuse_several(graph, "audio", faults) or not sounds.check_features(graph, faults):
-        return {}
+        return Loaded()
     classes = find_classes(graph, given.path, sounds.SUFFIXES, faults)
     if classes is None:
-        return {}
+        return Loaded()
     check_class_count(faults, classes.names, graph, losses)
     heard: dict[Path, sounds.Sound] = {}
     for path in classes.paths():
         sound = None if faults.failed() else sounds.check_clip(path, graph, faults)
         if sound is None:
-            return {}
+            return Loaded()
         heard[path] = sound
     (shape,) = graph.inputs.values()
     features = Features(given, shape[1])
@@ -156,7 +168,7 @@ def _by_class(
     dtype: str,
     name: str,
     read: Callable[[Path], Array],
-) -> Found[Samples]:
+) -> Loaded:
     """Return the samples that `read` makes of files, and the labels that a loss wants."""
     ((given, _),) = graph.inputs.items()
     (output,) = graph.outputs
@@ -167,10 +179,10 @@ def _by_class(
         labels = np.eye(wanted[0], dtype=np.float32)[numbers] if wanted else numbers
         x = collected((read(path) for path, _ in files), len(files), shape, dtype, name)
         found[split] = {f"x/{given}": x, f"y/{output}": labels}
-    return found
+    return Loaded(found, {output: [encodable(name) for name in classes.names]})
 
 
-def _python(graph: Graph, losses: Losses, faults: Faults) -> Found[Samples]:
+def _python(graph: Graph, losses: Losses, faults: Faults) -> Loaded:
     """Call the function that the spec names, without arguments, with the spec's folder first on Python's path.
 
     It returns a mapping of arrays by the names that an npz has.
@@ -207,4 +219,4 @@ def _python(graph: Graph, losses: Losses, faults: Faults) -> Found[Samples]:
             return None
         return values
 
-    return assign(made, graph, faults, name, take)
+    return Loaded(assign(made, graph, faults, name, take))

@@ -110,7 +110,8 @@ def _verify_intact(
     stored: Stored | None = None
     if manifest.name != graph.name or manifest.quantization.keys() != plan.graph.tensors.keys():
         return Report(manifest.name, (f"{MANIFEST} is that of another network",)), None
-    subject = Subject(graph, plan, manifest.versions)
+    classes = dict(manifest.classes or {})
+    subject = Subject(graph, plan, manifest.versions, classes)
     if STORED_FILE in manifest.files:
         stored = read_stored(folder / STORED_FILE, graph, plan)
         arrays, digest, weights_file = floats_of(graph, plan.graph, stored), stored_digest(stored), STORED_FILE
@@ -131,12 +132,14 @@ def _verify_intact(
         dataset = load(graph.spec)
         if dataset.digest != manifest.data_sha256:
             drift.append("the data are not those that the build was trained on")
+    if {name: list(names) for name, names in (dataset.classes if dataset else {}).items()} != classes:
+        drift.append("the classes are named otherwise than when it was built")
     firmware = {
         name.removeprefix("firmware/"): (folder / name).read_text(encoding="utf-8")
         for name in manifest.files
         if name.startswith("firmware/")
     }
-    emitted = emit_firmware(model, document)
+    emitted = emit_firmware(model, document, classes)
     for name, text in emitted.items():
         if firmware.get(name) != text:
             drift.append(f"firmware/{name} is not what netspec {__version__} emits for the spec and weights")

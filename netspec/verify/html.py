@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import PurePath
@@ -26,11 +26,12 @@ _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """The build that a report speaks of, and the versions that its manifest records."""
+    """The build that a report speaks of; its manifest records the versions, and the names of outputs' classes."""
 
     graph: Graph
     plan: DevicePlan
     versions: Mapping[str, str] = field(default_factory=dict)
+    classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 def report_html(report: Report, subject: Subject | None = None) -> str:
@@ -53,6 +54,7 @@ def report_html(report: Report, subject: Subject | None = None) -> str:
             layers=_layers(subject.plan) if subject else (),
             layer_totals=_layer_totals(subject.plan) if subject else (),
             absent=_absent(subject) if subject else (),
+            classes=[(output, list(enumerate(names))) for output, names in subject.classes.items()] if subject else (),
             accuracy=[_accuracy(score) for score in report.accuracy],
             arenas=pictures(subject.plan) if subject else (),
             outside=sorted(subject.plan.memory.outside) if subject else (),
