@@ -431,9 +431,11 @@ def _spec_paths(arguments: Iterable[str]) -> Iterable[str]:
 def _require_core(core: str | None, option: str = "--core") -> None:
     from netspec.device.cmsis_nn import CORE_EXTENSIONS
     from netspec.diagnostics import suggestion
+    from netspec.mcu_families import core_help
 
     if core is not None and core not in CORE_EXTENSIONS:
-        hint = suggestion(core, CORE_EXTENSIONS, "the cores are").replace("`", "")
+        chip = core_help(core)
+        hint = (chip or suggestion(core, CORE_EXTENSIONS, "the cores are")).replace("`core: ", "").replace("`", "")
         raise typer.BadParameter(f"'{core}' is no core that netspec knows; {hint}", param_hint=option)
 
 

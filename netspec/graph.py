@@ -282,8 +282,13 @@ def _wire(wiring: _Wiring, order: list[str], found: _Found) -> dict[str, GraphLa
             weights = tuple(_frozen(weight, layer) for weight in layer.weights(input_shapes))
             macs = layer.macs(input_shapes)
         except LayerError as error:
+            error.help = _without_batch_axis(error, wiring.spec, input_shapes)
             found.tell(diagnose(error, name, entry.item, _origin_notes(wiring, error, reads, input_shapes)), entry.item)
             continue
+        try:
+            layer.check_initializers(input_shapes)
+        except LayerError as error:  # the layers after it have their shapes all the same
+            found.tell(diagnose(error, name, entry.item), entry.item)
         if integers.intersection(reads):
             takes = layer.reads_integers()
             if takes == "refused":
@@ -293,6 +298,21 @@ def _wire(wiring: _Wiring, order: list[str], found: _Found) -> dict[str, GraphLa
         shapes[name] = output
         layers[name] = GraphLayer(name, layer, entry.item, reads, input_shapes, output, weights, macs)
     return layers
+
+
+def _without_batch_axis(error: LayerError, spec: Spec, shapes: tuple[Shape, ...]) -> str | None:
+    """Return the help of a shape's fault; where an input was probably given with its batch axis, that first."""
+    if error.rule not in ("rank-mismatch", "window-too-large"):
+        return error.help
+    for name, given in spec.inputs.items():
+        sample = given.shape[1:]
+        one_more = error.rule == "rank-mismatch" and len(given.shape) == 4
+        if tuple(given.shape) in shapes and len(sample) > 1 and (given.shape[0] == 1 or one_more):
+            if error.rule == "rank-mismatch":
+                hint = f"write `{name}: {{shape: {sample}}}` if its first axis is the batch, which shapes leave out"
+                return f"{hint}; else {error.help}" if error.help else hint
+            return f"{error.help}; a batch axis is left out: `{name}: {{shape: {sample}}}`"
+    return error.help
 
 
 def _input_shapes(spec: Spec, found: _Found) -> dict[str, Shape]:

@@ -39,7 +39,7 @@ def guess(kind: str, word: str, candidates: Iterable[str], otherwise: str) -> Gu
     same = same_letters(word, names) or ALIASES.get(kind, {}).get(plain)
     if same in names:
         return Guess(f"did you mean `{same}`?", (same,), same)
-    if (advice := ADVICE.get(kind, {}).get(plain)) is not None:
+    if (advice := _advice(kind, word, plain)) is not None:
         return Guess(advice, tuple(name for name in names if f"`{name}" in advice))
     if plain in BY_KIND.get(kind, ()):
         return Guess(otherwise)
@@ -48,6 +48,14 @@ def guess(kind: str, word: str, candidates: Iterable[str], otherwise: str) -> Gu
         return Guess(otherwise)
     certain = near[0] if len(near) == 1 and kind in _SLIPS and is_slip(word, near[0]) else None
     return Guess(f"did you mean {listed([f'`{name}`' for name in near])}?", tuple(near), certain)
+
+
+def _advice(kind: str, word: str, plain: str) -> str | None:
+    if kind == "core":
+        from netspec.mcu_families import core_help
+
+        return core_help(word)
+    return ADVICE.get(kind, {}).get(plain)
 
 
 def is_slip(word: str, name: str) -> bool:

@@ -51,8 +51,8 @@ _CLASSES_IN_ORDER = "of which it is the logarithm: the classes keep their order"
 _OTHER_NORMALIZATION = "a spec has `batch_normalization` and `layer_normalization`, which compute something else"
 _AS_OPTIMIZER = "write `optimizer: {adam: {learning_rate: 0.001}}`"
 _NO_CLASS_WEIGHT = (
-    "for unequal classes write `loss: binary_focal_crossentropy`, or `categorical_focal_crossentropy`, or have a"
-    " loader `data: {python: 'package.module:function'}` repeat the samples of the rare ones"
+    "for unequal classes write `loss: binary_focal_crossentropy`, or `categorical_focal_crossentropy` for one-hot"
+    " labels, or have a loader `data: {python: 'package.module:function'}` repeat the samples of the rare ones"
 )
 _NO_SAMPLE_WEIGHT = "have a loader `data: {python: 'package.module:function'}` repeat the samples that count more"
 _OTHER_CORES = ("arch", "architecture", "board", "chip", "cpu", "device", "mcu", "processor", "soc")

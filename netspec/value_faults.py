@@ -132,6 +132,9 @@ class _Fault:
             hint = "use letters, digits and `_`, and no digit first"
             message = f"{self.key} {_shown(self.node)} is not an identifier"
             return Diagnostic("invalid-name", message, self.span, help=hint, path=self.path)
+        if (batch := self._batch_help()) is not None:
+            predicate = f"must be {' or '.join(wanted)}" if self.wanted else self._predicate()[0]
+            return self._say("wrong-type" if self.wanted else "invalid-value", predicate, batch, None)
         if self.wanted is not None:
             hint, fix = self._meant_type()
             return self._say("wrong-type", f"must be {' or '.join(wanted)}", hint, fix)
@@ -140,6 +143,17 @@ class _Fault:
         if self.kind == "literal_error":
             return self._wrong_choice()
         return self._say("invalid-value", *self._predicate(), None)
+
+    def _batch_help(self) -> str | None:
+        """Return what to write for an input's shape that begins with its batch axis: `null`, -1, `batch`."""
+        last = self.details["loc"][-1] if self.details["loc"] else None
+        if self.model.__name__ != "Top" or self.key != "shape" or last != 0:
+            return None
+        written = self.parent.get("shape") if self.parent else None
+        sample = plain(written)[1:] if isinstance(written, Sequence) else []
+        if not sample or not all(type(size) is int and size > 0 for size in sample):
+            return None
+        return f"write `shape: {sample}`: a batch axis is left out"
 
     def _wrong_name(self, refused: WrongName) -> Diagnostic:
         """Return the fault of a name inside a value, at the name if that is written once."""

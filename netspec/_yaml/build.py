@@ -18,7 +18,7 @@ import yaml
 
 from netspec._yaml.nodes import Entry, Mapping, Node, Scalar, Sequence
 from netspec._yaml.scalars import BadNumber, Value, resolve, short
-from netspec.diagnostics import Diagnostic, Note, Span, SpecError, nearest
+from netspec.diagnostics import Diagnostic, Note, Span, SpecError, letters, nearest
 
 MAX_DEPTH = 100
 """Most collections inside each other, aliases expanded; a spec needs about ten."""
@@ -325,7 +325,23 @@ class _Builder:
 
     # ----------------------------------------------------------------------------------------------- refusals
 
+    def refuse_mapping(self) -> bool:
+        """Report `class_weight: {0: 1}` of `train` as the key that a spec does not have; return whether it is one."""
+        section, key = (self.open[-3].key, self.open[-2].key) if len(self.open) == 3 else (None, None)
+        if not isinstance(section, Scalar) or not isinstance(key, Scalar) or section.text != "train":
+            return False
+        from netspec.other_names import ADVICE
+
+        help = ADVICE["train key"].get(letters(key.text))
+        if help is not None and all(each.span != key.span for each in self.faults):
+            path = f"train.{key.text}"
+            message = f"unknown key '{key.text}' of train"
+            self.faults.append(Diagnostic("unknown-key", message, key.span, help=help, path=path))
+        return help is not None
+
     def refuse_key(self, key: Node) -> None:
+        if self.refuse_mapping():
+            return
         if isinstance(key, Scalar):
             what = f"`{short(key.text)}` is " if key.text else "nothing is "
             help = (

@@ -146,6 +146,8 @@ INITIALIZERS: dict[str, tuple[str, ...]] = {
     "lecun_uniform": ("LecunUniform", "seed"),
     "lecun_normal": ("LecunNormal", "seed"),
 }
+INITIALIZER_RANKS: dict[str, tuple[int, int | None]] = {"identity": (2, 2), "orthogonal": (2, None)}
+"""Least and most axes of the weights that an initializer makes, where it does not make all."""
 REGULARIZERS: dict[str, tuple[str, ...]] = {
     "l1": ("L1", "l1"),
     "l2": ("L2", "l2"),

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Literal
 
 from netspec.keys import Field, Keys
 from netspec.layers._explanation import Explanation
-from netspec.layers._types import Identifier
+from netspec.layers._types import INITIALIZER_RANKS, Identifier
 from netspec.ops import Op, Shape
 
 
@@ -121,6 +121,27 @@ class Layer(Keys):
 
         Imported integers never meet TensorFlow, so a spec of these may have such a layer.
         """
+
+    def check_initializers(self, inputs: tuple[Shape, ...]) -> None:
+        """Raise `LayerError` for an initializer that Keras refuses for the rank of its weights."""
+        for weight in self.weights(inputs):
+            names = (weight.name, weight.name.removesuffix("_kernel"), "depthwise")
+            key = next((each for name in names if (each := f"{name}_initializer") in self.keys), None)
+            if key is None:
+                continue
+            initializer, _ = getattr(self, key)
+            least, most = INITIALIZER_RANKS.get(initializer, (0, None))
+            rank = len(weight.shape)
+            if rank < least or (most is not None and rank > most):
+                wanted = f"{least} axes" if most == least else f"at least {least} axes"
+                name = weight.name.replace("_", " ")
+                raise LayerError(
+                    f"'{initializer}' makes weights of {wanted}, the {name} {describe(weight.shape)} of {{layer}} has "
+                    f"{rank}",
+                    field=key,
+                    help=f"write `{key}: {self.keys[key].declared.default[0]}`",
+                    rule="keras-restriction",
+                )
 
     def reads_integers(self) -> Integers:
         """Return what becomes of int32 inputs, which Keras does not convert for a layer."""

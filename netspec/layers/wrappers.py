@@ -111,6 +111,14 @@ class _Wrapper(Layer):
                 rule="bad-from",
             )
 
+    def check_initializers(self, inputs: tuple[Shape, ...]) -> None:
+        with self._inside():
+            self.layer.check_initializers(self._held_inputs(inputs))
+
+    def _held_inputs(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        """Return what the held layer reads."""
+        return inputs
+
     def check_trainable(self) -> None:
         with self._inside():
             self.layer.check_trainable()
@@ -243,6 +251,9 @@ class TimeDistributed(_Wrapper):
             )
         with self._inside(rank_help="`reshape` the input: its first axis is the steps, the rest is what each step has"):
             return (inputs[0][0], *self.layer.output_shape(self._step(inputs)))
+
+    def _held_inputs(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
+        return self._step(inputs)
 
     def _step(self, inputs: tuple[Shape, ...]) -> tuple[Shape, ...]:
         return (inputs[0][1:],)
