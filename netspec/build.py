@@ -300,7 +300,8 @@ def write_manifest(state: State) -> None:
         weights_sha256=weights_digest(state.arrays) if state.stored is None else stored_digest(state.stored),
         quantized_sha256=quantized_digest(state.model),
         quantization={
-            name: {"scale": quant.scale, "zero_point": quant.zero_point} for name, quant in state.model.tensors.items()
+            name: {"scale": quant.scale, "zero_point": quant.zero_point} | ({"raw": True} if quant.raw else {})
+            for name, quant in state.model.tensors.items()
         },
         files=file_digests(state.folder, names),
         versions=_versions(),

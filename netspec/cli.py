@@ -340,7 +340,10 @@ def export(
     if tflite is None and keras is None:
         raise typer.BadParameter("name a file with --tflite or --keras")
     if tflite is not None:
-        typer.echo(export_tflite(folder, tflite))
+        sentence, notes = export_tflite(folder, tflite)
+        typer.echo(sentence)
+        for note in notes:
+            typer.echo(f"warning: {note}", err=True)
     if keras is not None:
         typer.echo(export_keras(folder, keras))
 

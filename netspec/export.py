@@ -8,11 +8,18 @@ from netspec.diagnostics import ToolError
 from netspec.manifest import KERAS_FILE, STORED_FILE, TFLITE_FILE, Manifest, read_manifest, sha256
 
 
-def export_tflite(folder: Path, target: Path) -> str:
-    """Write a build's int8 model; return a sentence about it. Raises `ToolError` where the build was changed."""
+def export_tflite(folder: Path, target: Path) -> tuple[str, list[str]]:
+    """Write a build's int8 model; return a sentence about it, and what whoever feeds it must know of its inputs.
+
+    Raises `ToolError` where the build was changed.
+    """
+    from netspec.importers.flatbuffer import Flatbuffer
+
     manifest = read_manifest(folder)
-    target.write_bytes(_recorded(folder, manifest, TFLITE_FILE))
-    return f"{target.as_posix()}: the int8 model of {manifest.name}"
+    content = _recorded(folder, manifest, TFLITE_FILE)
+    target.write_bytes(content)
+    _, *notes = Flatbuffer(content, b"TFL3").root().text(3).split("; ")
+    return f"{target.as_posix()}: the int8 model of {manifest.name}", notes
 
 
 def export_keras(folder: Path, target: Path) -> str:

@@ -75,7 +75,10 @@ class Manifest:
         """Return the recorded scale and zero point of every tensor."""
         from netspec.device.ops.base import Quant
 
-        return {name: Quant(float(q["scale"]), int(q["zero_point"])) for name, q in self.quantization.items()}
+        return {
+            name: Quant(float(q["scale"]), int(q["zero_point"]), bool(q.get("raw", False)))
+            for name, q in self.quantization.items()
+        }
 
 
 def read_manifest(folder: Path) -> Manifest:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from math import prod
 
 import numpy as np
@@ -19,8 +20,14 @@ SAMPLES = 12
 DIGEST = "0123456789abcdef" * 4
 
 
-def make_model(graph: Graph, *, core: str | None = None, seed: int = 0) -> QuantizedModel:
-    """Return the graph quantized for a core, by default the spec's."""
+def make_model(
+    graph: Graph,
+    *,
+    core: str | None = None,
+    seed: int = 0,
+    samples: Mapping[str, NDArray[np.float32]] | None = None,
+) -> QuantizedModel:
+    """Return the graph quantized for a core, by default the spec's, on samples, by default normally distributed."""
     generator = np.random.default_rng(seed)
     arrays = {
         (layer.name, weight.name): _weight(generator, weight.name, weight.shape)
@@ -28,7 +35,9 @@ def make_model(graph: Graph, *, core: str | None = None, seed: int = 0) -> Quant
         for weight in layer.weights
     }
     weights = weight_lookup(arrays)
-    samples = {name: generator.normal(0, 1, (32, *shape)).astype(np.float32) for name, shape in graph.inputs.items()}
+    if samples is None:
+        shapes = graph.inputs.items()
+        samples = {name: generator.normal(0, 1, (32, *shape)).astype(np.float32) for name, shape in shapes}
     plan = plan_device(graph, core)
     return quantize(plan, weights, choose_scales(plan.graph, find_ranges(plan.graph, weights, samples)))
 

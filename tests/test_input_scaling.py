@@ -58,3 +58,67 @@ def test_columns_of_unlike_size_reach_what_columns_scaled_outside_reach(tmp_path
     assert found["raw"]["int8_value"] == pytest.approx(found["raw"]["float_value"], abs=0.005)
     assert found["raw"]["int8_value"] == pytest.approx(found["scaled"]["int8_value"], abs=0.005)
     assert "0 mismatches" in run("verify", "build/raw", folder=tmp_path)
+
+
+_EXPORTED = """\
+netspec: 1
+name: net
+inputs: {pixels: {shape: [16]}}
+layers:
+  - rescaling: {scale: 0.00392156862745098}
+  - dense: {units: 8, activation: relu}
+  - dense: {units: 3}
+  - softmax
+train:
+  data: {npz: d.npz}
+  loss: sparse_categorical_crossentropy
+  optimizer: {adam: {learning_rate: 0.01}}
+  metrics: [accuracy]
+  epochs: 10
+  seed: 0
+target: {core: cortex-m4}
+"""
+
+
+@pytest.mark.slow
+def test_both_exports_take_the_same_input(tmp_path: Path) -> None:
+    import tensorflow as tf
+
+    generator = np.random.default_rng(0)
+    y = generator.integers(0, 3, 1500)
+    x = np.clip(60 + 60 * y[:, None] + generator.normal(0, 25, (1500, 16)), 0, 255).astype("f4")
+    np.savez(tmp_path / "d.npz", x_train=x[:1000], y_train=y[:1000], x_test=x[1000:], y_test=y[1000:])
+    (tmp_path / "net.yaml").write_text(_EXPORTED)
+    run("build", "net.yaml", folder=tmp_path)
+    run("export", "build/net", "--tflite", "net.tflite", "--keras", "net.keras", folder=tmp_path)
+    interpreter = tf.lite.Interpreter(str(tmp_path / "net.tflite"))
+    interpreter.allocate_tensors()
+    (given,), (output,) = interpreter.get_input_details(), interpreter.get_output_details()
+    scale, zero_point = given["quantization"]
+    assert (scale, zero_point) == (1.0, -128)
+    hits = 0
+    for sample, label in zip(x[1000:], y[1000:], strict=True):
+        integers = np.clip(np.round(sample / scale + zero_point), -128, 127).astype(np.int8)
+        interpreter.set_tensor(given["index"], integers[None])
+        interpreter.invoke()
+        hits += interpreter.get_tensor(output["index"])[0].argmax() == label
+    float_model = tf.keras.models.load_model(tmp_path / "net.keras")
+    expected = (float_model.predict(x[1000:], verbose=0).argmax(1) == y[1000:]).mean()
+    assert hits / 500 == pytest.approx(expected, abs=0.01)
+    run("import", "net.tflite", "--out", "again.yaml", folder=tmp_path)
+    assert "rescaling" not in (tmp_path / "again.yaml").read_text()
+    run("build", "again.yaml", folder=tmp_path)
+    before, again = ((tmp_path / "build" / name / "model.tflite").read_bytes() for name in ("net", "net"))
+    assert before == again
+
+
+@pytest.mark.slow
+def test_an_export_says_where_its_input_is_the_rescaled_value(tmp_path: Path) -> None:
+    _unlike_columns(tmp_path)
+    head = "netspec: 1\nname: net\ninputs: {x: {shape: [2]}}\nlayers:\n"
+    layers = "  - normalization: {mean: [20000, 1], variance: [90000, 2]}\n  - dense: {units: 1, activation: sigmoid}\n"
+    (tmp_path / "net.yaml").write_text(head + layers + _TRAIN.format(data="raw.npz"))
+    run("build", "net.yaml", folder=tmp_path)
+    said = run("export", "build/net", "--tflite", "net.tflite", folder=tmp_path)
+    assert "warning: input x is the rescaled value: (value - mean) / deviation" in said
+    assert b"input x is the rescaled value" in (tmp_path / "net.tflite").read_bytes()

@@ -119,12 +119,14 @@ class Input(Port):
     Value i takes number i % len(factors) of both. `rescale` is what the spec folded into that, as text. With `raw` it
     is part of the weights instead, and an integer stands for the value as the caller has it. An input that `divides`
     is computed as TensorFlow Lite's QUANTIZE does: round(value / scale) + zero point, halves away from zero.
+    `raw_in_file` says whether the input of model.tflite is in the caller's units.
     """
 
     factors: tuple[float, ...]
     terms: tuple[float, ...]
     rescale: str | None
     raw: bool
+    raw_in_file: bool
     divides: bool
 
     @property

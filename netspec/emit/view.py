@@ -19,6 +19,7 @@ from netspec.emit.parts import RAW_TYPES, Arena, Classes, Input, Layer, Output, 
 from netspec.emit.weights import array
 from netspec.ops import Concatenate, Rescale, Shape, output_shape
 from netspec.quantize.model import QuantizedModel
+from netspec.quantize.raw_inputs import rescaled_note
 
 __all__ = ["Layer", "View", "make_view"]
 
@@ -154,6 +155,7 @@ def _input(names: Names, model: QuantizedModel, given: DeviceInput, place: Place
         terms=tuple(map(float, terms)),
         rescale=rescale_text(given.rescale) if given.rescale else None,
         raw=model.tensors[given.name].raw,
+        raw_in_file=rescaled_note(given, model.tensors[given.name]) is None,
         divides=model.divides(given.name),
     )
 

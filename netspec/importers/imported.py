@@ -114,7 +114,7 @@ def _device_names(model: FileModel, translated: Translated, written: WrittenSpec
     def name(source: int | str) -> str:
         while not isinstance(source, str):
             layer = draft.layers[source]
-            if layer.type not in ("reshape", "flatten"):
+            if layer.type not in ("reshape", "flatten") and source not in translated.folded:
                 return written.names[source]
             source = layer.sources[0]
         return source

@@ -14,6 +14,7 @@ from netspec.importers.faults import MalformedModel, ModelFault
 from netspec.importers.tflite_ends import dequantize, drop_ranking, is_last_ranking, quantize, transpose
 from netspec.importers.tflite_floats import FLOAT_OPERATORS, permuted
 from netspec.importers.tflite_reader import FileModel, FileOperator
+from netspec.importers.tflite_rescaling import find_rescalings, rescaled
 from netspec.importers.tflite_translator import OperatorTranslator, Translated, Translator
 from netspec.importers.tflite_weighted import convolution, dense, depthwise
 
@@ -22,9 +23,10 @@ _FIXED_OUTPUTS = {"SOFTMAX": (1 / 256, -128), "LOGISTIC": (1 / 256, -128), "TANH
 
 def translate(model: FileModel, file_name: str) -> Translated:
     """Return the draft of a model's spec. `ModelFault` names the operator or tensor that netspec cannot take."""
-    kinds = dict.fromkeys(operator.kind for operator in model.operators)
+    rescalings = find_rescalings(model)
+    kinds = dict.fromkeys(operator.kind for operator in model.operators if operator.index not in rescalings)
     floats_only = tuple(kind for kind in kinds if kind in FLOAT_OPERATORS)
-    return Translator(model, file_name, floats_only).run(_OPERATORS | FLOAT_OPERATORS)
+    return Translator(model, file_name, floats_only, rescalings).run(FLOAT_OPERATORS | _OPERATORS)
 
 
 def _pool(to: Translator, operator: FileOperator) -> None:
@@ -92,7 +94,17 @@ def _relu(to: Translator, operator: FileOperator) -> None:
     to.bind(operator, layer, "Unary relu")
 
 
+def _product(to: Translator, operator: FileOperator) -> None:
+    if operator.index in to.rescalings:
+        rescaled(to, operator)
+    else:
+        FLOAT_OPERATORS["MUL"](to, operator)
+
+
 def _sum(to: Translator, operator: FileOperator) -> None:
+    if operator.index in to.rescalings:
+        rescaled(to, operator)
+        return
     reads = (to.source(operator, 0), to.source(operator, 1))
     if to.draft.shape(reads[0]) != to.draft.shape(reads[1]) and to.result.integer:
         raise ModelFault(f"{operator.shown} adds tensors of different shapes, and the device does not broadcast")
@@ -148,6 +160,7 @@ _OPERATORS: dict[str, OperatorTranslator] = {
     "LOG_SOFTMAX": _log_softmax,
     "MAX_POOL_2D": _pool,
     "MEAN": _reduced,
+    "MUL": _product,
     "PAD": _pad,
     "QUANTIZE": quantize,
     "REDUCE_MAX": _reduced,

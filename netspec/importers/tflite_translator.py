@@ -54,6 +54,17 @@ class Step:
     what: str
 
 
+@dataclass(frozen=True, slots=True)
+class InputRescaling:
+    """What the last of the operators that rescale an input computes; for those before it `is_last` is false."""
+
+    factor: float
+    offset: float
+    is_last: bool
+    before: frozenset[int]
+    """Tensors that hold the input before that."""
+
+
 @dataclass(slots=True)
 class Translated:
     """A draft and what belongs to it. `source_of` gives the layer or input that holds a file's tensor.
@@ -67,14 +78,26 @@ class Translated:
     steps: list[Step] = field(default_factory=list)
     source_of: dict[int, Source] = field(default_factory=dict)
     unscaled: set[int] = field(default_factory=set)
+    folded: set[int] = field(default_factory=set)
+    """Layers that are part of an input's quantization."""
 
 
 class Translator:
     """Holds what is known of a model while its operators are translated, one after another."""
 
-    def __init__(self, model: FileModel, file_name: str, floats_only: tuple[str, ...] = ()) -> None:
-        """Take a model; `floats_only` are kinds of its operators for which the device has no int8 kernel."""
+    def __init__(
+        self,
+        model: FileModel,
+        file_name: str,
+        floats_only: tuple[str, ...] = (),
+        rescalings: Mapping[int, InputRescaling] | None = None,
+    ) -> None:
+        """Take a model; `floats_only` are kinds of its operators for which the device has no int8 kernel.
+
+        `rescalings` are the operators that rescale an input, by their place.
+        """
         self.model = model
+        self.rescalings = rescalings or {}
         self.constants: dict[int, NDArray[Any]] = {}
         self.suffix = common_suffix(model)
         self.readers = Counter(index for operator in model.operators for index in operator.inputs)

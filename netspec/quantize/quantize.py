@@ -12,6 +12,7 @@ from netspec.device.plan import DevicePlan
 from netspec.diagnostics import ToolError
 from netspec.ops import Param
 from netspec.quantize.model import QuantizedModel
+from netspec.quantize.raw_inputs import raw_tensors, raw_weights
 
 if TYPE_CHECKING:
     import numpy as np
@@ -33,11 +34,15 @@ def weight_lookup(arrays: Mapping[tuple[str, str], NDArray[Any]]) -> Weights:
 def quantize(plan: DevicePlan, weights: Weights, tensors: Mapping[str, Quant]) -> QuantizedModel:
     """Return the integers of every op. Raises `ToolError` naming the layer whose numbers leave a kernel's range."""
     numbers: dict[str, Quantized] = {}
+    raw = raw_tensors(plan.graph)
     for node in plan.graph.nodes:
         kernel = kernel_of(node.op)
         reads = [tensors[name] for name in node.inputs]
+        own = weights
+        if reads[0].raw and not tensors[node.output].raw:  # else it pads
+            own = raw_weights(node, weights, raw[node.inputs[0]])
         try:
-            found = kernel.quantize(node.op, weights, reads, tensors[node.output])
+            found = kernel.quantize(node.op, own, reads, tensors[node.output])
         except ValueError as error:
             raise ToolError(
                 f"layer {node.layer} (line {node.line}) cannot be quantized: {error}",

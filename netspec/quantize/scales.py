@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from netspec.device.fixed_point import short_scale
 from netspec.device.graph import DeviceGraph
 from netspec.device.ops.base import Quant
-from netspec.device.scales import Fixed, fixed_scale, range_limit, scale_groups
+from netspec.device.scales import Fixed, Groups, fixed_scale, range_limit, scale_groups
+from netspec.ops import Dense, Rescale
 from netspec.quantize.ranges import Range
+from netspec.quantize.raw_inputs import raw_range, raw_tensors, whole_offset
 
 # A tensor that never left zero still needs a scale; it holds nothing, so any will do.
 _EMPTY_RANGE = 1.0
 # Below this a range is noise, and multipliers of what reads it would leave their limits.
 _LEAST_SPAN = 1e-6
+# How far a range that was computed back from a rescaled one may be too large.
+_ROUNDING = 1e-6
 
 
 def choose_scales(graph: DeviceGraph, ranges: Mapping[str, Range]) -> dict[str, Quant]:
@@ -47,11 +52,40 @@ def choose_scales(graph: DeviceGraph, ranges: Mapping[str, Range]) -> dict[str, 
         else:
             low, high = unions[root]
             result[name] = _affine(low, min(high, limits.get(root, high)))
-    return result
+    return result | _rescaled(graph, groups, fixed, unions, result)
 
 
-def _affine(low: float, high: float) -> Quant:
-    span = high - low
+def _rescaled(
+    graph: DeviceGraph,
+    groups: Groups,
+    fixed: Mapping[str, Fixed],
+    unions: Mapping[str, Range],
+    chosen: Mapping[str, Quant],
+) -> dict[str, Quant]:
+    """Return other quantizations for the groups of inputs that are rescaled, such that a .tflite file can say so."""
+    raw = raw_tensors(graph)
+    found: dict[str, Quant] = {}
+    for given in graph.inputs:
+        if not isinstance(given.rescale, Rescale):
+            continue
+        root = groups.find(given.name)
+        members = [name for name in graph.tensors if groups.find(name) == root]
+        ends = raw_range(given.rescale, *unions[root]) if given.name in raw else None
+        if ends is not None:
+            assert set(members) <= raw.keys()
+            quant = replace(_affine(*ends, slack=_ROUNDING), raw=True)
+        elif root not in fixed and not any(each.name in members for each in graph.inputs if each is not given):
+            short = any(isinstance(node.op, Dense) and set(node.inputs) & set(members) for node in graph.nodes)
+            quant = whole_offset(given.rescale, chosen[given.name], short=short)
+        else:
+            continue
+        found |= dict.fromkeys(members, quant)
+    return found
+
+
+def _affine(low: float, high: float, slack: float = 0.0) -> Quant:
+    """Return the quantization of a range. `slack` is the part of it that may be rounding, and is left out."""
+    span = (high - low) * (1.0 - slack)
     if span < _LEAST_SPAN:
         span = _EMPTY_RANGE if span == 0.0 else _LEAST_SPAN
         low = -span if high <= 0.0 and low < 0.0 else 0.0

@@ -10,14 +10,22 @@ from collections.abc import Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.graph import Node
+from netspec.device.graph import DeviceInput, Node
 from netspec.device.ops import kernel_of
+from netspec.device.ops.base import Quant
 from netspec.ops import Shape
 from netspec.quantize.model import QuantizedModel
+from netspec.quantize.raw_inputs import file_rescale, rescaled_note
 from netspec.quantize.tflite import Operator, Tensor, write
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+
+def rescaled_notes(model: QuantizedModel) -> list[str]:
+    """Return a sentence for each input of the file that is not in the caller's units."""
+    notes = (rescaled_note(given, model.tensors[given.name]) for given in model.plan.graph.inputs)
+    return [note for note in notes if note is not None]
 
 
 class TFLiteModel:
@@ -29,21 +37,53 @@ class TFLiteModel:
         self.operators: list[Operator] = []
         self.index_of: dict[str, int] = {}
         for given in model.plan.graph.inputs:
-            self.index_of[given.name] = self._activation(given.name, (1, *given.shape), given.name)
+            self.index_of[given.name] = self._input(given)
+        self.inputs = tuple(self.index_of[given.name] for given in model.plan.graph.inputs)
+        for given in model.plan.graph.inputs:
+            self.index_of[given.name] = self._rescaled(given)
         for node, numbers in model.nodes:
             kernel_of(node.op).tflite(node.op, numbers, _NodeSink(self, node))
-        self.inputs = tuple(self.index_of[given.name] for given in model.plan.graph.inputs)
         self.outputs = tuple(
             self._output(output.name, output.tensor, (1, *output.shape)) for output in model.plan.graph.outputs
         )
 
     def to_bytes(self) -> bytes:
         """Return the file's bytes, the same for the same model."""
-        description = f"{self.model.name}, made by netspec"
+        description = "; ".join([f"{self.model.name}, made by netspec", *rescaled_notes(self.model)])
         return write(self.tensors, self.operators, self.inputs, self.outputs, description=description)
 
-    def _activation(self, name: str, shape: Shape, quantized_as: str) -> int:
-        quant = self.model.tensors[quantized_as]
+    def _input(self, given: DeviceInput) -> int:
+        """Return the tensor that a caller of the file writes, whose scale is that of raw values where that is exact."""
+        quant = self.model.tensors[given.name]
+        rescale = file_rescale(given, quant)
+        return self._activation(given.name, (1, *given.shape), rescale.raw if rescale else quant)
+
+    def _rescaled(self, given: DeviceInput) -> int:
+        """Return the tensor that the net reads, behind the operators that rescale an input without changing a byte."""
+        source, quant = self.index_of[given.name], self.model.tensors[given.name]
+        rescale = file_rescale(given, quant)
+        if rescale is None:
+            return source
+        if len(given.shape) > 3:  # TensorFlow Lite Micro's operators with two inputs broadcast four axes
+            source = self.reshaped(source, (1, prod(given.shape)), f"{given.name}_flat")
+        shape = self.tensors[source].shape
+        product = Quant(quant.scale, rescale.raw.zero_point)
+        factor = self._scalar(f"{given.name}_scale", 1, Quant(rescale.factor, 0))
+        found = self._activation(f"{given.name}_scaled", shape, product)
+        self.operators.append(Operator("MUL", (source, factor), (found,), {}))
+        if rescale.steps:
+            zero_point = -128 if rescale.steps > 0 else 127
+            term = self._scalar(f"{given.name}_offset", rescale.steps + zero_point, Quant(quant.scale, zero_point))
+            summed = self._activation(f"{given.name}_shifted", shape, quant)
+            self.operators.append(Operator("ADD", (found, term), (summed,), {}))
+            found = summed
+        return found
+
+    def _scalar(self, name: str, value: int, quant: Quant) -> int:
+        data = value.to_bytes(1, "little", signed=True)
+        return self.add(Tensor(name, (1,), "int8", (quant.scale,), (quant.zero_point,), data=data))
+
+    def _activation(self, name: str, shape: Shape, quant: Quant) -> int:
         return self.add(Tensor(name, shape, "int8", (quant.scale,), (quant.zero_point,)))
 
     def add(self, tensor: Tensor) -> int:

@@ -144,6 +144,7 @@ OPERATORS: dict[str, Kind] = {
     "SOFTMAX": Kind(25, _version(2), 9, {"beta": Field(0, "float32", 0.0, required=True)}),
     "TANH": Kind(28, _version(2), 0, {}),
     "PAD": Kind(34, _version(2), 22, {}),
+    "MUL": Kind(18, _version(2), 21, {"activation": _ACTIVATION}),
     "MEAN": Kind(40, _version(2), 27, {"keep_dims": Field(0, "bool", False)}),
     "QUANTIZE": Kind(114, _version(1), 89, {}),
 }
