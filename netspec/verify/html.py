@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import PurePath
@@ -55,7 +55,8 @@ def report_html(report: Report, subject: Subject | None = None) -> str:
             layer_totals=_layer_totals(subject.plan) if subject else (),
             absent=_absent(subject) if subject else (),
             classes=[(output, list(enumerate(names))) for output, names in subject.classes.items()] if subject else (),
-            accuracy=[_accuracy(score) for score in report.accuracy],
+            accuracy=[row for score in report.accuracy for row in _accuracy(score)],
+            warnings=report.warnings,
             arenas=pictures(subject.plan) if subject else (),
             outside=sorted(subject.plan.memory.outside) if subject else (),
             row_height=ROW_HEIGHT,
@@ -225,17 +226,20 @@ def _absent(subject: Subject) -> list[str]:
     return [layer.name for layer in subject.graph.layers if layer.name not in present]
 
 
-def _accuracy(score: Accuracy) -> tuple[str, ...]:
-    """Return metric, split, samples, float, int8 and what int8 changes."""
-    change = score.int8_value - score.float_value
-    return (
-        score.metric,
-        score.split,
-        f"{score.samples:,}",
-        score_text(score.float_value, score.metric),
-        score_text(score.int8_value, score.metric),
-        f"{100 * change:+.2f} points" if score.metric == "accuracy" else f"{change:+.6g}",
-    )
+def _accuracy(score: Accuracy) -> Iterator[tuple[str, ...]]:
+    """Yield what is scored, split, samples, float, int8 and what int8 changes; then the same of single values."""
+    rows = [(score.metric, score.metric, score.float_value, score.int8_value)]
+    rows += [(f"{each.label}: {each.metric}", each.metric, each.float_value, each.int8_value) for each in score.listed]
+    for what, metric, before, after in rows:
+        change = after - before
+        yield (
+            what,
+            score.split,
+            f"{score.samples:,}",
+            score_text(before, metric),
+            score_text(after, metric),
+            f"{100 * change:+.2f} points" if metric == "accuracy" else f"{change:+.6g}",
+        )
 
 
 def _origin(subject: Subject) -> list[tuple[str, str]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from functools import partial
@@ -14,7 +13,9 @@ from netspec.diagnostics import ToolError
 from netspec.graph import Graph
 from netspec.verify.inputs import case_inputs
 from netspec.verify.oracles import Values, compile_network, run_program, tflite_micro
-from netspec.verify.report import Accuracy, Comparison, Report, TensorResult, joined
+from netspec.verify.report import Comparison, Report, TensorResult, joined
+from netspec.verify.resolution import build_warnings
+from netspec.verify.scores import score_split
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -26,9 +27,6 @@ if TYPE_CHECKING:
 
 PART_ELEMENTS = 2**21
 """Of all tensors of the cases that are compared at once."""
-
-_BATCH_BYTES = 2**26
-"""Of all tensors of the float network, for the samples that are scored at once."""
 
 Progress = Callable[[str], None]
 
@@ -47,8 +45,9 @@ def prove(
     samples, split = held_out(dataset)
     progress("verifying")
     comparisons: tuple[Comparison, ...] = three_way(model, firmware, case_inputs(model, samples), cmsis, progress)
-    accuracy = _accuracy(graph, model, arrays, dataset, split)
-    return Report(model.name, drift, comparisons, accuracy, information)
+    scored = score_split(graph, model, arrays, dataset, split)
+    accuracy = (scored.accuracy,) if scored else ()
+    return Report(model.name, drift, comparisons, accuracy, information, warnings=build_warnings(graph, model, scored))
 
 
 def three_way(
@@ -126,49 +125,6 @@ def compare(model: QuantizedModel, stage: str, reference: Values, other: Values)
             )
         )
     return Comparison(stage, cases, tuple(results))
-
-
-def _accuracy(
-    graph: Graph,
-    model: QuantizedModel,
-    arrays: Mapping[tuple[str, str], NDArray[Any]],
-    dataset: Dataset | None,
-    split: str,
-) -> tuple[Accuracy, ...]:
-    """Score the float and the int8 network on the held-out split; nothing where there are no labels."""
-    if dataset is None or graph.spec.train is None:
-        return ()
-    from netspec.quantize.quantize import weight_lookup
-    from netspec.quantize.ranges import evaluate
-    from netspec.train.evaluate import score
-
-    part = getattr(dataset, split)
-    weights = weight_lookup(arrays)
-    outputs = model.plan.graph.outputs
-    size = max(1, _BATCH_BYTES // max(1, sum(4 * prod(shape) for shape in model.plan.graph.tensors.values())))
-    scores: list[tuple[int, float, float]] = []
-    metric = ""
-    for start in range(0, len(part), size):  # a held-out split may be larger than the memory
-        x = {name: values[start : start + size] for name, values in part.x.items()}
-        y = {name: values[start : start + size] for name, values in part.y.items()}
-        count = len(next(iter(x.values())))
-        floats = evaluate(model.plan.graph, weights, x)
-        integers = model.run({name: model.quantize_input(name, values) for name, values in shaped(graph, x).items()})
-        float_outputs = {o.name: floats[o.tensor].reshape((count, *o.shape)) for o in outputs}
-        int8_outputs = {
-            o.name: model.dequantize(o.tensor, integers[o.tensor]).reshape((count, *o.shape)) for o in outputs
-        }
-        metric, float_value = score(float_outputs, y, graph.spec.train.loss)
-        scores.append((count, float_value, score(int8_outputs, y, graph.spec.train.loss)[1]))
-    total = sum(count for count, _, _ in scores)
-    if len(scores) == 1:
-        return (Accuracy(metric, split, *scores[0]),)
-    float_value, int8_value = (math.fsum(each[0] * each[column] for each in scores) / total for column in (1, 2))
-    return (Accuracy(metric, split, total, float_value, int8_value),)
-
-
-def shaped(graph: Graph, x: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
-    return {name: x[name].reshape((-1, *shape)) for name, shape in graph.inputs.items()}
 
 
 def held_out(dataset: Dataset | None) -> tuple[Mapping[str, Samples] | None, str]:

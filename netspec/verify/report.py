@@ -63,14 +63,65 @@ def joined(parts: Sequence[Comparison]) -> Comparison:
 
 
 @dataclass(frozen=True, slots=True)
+class ValueScore:
+    """The score of one output, or of one value of its last axis.
+
+    `deviation` is the standard deviation of the labels, which an error is compared with; None for an accuracy.
+    """
+
+    output: str
+    index: int | None
+    metric: str
+    float_value: float
+    int8_value: float
+    deviation: float | None
+
+    @property
+    def label(self) -> str:
+        return self.output if self.index is None else f"{self.output}[{self.index}]"
+
+
+@dataclass(frozen=True, slots=True)
 class Accuracy:
-    """The same score of the float network and of its int8 form, over `samples` of held-out data."""
+    """The same score of the float network and of its int8 form, over `samples` of held-out data.
+
+    `values` are the scores that it is the mean of, where there are several or not.
+    """
 
     metric: str
     split: str
     samples: int
     float_value: float
     int8_value: float
+    values: tuple[ValueScore, ...] = ()
+
+    @property
+    def listed(self) -> tuple[ValueScore, ...]:
+        """Return the values that people are shown: all of a few, of many those that int8 changes most."""
+        if len(self.values) <= 1:
+            return ()
+        if len(self.values) <= _LISTED_VALUES:
+            return self.values
+        return tuple(sorted(self.values, key=_change, reverse=True)[:_WORST_VALUES])
+
+
+_LISTED_VALUES = 8
+_WORST_VALUES = 3
+
+
+def _change(score: ValueScore) -> float:
+    if score.deviation is None:
+        return score.float_value - score.int8_value
+    return (score.int8_value - score.float_value) / (score.deviation or 1.0) ** 2
+
+
+@dataclass(frozen=True, slots=True)
+class BuildWarning:
+    """What a user should know of a build that agrees, and what to type about it."""
+
+    rule: str
+    message: str
+    help: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +135,7 @@ class Report:
     information: Mapping[str, Any] = field(default_factory=dict)
     boards: tuple[BoardFigures, ...] = ()
     """What the network took on an emulated board, for each provider of kernels; empty where none was booted."""
+    warnings: tuple[BuildWarning, ...] = ()
 
     @property
     def agrees(self) -> bool:
@@ -109,6 +161,7 @@ class Report:
             ],
             "accuracy": [asdict(accuracy) for accuracy in self.accuracy],
             "information": dict(self.information),
+            "warnings": [asdict(warning) for warning in self.warnings],
             "boards": [board.to_data() for board in self.boards],
         }
 
@@ -131,8 +184,12 @@ class Report:
         for score in self.accuracy:
             before, after = (score_text(value, score.metric) for value in (score.float_value, score.int8_value))
             lines.append(f"{score.metric} on {score.samples} {score.split} samples: float {before}, int8 {after}")
+            lines += _values_text(score)
         for name, difference in self.information.items():
             lines.append(f"for information, {name}: {difference}")
+        for warning in self.warnings:
+            lines.append(f"warning: {warning.message} [{warning.rule}]")
+            lines += [f"   = help: {warning.help}"] if warning.help else []
         lines.append(f"{self.name}: " + self.verdict())
         return "\n".join(lines)
 
@@ -158,6 +215,20 @@ def _comparison_line(comparison: Comparison, width: int) -> str:
     if first is None:
         return line
     return f"{line}; first at layer {first.layer} (tensor {first.tensor}), largest {first.largest}"
+
+
+def _values_text(score: Accuracy) -> list[str]:
+    """Return a line for each output value whose score a reader is shown."""
+    shown = score.listed
+    width = max((len(value.label) for value in shown), default=0)
+    lines = [
+        f"    {value.label:<{width}}  float {score_text(value.float_value, value.metric)}, "
+        f"int8 {score_text(value.int8_value, value.metric)}"
+        for value in shown
+    ]
+    if 0 < len(shown) < len(score.values):
+        lines.append(f"    and {len(score.values) - len(shown)} more that int8 changes less, all in verify.json")
+    return lines
 
 
 def score_text(value: float, metric: str) -> str:
