@@ -6,12 +6,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from netspec.device.plan import DevicePlan, plan_of_any_size, room_fault
-from netspec.diagnostics import Diagnostic, Note, SpecError, suggestion
+from netspec.diagnostics import MAX_FAULTS, Diagnostic, Note, SpecError, suggestion
 from netspec.graph import Graph, GraphLayer, build_graph
 from netspec.lint import lint
 from netspec.source import Document
 from netspec.spec import Spec, survey
-from netspec.validate import MAX_FAULTS
 
 # Keras logs a metric under the name that it was asked for, or under its full one.
 _FULL_NAMES = {

@@ -7,8 +7,11 @@ the renderers turn findings into one string, sorted by position and without repe
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
+from itertools import islice
 from typing import Literal
 
 Severity = Literal["error", "warning"]
@@ -16,6 +19,17 @@ Severity = Literal["error", "warning"]
 TAB_STOP = 4
 SNIPPET_WIDTH = 120
 """Widest source line, in terminal cells, that is shown whole; a longer one is trimmed around the caret."""
+_SNIPPET_CHARACTERS = 4 * SNIPPET_WIDTH
+"""Characters on each side of the caret that are looked at: some take no cell."""
+MAX_FAULTS = 100
+"""A stage stops looking after so many findings in one file; more only delay the first."""
+MAX_SHOWN = 50
+"""Findings of one file that are printed, errors first; the others are counted."""
+MAX_NOTES = 12
+LONGEST_WORD = 250
+"""Characters of one word in a message, which is more than the longest name that a layer may have."""
+LONGEST_MESSAGE = 4_000
+"""Characters; the list of all layer types is half of it."""
 
 
 @dataclass(frozen=True, order=True, slots=True)
@@ -36,6 +50,10 @@ class Note:
     message: str
     span: Span | None = None
 
+    def __post_init__(self) -> None:
+        if len(self.message) > LONGEST_WORD:
+            object.__setattr__(self, "message", brief(self.message))
+
 
 @dataclass(frozen=True, slots=True)
 class Fix:
@@ -51,6 +69,7 @@ class Diagnostic:
     """One finding. `path` is the dotted place in the spec, such as `layers[3].conv2d.filters`, or empty.
 
     It has a `fix` only where nobody could mean anything else; the text of `help` is for people and guesses more.
+    Texts are cut to what a person reads, whatever a file holds, and so are notes.
     """
 
     rule: str
@@ -61,6 +80,25 @@ class Diagnostic:
     notes: tuple[Note, ...] = ()
     path: str = ""
     fix: Fix | None = None
+
+    def __post_init__(self) -> None:
+        if len(self.message) > LONGEST_WORD:
+            object.__setattr__(self, "message", brief(self.message))
+        if self.help is not None and len(self.help) > LONGEST_WORD:
+            object.__setattr__(self, "help", brief(self.help))
+        if len(self.notes) > MAX_NOTES:
+            rest = Note(f"and {len(self.notes) - MAX_NOTES + 1:,} more places")
+            object.__setattr__(self, "notes", (*self.notes[: MAX_NOTES - 1], rest))
+
+
+_LONG_WORD = re.compile(rf"\S{{{LONGEST_WORD + 1},}}")
+
+
+def brief(text: str) -> str:
+    """Return a text for a message: without the middle of a word that is too long, and cut where all of it is."""
+    if len(text) > LONGEST_WORD:
+        text = _LONG_WORD.sub(lambda word: f"{word[0][:80]}…{word[0][-20:]}", text)
+    return text if len(text) <= LONGEST_MESSAGE else f"{text[: LONGEST_MESSAGE - 1]}…"
 
 
 class SpecError(Exception):
@@ -98,7 +136,10 @@ class ToolError(Exception):
 # ----------------------------------------------------------------------------------------------- did you mean
 
 
-_LONGEST_NAME = 100  # characters; comparing costs their square
+_LONGEST_NAME = 60  # characters
+_MOST_EDITS = 6
+_MOST_COMPARED = 150  # names
+_MOST_LOOKED_AT = 1000
 _MOST_NEAR = 8  # names; of more that are equally near none is a hint
 
 
@@ -161,20 +202,26 @@ def all_nearest(word: str, candidates: Iterable[str]) -> list[str]:
 
     Spelling that differs only in case, `_`, `-` or blanks always counts. Otherwise one edit (insertion,
     deletion, substitution, swap of neighbours) for each three letters is forgiven; then a word of four
-    letters or more that begins exactly one candidate.
+    letters or more that begins exactly one candidate. Of many candidates the first ones are compared.
     """
     if len(word) > _LONGEST_NAME:
         return []
+    return list(_all_nearest(word, tuple(dict.fromkeys(islice(candidates, _MOST_LOOKED_AT)))))
+
+
+@lru_cache(maxsize=1024)
+def _all_nearest(word: str, names: tuple[str, ...]) -> list[str]:
+    """Return what `all_nearest` does; kept, for the same slip comes again with every use of a block."""
     plain_word = letters(word)
-    names = list(dict.fromkeys(candidates))
     best: list[str] = []
-    best_distance = len(plain_word) // 3
+    best_distance = min(len(plain_word) // 3, _MOST_EDITS)
     for name in names:
-        plain_name = letters(name)
-        if plain_name == plain_word:
+        if letters(name) == plain_word:
             return [name]
+    for name in names[:_MOST_COMPARED]:
+        plain_name = letters(name)
         if abs(len(plain_name) - len(plain_word)) <= best_distance:
-            distance = edits(plain_word, plain_name)
+            distance = edits(plain_word, plain_name, best_distance)
             if distance < best_distance:
                 best, best_distance = [], distance
             if distance == best_distance > 0:
@@ -206,13 +253,19 @@ def suggestion(word: str, candidates: Iterable[str], known: str) -> str:
     found = all_nearest(word, names) or containing(word, names)
     if found:
         return f"did you mean {listed([f'`{name}`' for name in found])}?"
-    return f"{known} {', '.join(names)}" if names else f"{known} none"
+    return f"{known} {some_of(names, _MOST_COMPARED)}" if names else f"{known} none"
+
+
+def some_of(names: Sequence[str], most: int = 10) -> str:
+    """Return names with commas between; of more than `most` the first ones, and how many there are beside them."""
+    rest = f" and {len(names) - most:,} more" if len(names) > most else ""
+    return f"{', '.join(names[:most])}{rest}"
 
 
 def containing(word: str, names: Iterable[str]) -> list[str]:
     """Return the names that have a word of four letters or more in them."""
     plain_word = letters(word)
-    return [name for name in names if len(plain_word) >= 4 and plain_word in letters(name)]
+    return [name for name in islice(names, _MOST_LOOKED_AT) if len(plain_word) >= 4 and plain_word in letters(name)]
 
 
 def listed(names: Sequence[str]) -> str:
@@ -220,22 +273,30 @@ def listed(names: Sequence[str]) -> str:
     return f"{', '.join(names[:-1])} or {names[-1]}" if len(names) > 1 else names[0]
 
 
+@lru_cache(maxsize=4096)
 def letters(word: str) -> str:
     """Return a name without what spellings differ in: lower case, without `_`, `-` and blanks."""
     return re.sub(r"[\s_-]+", "", word).lower()
 
 
-def edits(a: str, b: str) -> int:
-    """Return the optimal string alignment distance (restricted Damerau-Levenshtein) of two words."""
+def edits(a: str, b: str, most: int) -> int:
+    """Return the optimal string alignment distance (restricted Damerau-Levenshtein) of two words.
+
+    It is some number above `most` where it is more than that: cells so far from the diagonal are not computed.
+    """
+    far = most + 1
     before_last: list[int] = []
-    last = list(range(len(b) + 1))
+    last = [min(j, far) for j in range(len(b) + 1)]
     for i, letter in enumerate(a, start=1):
-        row = [i]
-        for j, other in enumerate(b, start=1):
+        row = [min(i, far)] + [far] * len(b)
+        for j in range(max(1, i - most), min(len(b), i + most) + 1):
+            other = b[j - 1]
             cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (letter != other))
             if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
                 cost = min(cost, before_last[j - 2] + 1)
-            row.append(cost)
+            row[j] = min(cost, far)
+        if min(row) == far and min(last) == far:  # a swap looks back two rows
+            return far
         before_last, last = last, row
     return last[-1]
 
@@ -252,11 +313,13 @@ def render_text(diagnostics: Iterable[Diagnostic], sources: Mapping[str, str], *
     paint = _paint if color else _leave
     lines_of: dict[str, list[str]] = {}
     blocks = []
-    for diagnostic in in_order(diagnostics):
+    found, omitted = worth_showing(diagnostics)
+    for diagnostic in found:
         span = diagnostic.span
         if span.path not in lines_of:
             lines_of[span.path] = split_lines(sources[span.path]) if span.path in sources else []
         blocks.append(_block(diagnostic, lines_of[span.path], paint))
+    blocks += [f"{_visible(path)}: and {count} more\n" for path, count in omitted.items()]
     return "\n".join(blocks)
 
 
@@ -264,10 +327,11 @@ def render_json(diagnostics: Iterable[Diagnostic]) -> str:
     """Return the findings for programs, as `netspec check --format json` prints them; ends in a newline.
 
     `path` is the file's; lines and columns are 1-based, the end exclusive. Only ASCII is written, so that any
-    terminal or pipe can carry it.
+    terminal or pipe can carry it. Where a file has more findings than are listed, `omitted` counts the others.
     """
     import json  # here, for most runs find nothing and print text
 
+    found, omitted = worth_showing(diagnostics)
     rows = [
         {
             "rule": diagnostic.rule,
@@ -281,9 +345,10 @@ def render_json(diagnostics: Iterable[Diagnostic]) -> str:
             "end_column": diagnostic.span.end_column,
             **({"fix": _fix_row(diagnostic.fix)} if diagnostic.fix else {}),
         }
-        for diagnostic in in_order(diagnostics)
+        for diagnostic in found
     ]
-    return json.dumps({"schema_version": 1, "diagnostics": rows}, indent=2) + "\n"
+    rest = {"omitted": omitted} if omitted else {}
+    return json.dumps({"schema_version": 1, "diagnostics": rows, **rest}, indent=2) + "\n"
 
 
 def _fix_row(fix: Fix) -> dict[str, str | int]:
@@ -300,6 +365,21 @@ def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     """Sort by position and keep one of those that say the same of the same place."""
     unique = {(d.span, d.severity, d.rule, d.message): d for d in reversed(list(diagnostics))}
     return [unique[key] for key in sorted(unique)]
+
+
+def worth_showing(diagnostics: Iterable[Diagnostic]) -> tuple[list[Diagnostic], dict[str, int]]:
+    """Return findings in order, of each file at most `MAX_SHOWN`, errors first; and the numbers of the others."""
+    found = in_order(diagnostics)
+    counts = Counter(each.span.path for each in found)
+    if max(counts.values(), default=0) <= MAX_SHOWN:
+        return found, {}
+    room = dict.fromkeys(counts, MAX_SHOWN)
+    kept = []
+    for each in sorted(found, key=lambda each: each.severity):  # "error" comes before "warning"
+        room[each.span.path] -= 1
+        if room[each.span.path] >= 0:
+            kept.append(each)
+    return in_order(kept), {path: count - MAX_SHOWN for path, count in counts.items() if count > MAX_SHOWN}
 
 
 _Paint = Callable[[str, str], str]
@@ -350,12 +430,15 @@ def _where(span: Span | None, path: str) -> str:
 
 def _snippet(line: str, start: int, end: int) -> tuple[str, tuple[str, str]]:
     """Return the line as shown, and (blanks, marker) to stand below characters `start` up to `end`."""
-    cells = _cells(line)
-    start = min(max(start, 0), len(cells))
-    end = min(max(end, start), len(cells))
+    start = min(max(start, 0), len(line))
+    first = max(0, start - _SNIPPET_CHARACTERS)
+    rest = len(line) > start + _SNIPPET_CHARACTERS
+    cells = _cells(line[first : start + _SNIPPET_CHARACTERS])
+    start -= first
+    end = min(max(end - first, start), len(cells))
     low, high = _window(cells, start)
-    before = "…" if low > 0 else ""
-    after = "…" if high < len(cells) else ""
+    before = "…" if first + low > 0 else ""
+    after = "…" if rest or high < len(cells) else ""
     shown = before + "".join(text for text, _ in cells[low:high]) + after
     indent = len(before) + sum(width for _, width in cells[low:start])
     width = sum(width for _, width in cells[start : min(end, high)])

@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from netspec.diagnostics import Diagnostic, Fix, Span, SpecError, ToolError, in_order, split_lines
-from netspec.source import parse
+from netspec.diagnostics import Diagnostic, Fix, Span, SpecError, ToolError, brief, in_order, split_lines
+from netspec.source import MAX_BYTES, parse
 
 MAX_ROUNDS = 200
 """Each puts at least one thing right; a file tells so many faults in one that few need more than two."""
+MAX_CHECKED_BYTES = 2 * MAX_BYTES
+"""Of all rounds together: a large file of nothing but faults is put right in several runs."""
 
 Check = Callable[[bytes], Iterable[Diagnostic]]
 """Finds what is wrong with the bytes of a spec."""
@@ -26,10 +28,14 @@ Check = Callable[[bytes], Iterable[Diagnostic]]
 
 @dataclass(frozen=True, slots=True)
 class Mended:
-    """A file's new bytes, and the fixes that led there, each at its place in the text of its round."""
+    """A file's new bytes, and the fixes that led there, each at its place in the text of its round.
+
+    `found` are the findings in the new bytes; None where they were not looked for.
+    """
 
     data: bytes
     fixes: tuple[Fix, ...]
+    found: tuple[Diagnostic, ...] | None = None
 
 
 def settle(found: Iterable[Diagnostic], sources: Mapping[str, str]) -> list[Diagnostic]:
@@ -65,16 +71,19 @@ def _settled(fix: Fix, lines: list[str]) -> Fix | None:
 def mend(data: bytes, path: str, check: Check) -> Mended:
     """Return a spec with everything put right that is certain. `check` takes its bytes at each step."""
     done: list[Fix] = []
-    for _ in range(MAX_ROUNDS):
-        try:
-            text = parse(data, path).text
-        except SpecError:
+    for round in range(MAX_ROUNDS):
+        if round and (round + 1) * len(data) > MAX_CHECKED_BYTES:
             break
-        fixes = _apart(each.fix for each in settle(in_order(check(data)), {path: text}) if each.fix)
+        found = tuple(check(data))
+        try:
+            text = data.decode("utf-8")
+        except UnicodeDecodeError:
+            return Mended(data, tuple(done), found)
+        fixes = _apart(each.fix for each in settle(in_order(found), {path: text}) if each.fix)
         data, kept = _put_in(data, path, [fix for fix in fixes if fix.span.path == path])
         done += kept
         if not kept:
-            break
+            return Mended(data, tuple(done), found)
     return Mended(data, tuple(done))
 
 
@@ -95,7 +104,8 @@ def _put_in(data: bytes, path: str, fixes: list[Fix]) -> tuple[bytes, list[Fix]]
     if _is_yaml(together, path):
         return together, fixes
     kept: list[Fix] = []
-    for fix in reversed(fixes):  # backwards, so that the places of those before it stay
+    most = max(1, MAX_CHECKED_BYTES // len(data))
+    for fix in reversed(fixes[:most]):  # backwards, so that the places of those before it stay
         alone = replaced(data, [fix])
         if _is_yaml(alone, path):
             data = alone
@@ -131,7 +141,7 @@ def replaced(data: bytes, fixes: Iterable[Fix]) -> bytes:
 def described(fix: Fix) -> str:
     """Return a line that says what was put right."""
     span: Span = fix.span
-    return f"{span.path}:{span.line}:{span.column}: {fix.original} -> {fix.replacement}"
+    return brief(f"{span.path}:{span.line}:{span.column}: {fix.original} -> {fix.replacement}")
 
 
 def write(path: str, data: bytes) -> None:

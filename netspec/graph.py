@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain, islice
 from math import prod
 
-from netspec.diagnostics import Diagnostic, Note, Span, SpecError, suggestion
+from netspec.diagnostics import MAX_FAULTS, Diagnostic, Note, Span, SpecError, some_of, suggestion
 from netspec.held import locate
 from netspec.language import Item
 from netspec.layers.base import Layer, LayerError, Weight, describe, require_tensor_size
 from netspec.ops import Shape
 from netspec.source import Sequence
 from netspec.spec import LayerSpec, Spec
-from netspec.validate import MAX_FAULTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -166,7 +166,7 @@ def _sources(spec: Spec, names: list[str], found: _Found) -> list[tuple[str, ...
 
 def _pair(spec: Spec, names: list[str], index: int) -> str:
     """Return a `from` that would join the item before a layer with the one before that."""
-    before = [*spec.inputs, *names[:index]][-2:]
+    before = [*spec.inputs, *names[max(0, index - 2) : index]][-2:]
     return f"from: [{', '.join(before if len(before) == 2 else [*before, 'other'])}]"
 
 
@@ -199,13 +199,14 @@ def _from_fault(spec: Spec, names: list[str], index: int, wanted: tuple[str, ...
             return Diagnostic("cycle", message, item_span, help=hint, notes=notes, path=path)
     if entry.layer.merges and len(wanted) < 2:
         message = f"{own} joins two layers or more, `from` names {len(wanted)}"
-        other = [name for name in (before, *spec.inputs, *names[:index]) if name not in (*wanted, own)][:1]
-        pair = ", ".join([*wanted, *(other or ["other"])]) if wanted else None
+        others = chain((before,), spec.inputs, islice(names, index))
+        other = next((name for name in others if name not in (*wanted, own)), "other")
+        pair = ", ".join([*wanted, other]) if wanted else None
         hint = f"write `from: [{pair}]`" if pair else f"write `{_pair(spec, names, index)}`"
         return Diagnostic("bad-from", message, span, help=hint, notes=notes, path=path)
     if not entry.layer.merges and len(wanted) != 1:
         message = f"{own} reads one layer, `from` names {len(wanted)}"
-        joined = f"- concatenate: {{from: [{', '.join(wanted)}]}}"
+        joined = f"- concatenate: {{from: [{some_of(wanted)}]}}"
         hint = f"join them first, for example with `{joined}`" if wanted else f"write `from: {before}`"
         return Diagnostic("bad-from", message, span, help=hint, notes=notes, path=path)
     return None

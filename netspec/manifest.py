@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netspec.diagnostics import ToolError
+from netspec.files import file_sha256, read_at_most
 
 if TYPE_CHECKING:
     from netspec.device.ops.base import Quant
@@ -28,6 +30,8 @@ SPEC_LINK = ".spec"
 # `netspec check FOLDER` take it for a spec that somebody maintains.
 SPEC_COPY = "spec.txt"
 SCHEMA_VERSION = 1
+LARGEST_JSON = 64 * 2**20
+"""Bytes of a manifest or verdict that are read: ten thousand layers have a few of them."""
 
 
 def sha256(data: bytes) -> str:
@@ -85,7 +89,7 @@ def read_manifest(folder: Path) -> Manifest:
     """Return a build folder's manifest. Raises `ToolError` where it is missing or not ours."""
     path = folder / MANIFEST
     try:
-        values = json.loads(path.read_text(encoding="utf-8"), object_pairs_hook=_unique)
+        values = json.loads(_text(path), object_pairs_hook=_unique)
         manifest = Manifest(**values)
         _require_form(manifest)
         return manifest
@@ -98,12 +102,20 @@ def read_manifest(folder: Path) -> Manifest:
         raise ToolError(f"{path} cannot be read: {error}", "run `netspec build SPEC` again") from error
 
 
+def _text(path: Path) -> str:
+    """Return the text of a manifest. Raises OSError, and ValueError where it is too long for one."""
+    content = read_at_most(path, LARGEST_JSON)
+    if content is None:
+        raise ValueError(f"it has more than {LARGEST_JSON:,} bytes")
+    return content.decode("utf-8")
+
+
 def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """Return an object of JSON; raise ValueError for a key that it has twice."""
     values = dict(pairs)
     if len(values) < len(pairs):
-        twice = next(key for key, _ in pairs if [other for other, _ in pairs].count(key) > 1)
-        raise ValueError(f"it has the key {twice!r} twice")
+        counts = Counter(key for key, _ in pairs)
+        raise ValueError(f"it has the key {counts.most_common(1)[0][0]!r} twice")
     return values
 
 
@@ -148,7 +160,7 @@ def quantized_digest(model: QuantizedModel) -> str:
 
 
 def file_digests(folder: Path, names: Iterable[str]) -> dict[str, str]:
-    return {name: sha256((folder / name).read_bytes()) for name in names}
+    return {name: file_sha256(folder / name) for name in names}
 
 
 def drifted_files(folder: Path, manifest: Manifest) -> list[str]:
@@ -158,7 +170,7 @@ def drifted_files(folder: Path, manifest: Manifest) -> list[str]:
         path = folder / name
         if not path.is_file():
             faults.append(f"{name} is missing")
-        elif sha256(path.read_bytes()) != expected:
+        elif file_sha256(path) != expected:
             faults.append(f"{name} was changed after the build")
     return faults
 

@@ -11,8 +11,7 @@ import os
 import sys
 from collections.abc import Callable, Iterable
 from io import TextIOWrapper
-from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 if TYPE_CHECKING:
     from netspec.diagnostics import Diagnostic
@@ -95,10 +94,15 @@ def _guarded(action: Callable[[], object]) -> None:
 
 
 def _text_of(path: str) -> str | None:
+    """Return the text of a spec; None for what is none, such as a model: nobody can read a line of it."""
+    from netspec.files import read_at_most
+    from netspec.source import MAX_BYTES, is_text
+
     try:
-        return Path(path).read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError):
+        text = (read_at_most(path, MAX_BYTES) or b"").decode("utf-8-sig")
+    except (OSError, ValueError):
         return None
+    return text if is_text(text) else None
 
 
 def check_files(
@@ -117,16 +121,15 @@ def check_files(
     stream = sys.stdout
     for path in paths:
         try:
-            if not fix:
-                document = load(path)
-            elif path == "-":
-                stream = sys.stderr
-                document = _mended_input(data)
+            if fix:
+                stream = sys.stderr if path == "-" else stream
+                mended = _mended_input(data) if path == "-" else _mended_file(path, data)
+                document = mended.document
             else:
-                document = _mended_file(path, data)
+                mended, document = None, load(path)
             names.append(document.path)
             sources[document.path] = document.text
-            found += _findings(document, data)
+            found += mended.found if mended and mended.found is not None else _findings(document, data)
         except SpecError as error:
             names += [each for each in dict.fromkeys(d.span.path for d in error.diagnostics) if each not in names]
             sources |= error.sources
@@ -152,33 +155,47 @@ def _findings(document: Document, data: bool) -> list[Diagnostic]:
     return [*checked.warnings, *unsilenced(document, data_findings(checked.graph))]
 
 
-def _mended_file(path: str, data: bool) -> Document:
-    """Return a spec after what is certain in its file was put right."""
+class _Mended(NamedTuple):
+    """A spec after what is certain in it was put right, and the findings in it if they are known."""
+
+    document: Document
+    found: tuple[Diagnostic, ...] | None
+
+
+def _mended_file(path: str, data: bool) -> _Mended:
     from netspec import fixes, source
 
     before = source.read(path)
-    after = _mended(before, path, data)
+    after, last = _mended(before, path, data)
     if after != before:
         fixes.write(path, after)
-    return source.parse(after, path)
+    return last or _Mended(source.parse(after, path), None)
 
 
-def _mended_input(data: bool) -> Document:
+def _mended_input(data: bool) -> _Mended:
     from netspec import source
 
-    mended = _mended(_standard_input(), "<stdin>", data)
-    sys.stdout.buffer.write(mended)
+    before = _standard_input()
+    source.refuse_large(before, "<stdin>")  # what was read is not all of it: nothing to write
+    after, last = _mended(before, "<stdin>", data)
+    sys.stdout.buffer.write(after)
     sys.stdout.buffer.flush()
-    return source.parse(mended, "<stdin>")
+    return last or _Mended(source.parse(after, "<stdin>"), None)
 
 
-def _mended(before: bytes, path: str, data: bool) -> bytes:
+def _mended(before: bytes, path: str, data: bool) -> tuple[bytes, _Mended | None]:
+    """Return the bytes of a spec put right, and what the last look at them found, if it found nothing to put right."""
     from netspec import fixes, source
     from netspec.diagnostics import SpecError
 
+    last: Document | None = None
+
     def check(content: bytes) -> Iterable[Diagnostic]:
+        nonlocal last
+        last = None
         try:
-            return _findings(source.parse(content, path), data)
+            last = source.parse(content, path)
+            return _findings(last, data)
         except SpecError as error:
             return error.diagnostics
 
@@ -187,7 +204,7 @@ def _mended(before: bytes, path: str, data: bool) -> bytes:
         print_progress(fixes.described(fix))
     if count := len(mended.fixes):
         print_progress(f"{path}: fixed {count} problem{'s' if count > 1 else ''}")
-    return mended.data
+    return mended.data, _Mended(last, mended.found) if last and mended.found is not None else None
 
 
 def _print(
@@ -224,8 +241,11 @@ def _holds_spec(path: str) -> bool:
 
     A key in UTF-16 or UTF-32 counts too, so that the reader can refuse the file: PowerShell's `>` writes UTF-16.
     """
-    with open(path, "rb") as file:
-        data = file.read()
+    from netspec.files import open_regular
+    from netspec.source import MAX_BYTES
+
+    with open_regular(path) as file:
+        data = file.read(MAX_BYTES + 1)  # a larger one is no spec: its reader says so if it begins as one
     for mark in _BYTE_ORDER_MARKS:
         data = data.removeprefix(mark)
     if b"\0" in data:  # ASCII in UTF-16 and UTF-32, of either byte order, with or without a mark

@@ -22,10 +22,11 @@ import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from netspec._yaml.build import MAX_FAULTS, UNPRINTABLE, build
+from netspec._yaml.build import UNPRINTABLE, build
 from netspec._yaml.conflicts import conflict_faults
 from netspec._yaml.nodes import Entry, Mapping, Node, Scalar, Sequence
-from netspec.diagnostics import Diagnostic, Span, SpecError, nearest
+from netspec.diagnostics import MAX_FAULTS, Diagnostic, Span, SpecError, nearest
+from netspec.files import NoRegularFile, read_at_most
 from netspec.missing import MEND_LINK, broken_link
 
 __all__ = [
@@ -42,8 +43,8 @@ __all__ = [
     "read",
 ]
 
-MAX_BYTES = 16 * 2**20
-"""Largest file that is read; room for a hundred thousand layers."""
+MAX_BYTES = 2**20
+"""Largest file that is read: room for ten thousand layers, the most that a net may have, of 100 characters each."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,22 +68,37 @@ def load(path: str | os.PathLike[str]) -> Document:
 
 
 def read(name: str) -> bytes:
-    """Return a file's bytes, as many as `parse` takes and one more; raise SpecError if it cannot be read."""
+    """Return a file's bytes; raise SpecError if it cannot be read or is larger than `MAX_BYTES`."""
     try:
-        with open(name, "rb") as file:
-            return file.read(MAX_BYTES + 1)
+        data = read_at_most(name, MAX_BYTES)
     except (OSError, ValueError) as error:  # ValueError: a NUL in the name
         message, help = _why_unreadable(name, error)
         raise SpecError(Diagnostic("unreadable-file", message, Span(name, 1, 1, 1, 1), help=help)) from None
+    if data is None:
+        _refuse_size(name)
+    return data
+
+
+def _refuse_size(path: str) -> NoReturn:
+    message = f"the file is larger than {MAX_BYTES // 2**20} MiB"
+    _refuse("file-too-large", message, path, help="check that it is a spec")
+
+
+def refuse_large(data: bytes, path: str) -> None:
+    """Raise SpecError for more bytes than `parse` takes."""
+    if len(data) > MAX_BYTES:
+        _refuse_size(path)
+
+
+def is_text(text: str) -> bool:
+    """Return whether a text is fit to be shown: it is not empty and no character in it is unprintable."""
+    return bool(text) and not UNPRINTABLE.search(text.replace("\r", ""))
 
 
 def parse(data: bytes | str, path: str) -> Document:
     """Parse the text of the file that spans will call `path`; raise SpecError with every fault found."""
     raw = data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data
-    if len(raw) > MAX_BYTES:
-        _refuse(
-            "file-too-large", f"the file is larger than {MAX_BYTES // 2**20} MiB", path, help="check that it is a spec"
-        )
+    refuse_large(raw, path)
     text = data if isinstance(data, str) else _decode(data, path)
     text = text.removeprefix("\ufeff").replace("\r\n", "\n").replace("\r", "\n")
     _refuse_unprintable(text, path)
@@ -107,6 +123,8 @@ def plain(node: Node) -> Any:
 def _why_unreadable(name: str, error: OSError | ValueError) -> tuple[str, str | None]:
     """Return message and help; a missing file's help is the file beside it that was probably meant."""
     folder, base = os.path.split(name)
+    if isinstance(error, NoRegularFile):
+        return f"{name} is a device or a pipe, not a file", "feed it to standard input: `netspec check - < FILE`"
     if isinstance(error, IsADirectoryError):
         return f"{name} is a folder, not a file", "name a file in it"
     if (link := broken_link(name)) is not None:

@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from netspec.diagnostics import Diagnostic, Fix, Span, SpecError
+from netspec.diagnostics import MAX_FAULTS, Diagnostic, Fix, Span, SpecError
 from netspec.held import held_item
-from netspec.language import REPEAT, Item, expand
+from netspec.language import REPEAT, Expansion, Item, expand
+from netspec.language.faults import Enough
 from netspec.language.tree import is_doubtful
 from netspec.layers import LAYERS
 from netspec.layers._types import IDENTIFIER
 from netspec.layers.base import Layer
 from netspec.sections import DEFAULT_CORE, LANGUAGE_VERSION, Core, Input, Quantize, Target, Top, Train
 from netspec.source import Document, Entry, Mapping, Node, Scalar, Sequence, plain
-from netspec.validate import MAX_FAULTS, span_of, validate
+from netspec.validate import span_of, validate
 
 __all__ = ["Input", "LayerSpec", "Quantize", "Spec", "Target", "Train", "read"]
 
@@ -137,25 +139,10 @@ def survey(document: Document) -> tuple[Spec | None, list[Diagnostic]]:
                 found.append(replace(fault, notes=(*fault.notes, *expansion.notes(fault.span))))
     unsure = _sections(found)
     found += expansion.faults
-    layers: list[LayerSpec] = []
-    types = (*LAYERS, REPEAT, *expansion.blocks)
-    seen: set[tuple[str, str, Span]] = set()
-    for item in (*expansion.items, *expansion.spare):
-        spare = not item.name
-        try:
-            layer = _layer(item, types)
-            if not spare:
-                layers.append(layer)
-        except SpecError as error:
-            for fault in error.diagnostics:
-                key = (fault.rule, fault.message, fault.span)  # the same for each use of a block: told once
-                if fault.path not in item.unknown and key not in seen:
-                    seen.add(key)
-                    found.append(replace(fault, notes=(*fault.notes, *item.notes(fault.span))))
-            if len(found) >= MAX_FAULTS:
-                return None, found
-            if not spare:
-                layers.append(LayerSpec(Layer.model_construct(), replace(item, lost=True)))
+    try:
+        layers = _layers(expansion, found)
+    except Enough:
+        return None, found
     if top is None and not expansion.faults:
         top = _rest(expansion.root, unsure)
     inputs = _input_faults(expansion.root, top) if top is not None else []
@@ -177,6 +164,39 @@ def survey(document: Document) -> tuple[Spec | None, list[Diagnostic]]:
         doubtful=expansion.doubtful,
     )
     return spec, found
+
+
+_IDLE_COPIES = 20
+"""After so many uses of a faulty layer that had nothing new to report, its other uses are passed over."""
+
+
+def _layers(expansion: Expansion, found: list[Diagnostic]) -> list[LayerSpec]:
+    """Return the layers, faulty ones as `lost`, and add their faults, each once. Raises `Enough`."""
+    layers: list[LayerSpec] = []
+    types = (*LAYERS, REPEAT, *expansion.blocks)
+    seen: set[tuple[str, str, Span]] = set()
+    idle: Counter[Span] = Counter()  # by the place of the layer's type
+    for item in (*expansion.items, *expansion.spare):
+        spare = not item.name
+        if idle[item.type_span] < _IDLE_COPIES:
+            try:
+                layer = _layer(item, types)
+                if not spare:
+                    layers.append(layer)
+                continue
+            except SpecError as error:
+                idle[item.type_span] += 1
+                for fault in error.diagnostics:
+                    key = (fault.rule, fault.message, fault.span)  # the same for each use of a block: told once
+                    if fault.path not in item.unknown and key not in seen:
+                        seen.add(key)
+                        idle[item.type_span] = 0
+                        found.append(replace(fault, notes=(*fault.notes, *item.notes(fault.span))))
+        if len(found) >= MAX_FAULTS:
+            raise Enough
+        if not spare:
+            layers.append(LayerSpec(Layer.model_construct(), replace(item, lost=True)))
+    return layers
 
 
 _INPUTS_AND_LAYERS = frozenset(["inputs", "layers", "vars", "blocks"])

@@ -8,12 +8,9 @@ from __future__ import annotations
 
 from typing import TypeVar
 
-from netspec.diagnostics import Span, SpecError
+from netspec.diagnostics import MAX_FAULTS, Span, SpecError
 from netspec.keys import Keys, Unsure
 from netspec.source import Entry, Mapping, plain
-
-MAX_FAULTS = 50
-"""So many faults of one file are told; looking for more only delays the first."""
 
 Model = TypeVar("Model", bound=Keys)
 

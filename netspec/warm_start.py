@@ -12,8 +12,9 @@ from netspec.diff.compare import Fate, fates
 from netspec.diff.match import match
 from netspec.diff.net import Net
 from netspec.diff.words import MOST_ROWS, weights_summary
+from netspec.files import file_sha256
 from netspec.graph import Graph, build_graph
-from netspec.manifest import KERAS_FILE, SPEC_COPY, STORED_FILE, read_manifest, sha256
+from netspec.manifest import KERAS_FILE, SPEC_COPY, STORED_FILE, read_manifest
 
 if TYPE_CHECKING:
     from netspec.source import Document
@@ -61,7 +62,7 @@ def find_warm_start(folder: Path, document: Document, graph: Graph) -> WarmStart
 
 def _built_net(folder: Path) -> Net:
     """Return the net that a build folder holds the weights of."""
-    from netspec.source import parse
+    from netspec.source import load
     from netspec.spec import read
 
     manifest = read_manifest(folder)
@@ -72,7 +73,7 @@ def _built_net(folder: Path) -> Net:
         path = folder / name
         if name not in manifest.files or not path.is_file():
             raise ToolError(f"{folder} has no {name}, without which its weights belong to no layers", again)
-        if sha256(path.read_bytes()) != manifest.files[name]:
+        if file_sha256(path) != manifest.files[name]:
             raise ToolError(f"{path} is not what was built there", again)
-    document = parse((folder / SPEC_COPY).read_bytes(), str(folder / SPEC_COPY))
+    document = load(folder / SPEC_COPY)
     return Net(document, build_graph(read(document)), None, ())

@@ -18,14 +18,14 @@ import yaml
 
 from netspec._yaml.nodes import Entry, Mapping, Node, Scalar, Sequence
 from netspec._yaml.scalars import BadNumber, Value, resolve, short
-from netspec.diagnostics import Diagnostic, Note, Span, SpecError, letters, nearest
+from netspec.diagnostics import MAX_FAULTS, Diagnostic, Note, Span, SpecError, letters, nearest
 
 MAX_DEPTH = 100
 """Most collections inside each other, aliases expanded; a spec needs about ten."""
+MAX_NODES = 200_000
+"""Most keys, values, lists and mappings of a file: ten thousand layers with eight keys each."""
 MAX_ALIAS_NODES = 200_000
 """Most nodes that all aliases of a file together may stand for; what is written out is not counted."""
-MAX_FAULTS = 50
-"""Reading stops at so many faults; nobody reads more, and a file of nothing else must not take for ever."""
 
 UNPRINTABLE = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u2028\u2029\ud800-\udfff\ufeff\ufffe\uffff]")
 """Control characters, surrogates, a BOM inside, and NEL, LS and PS, the line breaks of YAML 1.1 alone."""
@@ -105,6 +105,7 @@ class _Builder:
         self.anchors: dict[str, tuple[Node, int, int] | _Open] = {}
         self.root: Node | None = None
         self.documents = 0
+        self.nodes = 0
         self.alias_nodes = 0
 
     def run(self) -> Mapping:
@@ -263,6 +264,10 @@ class _Builder:
     # -------------------------------------------------------------------------------------- building the tree
 
     def attach(self, node: Node, size: int, height: int, end: tuple[int, int], anchor: str | None) -> None:
+        self.nodes += 1
+        if self.nodes > MAX_NODES:
+            message = f"the file holds more than {MAX_NODES:,} keys and values up to here"
+            self.give_up("file-too-large", message, node.span, "check that it is a spec")
         if anchor is not None:
             self.anchors[anchor] = node, size, height
         if not self.open:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from itertools import islice
 
-from netspec.diagnostics import Diagnostic, Span
+from netspec.diagnostics import MAX_FAULTS, Diagnostic, Span
 
 _HELP = "keep the lines that are meant, and remove those that begin with `<<<<<<<`, `=======` or `>>>>>>>`"
 _MARK = re.compile(r"^(?:(<{7})|(>{7})|={7}|\|{7}|%{7}|\+{7})(?: .*|)$", re.MULTILINE)
@@ -38,7 +39,7 @@ def conflict_faults(text: str, path: str, *, whole: bool = False) -> list[Diagno
         return []
     lines = text.split("\n")
     found = []
-    for first, last in conflicts(text):
+    for first, last in islice(conflicts(text), MAX_FAULTS):
         if whole and not (lines[first - 1].startswith("<") and lines[last - 1].startswith(">")):
             continue
         where = f"line {first}" if first == last else f"lines {first} to {last}"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from netspec.diagnostics import Span
@@ -33,6 +33,10 @@ class Entry:
     value: Node
 
 
+_MANY = 16
+"""Keys; among fewer one is found faster without an index."""
+
+
 @dataclass(frozen=True, slots=True)
 class Mapping:
     """Keys and values in the order written; keys are unique.
@@ -42,9 +46,14 @@ class Mapping:
 
     entries: tuple[Entry, ...]
     span: Span
+    _by_key: dict[object, Entry] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     def entry(self, key: str) -> Entry | None:
         """Return the entry of a key, or None."""
+        if len(self.entries) > _MANY:
+            if not self._by_key:
+                self._by_key.update((entry.key.value, entry) for entry in self.entries)
+            return self._by_key.get(key)
         for entry in self.entries:
             if entry.key.value == key:
                 return entry

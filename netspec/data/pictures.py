@@ -8,7 +8,7 @@ from typing import IO
 
 from netspec.data.faults import Faults, reason
 from netspec.data.headers import HeaderError
-from netspec.data.sources import open_regular
+from netspec.files import open_regular
 from netspec.graph import Graph
 from netspec.layers.base import describe
 

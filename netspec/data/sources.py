@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import lzma
-import stat
 import struct
 import zipfile
 import zlib
@@ -16,6 +15,7 @@ from typing import IO, TypeVar
 from netspec.data.faults import Faults, located, reason
 from netspec.data.headers import MAGIC, Header, HeaderError, read_header
 from netspec.diagnostics import nearest
+from netspec.files import open_regular
 from netspec.graph import Graph
 
 SPLITS = ("train", "val", "test")
@@ -121,13 +121,6 @@ def assign(
         arrays = {item: read(key) for item, key in chosen.items() if key is not None}
         found[split] = {item: array for item, array in arrays.items() if array is not None}
     return found
-
-
-def open_regular(path: Path) -> IO[bytes]:
-    """Open a file for reading. Raises `OSError` for what is none: a pipe would never end."""
-    if path.exists() and not stat.S_ISREG(path.stat().st_mode):
-        raise OSError("it is no file" if not path.is_dir() else "it is a folder")
-    return path.open("rb")
 
 
 def _archive(path: Path, name: str, faults: Faults) -> list[str] | None:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 from netspec.data.faults import Faults, reason
 from netspec.data.headers import Header
-from netspec.data.sources import open_regular
 from netspec.diagnostics import nearest
+from netspec.files import open_regular
 from netspec.graph import Graph
 from netspec.ops import Shape
 

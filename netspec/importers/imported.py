@@ -9,6 +9,7 @@ from netspec.device.graph import DeviceGraph
 from netspec.device.ops.base import Quant
 from netspec.device.plan import DevicePlan, plan_device
 from netspec.diagnostics import SpecError, ToolError
+from netspec.files import open_regular
 from netspec.graph import Graph
 from netspec.importers.faults import MalformedModel, ModelFault
 from netspec.importers.result import Imported, graph_of, weights_name
@@ -31,7 +32,7 @@ def import_model(path: Path, stem: str | None = None) -> Imported:
     the file cannot be read at all.
     """
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             magic = file.read(8)
         if magic[4:8] == b"TFL3" or path.suffix in (".tflite", ".lite"):
             return _from_tflite(read_file(path), path.name, stem)
@@ -43,7 +44,7 @@ def import_model(path: Path, stem: str | None = None) -> Imported:
         link = broken_link(str(path))
         raise ToolError(link or f"there is no model {path}", MEND_LINK if link else "check the path") from None
     except OSError as error:
-        raise ToolError(f"the model {path} cannot be read: {error}") from error
+        raise ToolError(f"the model {path} cannot be read: {(error.strerror or str(error)).lower()}") from error
     except ModelFault as fault:
         raise fault.at(path) from fault
     raise ModelFault(

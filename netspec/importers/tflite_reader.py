@@ -7,12 +7,14 @@ needs to know of operators stands in `quantize.tflite_schema`.
 from __future__ import annotations
 
 import math
+import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
+from netspec.files import open_regular
 from netspec.importers.draft import MOST_LAYERS
 from netspec.importers.faults import MalformedModel, ModelFault
 from netspec.importers.flatbuffer import Flatbuffer, Table
@@ -20,6 +22,8 @@ from netspec.importers.tflite_names import BUILTIN_OPERATORS
 from netspec.quantize.tflite_schema import ENUMS, OPERATORS, SCHEMA_VERSION, Field
 
 LARGEST_FILE = 512 * 1024**2
+"""Bytes: many times the flash of any microcontroller, and as much memory as importing a model may take."""
+IDENTIFIER = b"TFL3"
 """Bytes; what is larger fits no microcontroller, and reading it would take the machine's memory."""
 
 _TENSOR_TYPES = (
@@ -112,15 +116,18 @@ class FileModel:
 
 def read_file(path: Path) -> FileModel:
     """Return a model file's content. Raises `ModelFault`, or OSError where the file cannot be read."""
-    size = path.stat().st_size
-    if size > LARGEST_FILE:
-        raise ModelFault(f"the file has {size:,} bytes, netspec reads models of up to {LARGEST_FILE:,}")
-    return read_model(path.read_bytes())
+    with open_regular(path) as file:
+        size = os.fstat(file.fileno()).st_size
+        if size > LARGEST_FILE:
+            raise ModelFault(f"the file has {size:,} bytes, netspec reads models of up to {LARGEST_FILE:,}")
+        Flatbuffer(file.read(8), IDENTIFIER)  # a file that is no model is not worth the memory
+        file.seek(0)
+        return read_model(file.read(LARGEST_FILE))
 
 
 def read_model(data: bytes) -> FileModel:
     """Return the content of a model. Raises `ModelFault` for what is malformed or was never meant for a device."""
-    root = Flatbuffer(data, b"TFL3").root()
+    root = Flatbuffer(data, IDENTIFIER).root()
     version = root.integer(0, "uint32")
     if version != SCHEMA_VERSION:
         raise ModelFault(f"the model has schema version {version}, netspec reads version {SCHEMA_VERSION}")

@@ -30,10 +30,10 @@ import gc
 from dataclasses import dataclass
 
 from netspec.diagnostics import Diagnostic, Note, Span
-from netspec.language.definitions import REPEAT, read_blocks, read_vars
-from netspec.language.faults import Faults
+from netspec.language.definitions import REPEAT, Definition, read_blocks, read_vars
+from netspec.language.faults import Enough, Faults
 from netspec.language.forms import Block, Repeat, Use
-from netspec.language.grow import Grower, TooLarge
+from netspec.language.grow import Grower
 from netspec.language.items import Item, origin_notes
 from netspec.language.naming import give_names
 from netspec.language.substitution import Environment, Substitution, Trace
@@ -83,25 +83,27 @@ def expand(document: Document) -> Expansion:
 
 
 def _expand(document: Document) -> Expansion:
-    faults, wiring, root = Faults(), Faults(), document.root
+    faults, wiring, root = Faults(), Faults(stops=False), document.root
     substitution = Substitution(faults)
-    variables = read_vars(root, substitution)
-    blocks = read_blocks(root, faults)
-    grower = Grower(blocks, variables, substitution)
+    blocks: dict[str, Definition | None] = {}
     layers = root.get("layers")
     body = Body([], None)
     items: tuple[Item, ...] = ()
     spare: list[Item] = []
+    variables = Environment("variable", {}, complete=False)
     try:
+        variables = read_vars(root, substitution)
+        read_blocks(root, faults, blocks)
+        grower = Grower(blocks, variables, substitution)
         body = grower.spec(layers) if isinstance(layers, Sequence) else body
         spare = grower.unused()
         given = root.get("inputs")
         inputs = {str(each.key.value): each.key.span for each in given.entries} if isinstance(given, Mapping) else {}
         give_names(body, inputs, faults, wiring)
         items = Unroller(tuple(inputs), wiring).run(body)
-    except TooLarge:
-        pass
-    trace = Trace()
+    except Enough:
+        body.complete = False
+    faults.stops, trace = False, Trace()
     root = _sections(root, variables, substitution, trace, body)
     return Expansion(
         root=root,

@@ -16,6 +16,8 @@ from dataclasses import dataclass
 
 MAX_DEPTH = 30
 """Most brackets inside each other."""
+MAX_LENGTH = 1_000
+"""Characters of an expression."""
 LIMIT = 2**63
 
 _TOKEN = re.compile(
@@ -58,6 +60,9 @@ def evaluate(expression: str, value_of: Callable[[str], int]) -> int:
     `value_of` gives the value of a name, or raises. Raises `ExpressionError`: rule `bad-expression` if the text is no
     expression, `bad-arithmetic` if it divides by zero or leaves 64 bits, or whatever `value_of` says.
     """
+    if len(expression) > MAX_LENGTH:
+        message = f"the expression has {len(expression):,} characters, more than {MAX_LENGTH:,}"
+        raise ExpressionError(message, help="name parts of it as variables")
     return _Parser(_tokens(expression), value_of).run()
 
 

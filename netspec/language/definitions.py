@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from netspec.diagnostics import Note, Span
 from netspec.language.faults import Faults
@@ -79,10 +80,9 @@ def evaluated(node: Node, environment: Environment, substitution: Substitution, 
     return value
 
 
-def read_blocks(root: Mapping, faults: Faults) -> dict[str, Definition | None]:
-    """Return the blocks by name; None for one that its section says is malformed."""
+def read_blocks(root: Mapping, faults: Faults, blocks: dict[str, Definition | None]) -> None:
+    """Set the blocks by name; None for one that its section says is malformed."""
     node = root.get("blocks")
-    blocks: dict[str, Definition | None] = {}
     for entry in node.entries if isinstance(node, Mapping) else ():
         name = str(entry.key.value)
         if name == REPEAT or name in LAYERS:
@@ -97,7 +97,6 @@ def read_blocks(root: Mapping, faults: Faults) -> dict[str, Definition | None]:
         else:
             blocks[name] = None
     _refuse_rings({name: block for name, block in blocks.items() if block is not None}, faults)
-    return blocks
 
 
 def _definition(entry: Entry, faults: Faults) -> Definition | None:
@@ -153,21 +152,25 @@ def _refuse_rings(blocks: dict[str, Definition], faults: Faults) -> None:
                 pending += [(inner, False) for inner in reversed(uses[name])]
 
 
+_SHOWN_OF_RING = 8
+
+
 def _tell_ring(
     ring: list[str], blocks: dict[str, Definition], uses: dict[str, dict[str, Span]], faults: Faults
 ) -> None:
     for name in ring:
         blocks[name].sound = False
-    steps = list(zip(ring, [*ring[1:], ring[0]], strict=True))
+    steps = list(pairwise([*ring, ring[0]]))
     how = f"the block '{ring[0]}' uses itself"
     if len(ring) > 1:
-        how = f"the blocks use each other in a circle: {' -> '.join([*ring, ring[0]])}"
+        shown = [*ring, ring[0]] if len(ring) <= _SHOWN_OF_RING else [*ring[: _SHOWN_OF_RING - 1], "...", ring[0]]
+        how = f"the blocks use each other in a circle: {' -> '.join(shown)}"
     faults.tell(
         "recursive-block",
         how,
         uses[ring[0]][steps[0][1]],
         help="use `repeat` for layers that come again, or take one of the uses out",
-        notes=tuple(Note(f"'{one}' uses '{other}' here", uses[one][other]) for one, other in steps[1:]),
+        notes=tuple(Note(f"'{one}' uses '{other}' here", uses[one][other]) for one, other in steps[1:_SHOWN_OF_RING]),
         path=blocks[ring[0]].place,
     )
 

@@ -5,16 +5,24 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from netspec.diagnostics import Diagnostic, Note, Span
+from netspec.diagnostics import MAX_FAULTS, Diagnostic, Note, Span
 
 MAX_USES = 6
 """Most notes that a finding gets about the uses that led to it."""
 
 
-class Faults:
-    """The findings of one spec, in the order found. `uses` are the block uses being unrolled, outermost first."""
+class Enough(Exception):
+    """The spec comes to more than the limits, or has so many faults that nobody reads more; both were reported."""
 
-    def __init__(self) -> None:
+
+class Faults:
+    """The findings of one spec, in the order found. `uses` are the block uses being unrolled, outermost first.
+
+    The last of `MAX_FAULTS` raises `Enough`, or with `stops` false is the last one that is kept.
+    """
+
+    def __init__(self, *, stops: bool = True) -> None:
+        self.stops = stops
         self.found: list[Diagnostic] = []
         self.uses: list[Span] = []
         self._told: set[tuple[str, str, Span]] = set()
@@ -25,11 +33,18 @@ class Faults:
         """Add a finding, unless it was told of another use of the same lines."""
         self.add(Diagnostic(rule, message, span, help=help, notes=notes, path=path))
 
+    @property
+    def full(self) -> bool:
+        return len(self.found) >= MAX_FAULTS
+
     def add(self, diagnostic: Diagnostic) -> None:
         key = (diagnostic.rule, diagnostic.message, diagnostic.span)
-        if key not in self._told:
-            self._told.add(key)
-            self.found.append(with_notes(diagnostic, used_here(reversed(self.uses))))
+        if key in self._told or self.full:
+            return
+        self._told.add(key)
+        self.found.append(with_notes(diagnostic, used_here(reversed(self.uses))))
+        if self.stops and len(self.found) == MAX_FAULTS:
+            raise Enough
 
 
 def used_here(uses: Iterable[Span]) -> tuple[Note, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from netspec.diagnostics import Diagnostic, Fix, Note, Span, SpecError
 from netspec.language.definitions import REPEAT, Definition, evaluated
-from netspec.language.faults import Faults, with_notes
+from netspec.language.faults import Enough, Faults, with_notes
 from netspec.language.forms import Repeat, Use
 from netspec.language.items import Item, Written, origin_notes, read_item
 from netspec.language.substitution import INPUT, NAME, Environment, Substitution, Trace, is_name
@@ -15,16 +15,16 @@ from netspec.layers import LAYER_TYPES
 from netspec.source import Entry, Mapping, Node, Scalar, Sequence
 from netspec.validate import validate
 
-MAX_ITEMS = 100_000
-"""Most layers, uses and repeats that blocks and repeats may unroll to."""
-MAX_VALUES = 2_000_000
-"""Most values that the keys of these may hold together."""
+MAX_LAYERS = 10_000
+"""Most layers of a net, unrolled: ten times as many as the deepest that were published have."""
+MAX_GROUPS = 20_000
+"""Most uses of blocks and turns of repeats."""
+MAX_VALUES = 300_000
+"""Most values that the keys of these, and the parameters, may hold together."""
+MAX_DOUBTFUL = 20
+"""Most unknown types of which it is asked what they may be, and so what names their layers may have."""
 MAX_DEPTH = 32
 """Most blocks and repeats inside each other."""
-
-
-class TooLarge(Exception):
-    """The spec unrolls to more than the limits; it has been told."""
 
 
 class Grower:
@@ -38,11 +38,14 @@ class Grower:
         self.substitution = substitution
         self.faults: Faults = substitution.faults
         self.used: set[str] = set()
-        self.items = 0
+        self.known = dict.fromkeys((*LAYER_TYPES, *blocks))
+        self._meant: dict[str, tuple[str, ...]] = {}
+        self.layers = 0
+        self.groups = 0
         self.values = 0
 
     def spec(self, layers: Sequence) -> Body:
-        """Return the tree of the spec's layers; raise TooLarge if it would be."""
+        """Return the tree of the spec's layers. Raises `Enough`."""
         body = Body([], None)
         body.nodes = self._nodes(layers, "layers", _Place(self.variables, body))
         return body
@@ -72,31 +75,31 @@ class Grower:
         if written is None:
             place.body.complete = False
             return None
-        self._count(written, place)
         if written.type == REPEAT:
             return self._loop(written, place)
         if written.type in self.blocks:
+            self._count_group(written, place.times)
             return self._use(written, place)
+        self.layers += place.times
+        if self.layers > MAX_LAYERS:
+            self._refuse_size(f"{MAX_LAYERS:,} layers", written.type_span, written.place)
         return self._layer(written, place)
 
-    def _count(self, written: Written, place: _Place) -> None:
-        """Add an item to what the spec unrolls to; what is written out in full is not limited."""
-        if place.depth:
-            self.items += place.times
-        if self.items > MAX_ITEMS:
-            self._refuse_size(f"{MAX_ITEMS:,} layers, blocks and repeats", written.type_span, written.place)
+    def _count_group(self, written: Written, times: int) -> None:
+        self.groups += times
+        if self.groups > MAX_GROUPS:
+            self._refuse_size(f"{MAX_GROUPS:,} uses of blocks and turns of repeats", written.type_span, written.place)
 
-    def _weigh(self, keys: Mapping, leaf: Leaf, place: _Place) -> None:
-        if place.depth:
-            self.values += place.times * _nodes_up_to(keys, MAX_VALUES)
+    def _weigh(self, values: int, leaf: Leaf, place: _Place) -> None:
+        self.values += place.times * values
         if self.values > MAX_VALUES:
             self._refuse_size(f"{MAX_VALUES:,} values", leaf.type_span, leaf.place)
 
     def _refuse_size(self, limit: str, span: Span, path: str) -> None:
-        message = f"the spec unrolls to more than {limit}"
+        message = f"the spec comes to more than {limit}"
         help = "lower `times`, or use fewer blocks inside blocks"
         self.faults.tell("expansion-too-large", message, span, help=help, path=path)
-        raise TooLarge
+        raise Enough
 
     # ------------------------------------------------------------------------------------------------- layers
 
@@ -118,7 +121,7 @@ class Grower:
                 self._take_name(value, leaf, place)
             entries.append(Entry(entry.key, value))
         leaf.keys = Mapping(tuple(entries), written.keys.span)
-        self._weigh(leaf.keys, leaf, place)
+        self._weigh(_nodes_up_to(leaf.keys, MAX_VALUES), leaf, place)
         leaf.origins, leaf.unknown = tuple(trace.origins), frozenset(trace.unknown)
         return leaf
 
@@ -126,7 +129,12 @@ class Grower:
         """Note that a layer goes by a name that is as wrong as its type, which will be told."""
         from netspec.meant import guess
 
-        body.doubtful.update(guess("layer", unknown, (*LAYER_TYPES, *self.blocks), "").names)
+        if unknown not in self._meant:
+            if len(self._meant) == MAX_DOUBTFUL:
+                body.complete = False  # with so many unknown types, unknown names can wait
+                return
+            self._meant[unknown] = guess("layer", unknown, self.known, "").names
+        body.doubtful.update(self._meant[unknown])
         body.complete &= bool(body.doubtful)
 
     def _leaf(self, written: Written) -> Leaf:
@@ -207,7 +215,9 @@ class Grower:
         layers = written.keys.get("layers")
         if not isinstance(layers, Sequence) or not self._may_nest(written, place):
             return None
-        return Loop(times, self._nodes(layers, f"{written.place}.layers", place.inside(times)))
+        nodes = self._nodes(layers, f"{written.place}.layers", place.inside(times))
+        self._count_group(written, place.times * times)
+        return Loop(times, nodes)
 
     def _may_nest(self, written: Written, place: _Place) -> bool:
         if place.depth < MAX_DEPTH:
@@ -226,7 +236,7 @@ class Grower:
             leaf.faulty = True
             place.body.complete = False
             return leaf
-        self._weigh(written.keys, leaf, place)
+        self._weigh(_nodes_up_to(written.keys, MAX_VALUES) + len(block.params), leaf, place)
         trace = Trace()
         self._use_keys(written.keys, leaf, place, trace)
         environment = self._given(block, written, place)
@@ -273,7 +283,7 @@ class Grower:
     def _given(self, block: Definition, written: Written, place: _Place) -> Environment | None:
         """Return the parameters of a use; None if one is missing or unknown, which has been told."""
         assert written.keys is not None
-        names = [str(parameter.key.value) for parameter in block.params]
+        names = {str(parameter.key.value): None for parameter in block.params}
         defined = Note(f"{block.name} is defined here", block.span)
         sound = True
         given: dict[str, Node] = {}

@@ -24,7 +24,7 @@ MAX_TEXT = 1_000
 MAX_VALUE_NODES = 10_000
 """Largest value of a variable or parameter, in lists, mappings and the values in them."""
 MAX_VALUE_DEPTH = 100
-MAX_NODES = 1_000_000
+MAX_NODES = 300_000
 """Most values that all `$name` of a spec together may put in."""
 
 _WHOLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{\s*([A-Za-z_][A-Za-z0-9_]*)\s*\})")

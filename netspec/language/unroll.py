@@ -179,7 +179,7 @@ class Unroller:
         name = frame.find(reference.text)
         if name is not None:
             return (name,)
-        if frame.body.knows(reference.text) and reference.span not in self._unfound:
+        if not self.wiring.full and reference.span not in self._unfound and frame.body.knows(reference.text):
             self._unfound.add(reference.span)
             self._tell_lost(leaf, reference, frame)
         return None

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from netspec.diagnostics import Diagnostic
+from netspec.diagnostics import MAX_FAULTS, Diagnostic
 from netspec.graph import Graph
 from netspec.lint.comments import Warned, silence, unsilenced
 from netspec.lint.costs import dense_holds_most, separable_costs_more
@@ -20,7 +20,6 @@ from netspec.lint.images import channels_first, image_as_sequence
 from netspec.lint.net import Net
 from netspec.lint.windows import even_kernel_same, window_drops_input
 from netspec.lint.wiring import bias_before_norm, double_activation, double_normalization, dropout_at_end, dropout_rate
-from netspec.validate import MAX_FAULTS
 
 __all__ = ["NAMES", "RULES", "lint", "unsilenced"]
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from netspec.diagnostics import Diagnostic, Span, nearest, suggestion
+from netspec.diagnostics import MAX_FAULTS, Diagnostic, Span, nearest, suggestion
 from netspec.source import Document
 
 
@@ -63,7 +63,7 @@ def silence(
             kept.append(each)
     about = [each for each in read if isinstance(each, Diagnostic)]
     idle = [each for each in ignores if (each.rule, each.line) not in used and not each.rule.startswith(_DATA)]
-    about += [_unused(each) if each.rule in names else _unknown(each, names) for each in idle]
+    about += [_unused(each) if each.rule in names else _unknown(each, names) for each in idle[:MAX_FAULTS]]
     return kept, tuple(about)
 
 
@@ -96,6 +96,7 @@ def _comments(document: Document) -> Iterator[_Ignore | Diagnostic]:
     text = document.text
     starts = [0, *(match.end() for match in re.finditer("\n", text))]
     scalars = _scalars(text)
+    targets = _targets(text)
     for match in _WORD.finditer(text):
         if _is_inside(scalars, match.start()):
             continue
@@ -111,7 +112,7 @@ def _comments(document: Document) -> Iterator[_Ignore | Diagnostic]:
             if nearest(word, _KINDS):
                 yield _malformed(word, [rule for rule, _ in rules], span_of(*match.span()))
             continue
-        line = None if word == "ignore-file" else _target(text, starts, number)
+        line = None if word == "ignore-file" else targets[number - 1]
         for rule, begin in rules:
             yield _Ignore(rule, span_of(begin, begin + len(rule)), line)
 
@@ -123,16 +124,17 @@ def _malformed(word: str, rules: list[str], span: Span) -> Diagnostic:
     return _warning("bad-ignore", message, span, help)
 
 
-def _target(text: str, starts: list[int], number: int) -> int:
-    """Return the line that a comment on line `number` speaks of."""
-    lines = len(starts)
-
-    def line(each: int) -> str:
-        return text[starts[each - 1] : starts[each] if each < lines else len(text)].strip()
-
-    if not line(number).startswith("#"):
-        return number
-    return next((each for each in range(number + 1, lines + 1) if line(each)[:1] not in ("", "#")), number)
+def _targets(text: str) -> list[int]:
+    """Return for each line the one that a comment on it speaks of: itself, or the next that is more than a comment."""
+    targets: list[int] = []
+    below: int | None = None
+    lines = text.split("\n")
+    for number in range(len(lines), 0, -1):
+        first = lines[number - 1].lstrip()[:1]
+        if first not in ("", "#"):
+            below = number
+        targets.append(below if first == "#" and below is not None else number)
+    return targets[::-1]
 
 
 # As in netspec._yaml: libyaml's scanner gives the same tokens, ten times as fast.

@@ -27,6 +27,7 @@ from netspec.device.ops import kernel_of
 from netspec.device.ops.base import Quant, Quantized
 from netspec.device.plan import DevicePlan
 from netspec.diagnostics import Diagnostic, SpecError, ToolError
+from netspec.files import open_regular
 from netspec.graph import Graph
 from netspec.layers.base import describe
 from netspec.missing import MEND_LINK, broken_link
@@ -142,7 +143,7 @@ def stored_digest(stored: Stored) -> str:
 def is_stored(path: Path) -> bool:
     """Say whether a weights file holds integers. A file that cannot be read does not: its reader will say why."""
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             return any(name.endswith(f"/{_SCALE}.npy") for name in archive.namelist())
     except (OSError, zipfile.BadZipFile, ValueError, NotImplementedError):
         return False
@@ -155,7 +156,7 @@ def read_stored(path: Path, graph: Graph, plan: DevicePlan) -> Stored:
     cannot be opened.
     """
     try:
-        with zipfile.ZipFile(path) as archive:
+        with open_regular(path) as file, zipfile.ZipFile(file) as archive:
             return _Reader(archive, path, graph).read(plan)
     except FileNotFoundError:
         link = broken_link(str(path))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netspec.language.grow import MAX_LAYERS, MAX_VALUES
 from netspec.rules.entry import Example, Rule, net
 
 _BLOCK = "blocks:\n  part:\n    params: {width: null}\n    layers: [{dense: {units: $width}}]\n"
@@ -51,7 +52,7 @@ RULES = (
     ),
     Rule(
         "expansion-too-large",
-        "Blocks, repeats or values that unroll to more than 100,000 layers or two million values.",
+        f"More than {MAX_LAYERS:,} layers, or {MAX_VALUES:,} values, blocks and repeats unrolled.",
         "A few lines would fill the memory of whoever reads them, and no device runs such a net.",
         "Lower `times`, or use fewer blocks inside blocks.",
         Example(net("- repeat: {times: 1000, layers: [{repeat: {times: 1000, layers: [relu]}}]}")),

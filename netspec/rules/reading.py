@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from netspec._yaml.build import MAX_NODES
 from netspec.rules.entry import Example, Rule, net
 from netspec.source import MAX_BYTES
 
@@ -37,8 +38,8 @@ layers:
     ),
     Rule(
         "file-too-large",
-        f"A file of more than {MAX_BYTES // 2**20} MiB.",
-        "That is room for a hundred thousand layers; a larger file is a model or a data set, given by mistake.",
+        f"A file of more than {MAX_BYTES // 2**20} MiB, or of more than {MAX_NODES:,} keys and values.",
+        "That is room for ten thousand layers; a larger file is a model or a data set, given by mistake.",
         "Name the spec, not what it speaks of; write repeated layers with `repeat`.",
         Example("# " + "x" * MAX_BYTES + "\n"),
     ),

@@ -21,6 +21,7 @@ import numpy.typing as npt
 
 from netspec.data.headers import Header, HeaderError, read_header
 from netspec.diagnostics import ToolError
+from netspec.files import open_regular, read_at_most
 from netspec.isolation import ReaderFailed, answer, limit_memory, run_isolated
 
 Wanted = Mapping[str, Sequence[tuple[str, tuple[int, ...]]]]
@@ -50,22 +51,24 @@ def read_arrays(path: Path, wanted: Wanted) -> tuple[Found, list[str]]:
 
     Arrays of another shape or type than is wanted are described alone.
     """
+    open_regular(path).close()  # a pipe would never end
     if path.name.endswith(".npz"):
         return _from_npz(path, wanted)
     if path.name.endswith(".keras"):
         return _from_keras(path, wanted)
     if path.name.endswith(".h5"):
         most = _most_bytes(wanted)
-        if path.stat().st_size > most:
+        content = read_at_most(path, most)
+        if content is None:
             raise ValueError(f"it has more than {most:,} bytes, far more than the spec's weights")
-        return _from_h5(path.read_bytes(), path, wanted, {})
+        return _from_h5(content, path, wanted, {})
     raise ToolError(f"weights file {path} is of no known kind", help="use .npz, .keras or .weights.h5")
 
 
 def read_arrays_isolated(path: Path, wanted: Wanted, seconds: float | None = None) -> tuple[Found, list[str]]:
     """Return what `read_arrays` does, read in a process of its own: a malformed HDF5 file can hang its library."""
     limit = {} if seconds is None else {"seconds": seconds}
-    path.open("rb").close()  # a file that is not there is no fault of its content
+    open_regular(path).close()  # a file that is not there is no fault of its content
     try:
         header, content = run_isolated(__name__, [str(path.resolve())], json.dumps(wanted).encode(), **limit)
     except ReaderFailed as failure:

@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netspec import __version__
+from netspec.files import read_at_most
 from netspec.manifest import (
     KERAS_FILE,
+    LARGEST_JSON,
     MANIFEST,
     REPORT_FILE,
     SPEC_LINK,
@@ -159,7 +161,7 @@ def _verify_intact(
 def recorded_information(folder: Path) -> dict[str, Any]:
     """Return what the build found out about desktop LiteRT; importing TensorFlow again would take seconds."""
     try:
-        return dict(json.loads((folder / VERDICT_FILE).read_text(encoding="utf-8"))["information"])
+        return dict(json.loads(read_at_most(folder / VERDICT_FILE, LARGEST_JSON) or b"")["information"])
     except (OSError, ValueError, KeyError, TypeError):
         return {}
 
@@ -167,7 +169,7 @@ def recorded_information(folder: Path) -> dict[str, Any]:
 def linked_spec(folder: Path) -> Path | None:
     """Return where the spec of a build stood when it was built; None where that is not recorded."""
     try:
-        link = os.fsdecode((folder / SPEC_LINK).read_bytes()).strip()
+        link = os.fsdecode(read_at_most(folder / SPEC_LINK, 2**16) or b"").strip()
     except OSError:
         return None
     if "\0" in link:  # no path holds one

@@ -13,7 +13,7 @@ from netspec.check import check
 from netspec.diagnostics import Diagnostic, Span, SpecError
 from netspec.graph import build_graph
 from netspec.language import layer_items
-from netspec.language.grow import MAX_ITEMS
+from netspec.language.grow import MAX_LAYERS
 from netspec.language.items import Item
 from netspec.source import parse, plain
 from netspec.spec import read
@@ -478,7 +478,7 @@ def test_a_repeat_may_not_explode(times: str) -> None:
     began = time.process_time()
     (fault,) = faults_of(text)
     assert fault.rule == "expansion-too-large"
-    assert str(f"{MAX_ITEMS:,}") in fault.message
+    assert str(f"{MAX_LAYERS:,}") in fault.message
     assert time.process_time() - began < 1
 
 
@@ -514,10 +514,19 @@ def test_values_in_repeats_may_not_explode() -> None:
     assert fault.rule == "expansion-too-large"
 
 
-def test_a_spec_written_out_is_not_limited() -> None:
-    layers = "".join("  - relu\n" for _ in range(MAX_ITEMS + 1))
-    items, faults = layer_items(parse(f"layers:\n{layers}", "s.yaml"))
-    assert (len(items), faults) == (MAX_ITEMS + 1, ())
+def test_a_spec_written_out_may_have_as_many_layers_as_one_that_is_unrolled() -> None:
+    for written in ("relu\n" * MAX_LAYERS, f"repeat: {{times: {MAX_LAYERS}, layers: [relu]}}\n"):
+        layers = "".join(f"  - {line}\n" for line in written.splitlines())
+        items, faults = layer_items(parse(f"layers:\n{layers}", "s.yaml"))
+        assert (len(items), faults) == (MAX_LAYERS, ())
+        (fault,) = faults_of(f"layers:\n{layers}  - tanh\n")
+        assert (fault.rule, fault.path) == ("expansion-too-large", f"layers[{layers.count('- ')}].tanh")
+
+
+@pytest.mark.parametrize("layers", ["[]", "[5]", "[{relu: 3}]", "[dense: {}, dense: {}]"])
+def test_a_repeat_of_nothing_that_is_right_may_not_explode(layers: str) -> None:
+    faults = faults_of(f"layers: [{{repeat: {{times: 1000000000000, layers: {layers}}}}}]")
+    assert faults
 
 
 def test_a_long_chain_of_blocks_is_refused_without_recursion() -> None:

@@ -442,7 +442,7 @@ def test_depth_has_a_limit(loader: str) -> None:
 
 
 def test_depth_of_blocks_and_of_unclosed_brackets(loader: str) -> None:
-    assert fault("\n".join(" " * i + "a:" for i in range(2000))).rule == "too-deep"
+    assert fault("\n".join(" " * i + "a:" for i in range(1000))).rule == "too-deep"
     assert fault("- " * 2000).rule == "too-deep"
     assert fault("a: " + "{a: " * 2000).rule == "too-deep"
 

@@ -1,0 +1,101 @@
+"""What is named as a spec or model is read if it is a regular file of a bounded size, else refused in a sentence."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from netspec import running
+from netspec.diagnostics import SpecError
+from netspec.files import NoRegularFile, file_sha256, open_regular, read_at_most
+from netspec.quantize.stored import is_stored
+from netspec.source import MAX_BYTES, load
+from netspec.train.weight_files import read_arrays_isolated
+
+NETSPEC = (sys.executable, "-m", "netspec")
+
+
+def rule_and_message(path: Path | str) -> tuple[str, str]:
+    with pytest.raises(SpecError) as caught:
+        load(path)
+    (found,) = caught.value.diagnostics
+    return found.rule, found.message
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="pipes have no names here")
+def test_a_pipe_is_refused_without_waiting_for_it(tmp_path: Path) -> None:
+    pipe = tmp_path / "net.yaml"
+    os.mkfifo(pipe)
+    assert rule_and_message(pipe) == ("unreadable-file", f"{pipe} is a device or a pipe, not a file")
+    with pytest.raises(NoRegularFile):
+        open_regular(pipe)
+    for arguments in (["check", pipe], ["check", "--only-specs", pipe], ["show", pipe], ["import", pipe]):
+        done = subprocess.run([*NETSPEC, *arguments], capture_output=True, text=True, check=False, timeout=60)
+        assert done.returncode in (1, 3)
+        assert "Traceback" not in done.stderr
+    weights = tmp_path / "net.npz"
+    os.mkfifo(weights)
+    for read in (file_sha256, is_stored, lambda path: read_arrays_isolated(path, {})):
+        with suppress(OSError):
+            assert read(weights) is False
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="there is no such device here")
+def test_a_device_is_refused() -> None:
+    assert rule_and_message("/dev/zero") == ("unreadable-file", "/dev/zero is a device or a pipe, not a file")
+
+
+def test_a_large_file_is_not_read(tmp_path: Path) -> None:
+    file = tmp_path / "net.yaml"
+    with file.open("wb") as out:
+        out.truncate(2**40)  # sparse: it takes no place, but to read it would take the memory of ten machines
+    assert read_at_most(file, 10) is None
+    assert rule_and_message(file) == ("file-too-large", "the file is larger than 1 MiB")
+    assert running.specs_among([str(file)]) == []
+
+
+def test_a_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(IsADirectoryError):
+        open_regular(tmp_path)
+
+
+def test_large_standard_input_is_not_put_out_again(monkeypatch: pytest.MonkeyPatch, capfdbinary: object) -> None:
+    class Given:
+        buffer = io.BytesIO(b"# spec\n" * (MAX_BYTES // 4))
+
+    monkeypatch.setattr(sys, "stdin", Given)
+    assert running.check_files(["-"], fix=True) == 1
+    assert Given.buffer.tell() == MAX_BYTES + 1
+
+
+@pytest.mark.parametrize("name", ["z.bin", "z.tflite", "z.h5", "z.keras", "z.yaml"])
+def test_a_large_file_of_nothing_is_no_model(tmp_path: Path, name: str) -> None:
+    """Neither its bytes nor its text are put into memory, though it may say that it is a model."""
+    model = tmp_path / name
+    with model.open("wb") as file:
+        file.truncate(600 * 2**20)
+    code = f"""
+import resource, sys
+resource.setrlimit(resource.RLIMIT_DATA, (300 * 2**20,) * 2)
+sys.argv = ["netspec", "import", {str(model)!r}]
+from netspec.cli import main
+main()
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=120)
+    assert (done.returncode, "Traceback" in done.stderr) == (1, False), done.stderr
+    assert len(done.stdout) < 1000
+
+
+def test_only_text_is_quoted(tmp_path: Path) -> None:
+    file = tmp_path / "model.tflite"
+    for content in (b"", b"\0" * 100, b"a\x01b", b"\xff", b"a" * (MAX_BYTES + 1)):
+        file.write_bytes(content)
+        assert running._text_of(str(file)) is None
+    file.write_bytes(b"a: 1\r\n")
+    assert running._text_of(str(file)) == "a: 1\r\n"
