@@ -64,8 +64,22 @@ def run_program(model: QuantizedModel, program: Path, inputs: Values) -> dict[st
     graph = model.plan.graph
     flat = [inputs[given.name].reshape(len(inputs[given.name]), -1) for given in graph.inputs]
     stream = np.concatenate(flat, axis=1).astype(np.int8).tobytes()
+    written = output_of(program, stream)
+    shapes = graph.tensors
+    sizes = [int(np.prod(shapes[node.output])) for node in graph.nodes]
+    rows = np.frombuffer(written, np.int8)
+    if rows.size != sum(sizes) * len(flat[0]):
+        raise ToolError(f"the compiled network wrote {rows.size} bytes, {sum(sizes) * len(flat[0])} were expected")
+    samples, ends = rows.reshape(len(flat[0]), -1), np.cumsum(sizes)  # of a net of views alone both are empty
+    return {node.output: samples[:, end - size : end] for node, size, end in zip(graph.nodes, sizes, ends, strict=True)}
+
+
+def output_of(program: Path, stream: bytes, *words: str) -> bytes:
+    """Return what a program writes for `stream`. Raises `ToolError` with what it said where it fails."""
     try:
-        done = subprocess.run([str(program)], input=stream, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False)
+        done = subprocess.run(
+            [str(program), *words], input=stream, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False
+        )
     except subprocess.TimeoutExpired as error:
         raise ToolError(f"the compiled network did not end within {_TIMEOUT_SECONDS} s") from error
     except OSError as error:
@@ -76,13 +90,7 @@ def run_program(model: QuantizedModel, program: Path, inputs: Values) -> dict[st
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip().splitlines()[:12]
         raise ToolError(f"the compiled network ended with status {done.returncode}:\n" + "\n".join(said))
-    shapes = graph.tensors
-    sizes = [int(np.prod(shapes[node.output])) for node in graph.nodes]
-    rows = np.frombuffer(done.stdout, np.int8)
-    if rows.size != sum(sizes) * len(flat[0]):
-        raise ToolError(f"the compiled network wrote {rows.size} bytes, {sum(sizes) * len(flat[0])} were expected")
-    samples, ends = rows.reshape(len(flat[0]), -1), np.cumsum(sizes)  # of a net of views alone both are empty
-    return {node.output: samples[:, end - size : end] for node, size, end in zip(graph.nodes, sizes, ends, strict=True)}
+    return done.stdout
 
 
 def compile_network(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from functools import partial
 from math import prod
 from pathlib import Path
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.diagnostics import ToolError
 from netspec.graph import Graph
+from netspec.verify.from_floats import compare_inputs, float_cases, quantized_by_micro, quantized_by_program
 from netspec.verify.inputs import case_inputs
 from netspec.verify.oracles import Values, compile_network, run_program, tflite_micro
 from netspec.verify.report import Comparison, Report, TensorResult, joined
@@ -59,14 +61,20 @@ def three_way(
     *,
     sanitize: str = "",
 ) -> tuple[Comparison, ...]:
-    """Compare TensorFlow Lite Micro and the emitted C, with each provider of kernels, with the numpy reference."""
+    """Compare TensorFlow Lite Micro and the emitted C, with each provider of kernels, with the numpy reference.
+
+    An imported model is compared from its float inputs on, others from the int8 ones.
+    """
     from netspec.emit import host_functions
     from netspec.toolchain import cmsis_kernels, portable_kernels
 
     implementations: dict[str, Callable[[Values], Values]] = {}
+    floats = float_cases(model)
+    before: dict[str, tuple[TensorResult, ...]] = {}
     skipped: list[Comparison] = []
     try:
         implementations["TensorFlow Lite Micro"] = tflite_micro(model)
+        before["TensorFlow Lite Micro"] = compare_inputs(model, floats, partial(quantized_by_micro, model))
     except ToolError as error:
         if "not installed" not in error.message:
             raise
@@ -82,7 +90,11 @@ def three_way(
             path = Path(name) / f"network{number}"
             program = compile_network(model, firmware, kernels, path, sanitize=sanitize)
             implementations[stage] = partial(run_program, model, program)
-        return (*skipped, *compare_in_parts(model, inputs, implementations))
+            if floats:
+                before[stage] = compare_inputs(model, floats, partial(quantized_by_program, model, program))
+        compared = compare_in_parts(model, inputs, implementations)
+        whole = (replace(each, tensors=(*before.get(each.stage, ()), *each.tensors)) for each in compared)
+        return (*skipped, *whole)
 
 
 def compare_in_parts(
