@@ -148,6 +148,8 @@ def load_data(state: State) -> None:
 
     state.progress("loading data")
     state.dataset = load(state.graph.spec)
+    for warning in state.dataset.warnings:
+        state.progress(f"warning: {warning.message}; {warning.help}")
     for output, names in state.classes.items():
         state.progress(f"classes of {output}: {numbered(names)}")
 

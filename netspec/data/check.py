@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from netspec.data import pictures, sounds
-from netspec.data.classes import column_classes
+from netspec.data.classes import NUMERIC_LOSSES, column_classes, given_classes
 from netspec.data.faults import Faults, located, reason
 from netspec.data.folders import Classes, find_classes
 from netspec.data.headers import Header
-from netspec.data.labels import Column, label_range
+from netspec.data.labels import MOST_LABELS, Column, count_split, label_range
 from netspec.data.rules import (
     SPARSE,
     called,
@@ -23,6 +23,7 @@ from netspec.data.rules import (
     output_losses,
 )
 from netspec.data.sources import UNREADABLE, Source, find_sources
+from netspec.data.split import SplitCounts, split_warning
 from netspec.data.tables import TableError, open_table, refuse_several, table_header
 from netspec.diagnostics import Diagnostic
 from netspec.graph import Graph
@@ -62,6 +63,9 @@ def _check_arrays(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
         for item, source in sources.items():
             if is_sparse(item, losses):
                 _check_labels(graph, split, item, source, faults)
+    if "val" not in found and not faults.failed():
+        for item, source in found["train"].items():
+            _check_split(graph, losses, item, source, faults)
 
 
 def _check_labels(graph: Graph, split: str, item: str, source: Source, faults: Faults) -> None:
@@ -77,6 +81,23 @@ def _check_labels(graph: Graph, split: str, item: str, source: Source, faults: F
         return
     if check_integers(faults, what, *ends):
         check_label_range(faults, what, *ends[:2], graph.shape(output)[-1], output)
+
+
+def _check_split(graph: Graph, losses: dict[str, str], item: str, source: Source, faults: Faults) -> None:
+    """Note where `validation_split` parts the classes of an array of class numbers, or of zeros and ones."""
+    axis, output = item.split("/", 1)
+    header, share = source.header, faults.validation_split
+    if axis == "x" or not share or header.shape[1:] not in ((), (1,)) or header.samples > MOST_LABELS:
+        return
+    if losses[output] in NUMERIC_LOSSES:
+        return
+    counts = SplitCounts(header.samples, share)
+    try:
+        with source.values() as stream:
+            count_split(stream, header, counts)
+    except UNREADABLE:  # reported where the labels were checked, or when the data are loaded
+        return
+    faults.add_found(split_warning(graph.spec, counts, given_classes(graph.spec, graph.outputs).get(output, ())))
 
 
 def _check_table(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
@@ -97,11 +118,17 @@ def _check_table(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
         return
     header = table_header(rows, len(table.columns) - 1, shape)
     check_headers(faults, "train", {f"x/{name}": header}, graph, losses)
+    words: Sequence[str] = ()
     if not labels.numeric:
-        column_classes(faults, labels, graph, losses)
+        words = column_classes(faults, labels, graph, losses) or ()
     elif losses[output] in SPARSE and check_integers(faults, called(f"y/{output}", "train"), *labels.range()):
         low, high, _ = labels.range()
         check_label_range(faults, called(f"y/{output}", "train"), low, high, graph.shape(output)[-1], output)
+    if faults.validation_split and losses[output] not in NUMERIC_LOSSES and not faults.failed():
+        counts = SplitCounts(rows, faults.validation_split)
+        counts.add(labels.indices(words) if words else labels.numbers())
+        names = words or given_classes(graph.spec, graph.outputs).get(output, ())
+        faults.add_found(split_warning(graph.spec, counts, names))
 
 
 def _check_images(graph: Graph, losses: dict[str, str], faults: Faults) -> None:

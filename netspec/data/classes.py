@@ -11,7 +11,7 @@ from netspec.diagnostics import Diagnostic, suggestion
 from netspec.graph import Graph
 from netspec.spec import Spec
 
-_NUMERIC_LOSSES = frozenset([
+NUMERIC_LOSSES = frozenset([
     "huber", "log_cosh", "mae", "mape", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",
     "mean_squared_logarithmic_error", "mse", "msle", "poisson",
 ])  # fmt: skip
@@ -77,7 +77,7 @@ def column_classes(faults: Faults, column: Column, graph: Graph, losses: Mapping
     (output,) = graph.outputs
     where = f"column '{given.target}' of {given.path}"
     odd = column.odd_one()
-    if odd is not None and (losses[output] in _NUMERIC_LOSSES or _only_python_reads(odd[0])):
+    if odd is not None and (losses[output] in NUMERIC_LOSSES or _only_python_reads(odd[0])):
         message = f"'{odd[0]}' in row {odd[1]}, {where} is no number, others are"
         faults.add("data-values", message, help="write numbers such as 3, -0.5 or 1e-3 in every row", key="target")
         return None

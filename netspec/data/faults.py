@@ -35,6 +35,17 @@ class Faults:
         span = self.spec.span(*place)
         self.found.append(Diagnostic(rule, message, span, severity, help=help, path=".".join(place)))
 
+    def add_found(self, found: Diagnostic | None) -> None:
+        """Note a finding with a place of its own, if there is one."""
+        if found is not None and (found.severity == "error" or self._warnings):
+            self.found.append(found)
+
+    @property
+    def validation_split(self) -> float:
+        """The part of the training samples that is held back."""
+        assert self.spec.train is not None
+        return self.spec.train.validation_split
+
     def failed(self) -> bool:
         """Return whether there are errors."""
         return any(found.severity == "error" for found in self.found)

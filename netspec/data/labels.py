@@ -6,11 +6,12 @@ import struct
 import sys
 from array import array
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from math import prod
 from typing import IO
 
 from netspec.data.headers import Header, HeaderError
+from netspec.data.split import SplitCounts
 from netspec.data.tables import is_number
 
 MOST_LABELS = 1 << 24
@@ -30,6 +31,21 @@ def label_range(stream: IO[bytes], header: Header) -> tuple[float, float, bool] 
     if not count or count > MOST_LABELS or not header.numeric:
         return None
     low, high, whole = float("inf"), float("-inf"), True
+    for values in _chunks(stream, header):
+        low, high = min(low, min(values)), max(high, max(values))
+        if header.kind == "f":
+            # A nan is unequal to itself, and an infinity is no integer.
+            whole = whole and all(float(value).is_integer() for value in values)
+    return low, high, whole
+
+
+def count_split(stream: IO[bytes], header: Header, counts: SplitCounts) -> None:
+    """Count the labels behind a header, one a sample. Raises `HeaderError` where the values break off."""
+    for values in _chunks(stream, header):
+        counts.add(values)
+
+
+def _chunks(stream: IO[bytes], header: Header) -> Iterator[Sequence[float]]:
     left = header.nbytes
     while left:
         data = stream.read(min(left, _CHUNK))
@@ -41,12 +57,7 @@ def label_range(stream: IO[bytes], header: Header) -> tuple[float, float, bool] 
         if not data or len(data) % header.itemsize:
             raise HeaderError("it ends within its values")
         left -= len(data)
-        values = _numbers(data, header)
-        low, high = min(low, min(values)), max(high, max(values))
-        if header.kind == "f":
-            # A nan is unequal to itself, and an infinity is no integer.
-            whole = whole and all(float(value).is_integer() for value in values)
-    return low, high, whole
+        yield _numbers(data, header)
 
 
 def _numbers(data: bytes, header: Header) -> array[float] | array[int] | list[float]:

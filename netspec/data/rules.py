@@ -19,6 +19,9 @@ from netspec.ops import Shape
 SPARSE = ("sparse_categorical_crossentropy",)
 """Losses whose labels are class numbers."""
 
+CATEGORICAL = ("categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge")
+"""Losses whose labels are one-hot."""
+
 LARGEST_INT32 = 2**31 - 1
 
 

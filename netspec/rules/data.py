@@ -126,6 +126,23 @@ RULES = (
         ),
     ),
     Rule(
+        "data-split-classes",
+        "A `validation_split` that parts the classes: the end of the data holds some that the rest hardly has.",
+        "Keras holds back the last samples as they are. Of data sorted by class, training never sees the last ones.",
+        "Shuffle the samples once before they are saved, or give validation samples of their own.",
+        Example(
+            net(
+                _CLASSES,
+                "train:\n  data: {npz: data.npz}\n  loss: sparse_categorical_crossentropy\n  validation_split: 0.34\n",
+                inputs="{x: {shape: [4]}}",
+            ),
+            "check --data",
+            {"data.npz": npz(x_train=npy((60, 4)), y_train=integers(*(index // 20 for index in range(60))))},
+            "`y_train` is sorted: 20 times 0, 20 times 1, 20 times 2.",
+        ),
+        "warning",
+    ),
+    Rule(
         "data-ignored-files",
         "Files in the folder of a class that netspec does not read.",
         "They may be samples in another format, and would be left out without a word.",

@@ -5,12 +5,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from math import floor
 
 import numpy as np
 
+from netspec.data.classes import NUMERIC_LOSSES
 from netspec.data.faults import Faults
 from netspec.data.rules import (
+    CATEGORICAL,
     SPARSE,
     called,
     check_headers,
@@ -21,6 +22,7 @@ from netspec.data.rules import (
     sample_shape,
 )
 from netspec.data.sources import SPLITS
+from netspec.data.split import SplitCounts, kept_samples, split_warning
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import Graph, build_graph
 from netspec.spec import Spec
@@ -63,6 +65,7 @@ class Dataset:
     test: Split | None
     digest: str
     classes: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    warnings: tuple[Diagnostic, ...] = ()
 
 
 def load_data(spec: Spec) -> Dataset:
@@ -114,7 +117,9 @@ def load_data(spec: Spec) -> Dataset:
                     path="train.validation_split",
                 )
             )
+        found = _uneven(spec, train, losses, read.classes) if spec.train.data.kind not in ("images", "audio") else ()
         train, validation = _hold_back(spec, train, spec.train.validation_split)
+        return Dataset(train, validation, splits.get("test"), digest, read.classes, found)
     return Dataset(train, validation, splits.get("test"), digest, read.classes)
 
 
@@ -168,7 +173,7 @@ def _whole(chunk: Array) -> bool:
 
 def _hold_back(spec: Spec, train: Split, share: float) -> tuple[Split, Split]:
     """Split as Keras does: the first floor(n * (1 - share)) samples train, the rest validate."""
-    kept = floor(len(train) * (1.0 - share))
+    kept = kept_samples(len(train), share)
     if not kept:
         raise SpecError(
             Diagnostic(
@@ -180,6 +185,24 @@ def _hold_back(spec: Spec, train: Split, share: float) -> tuple[Split, Split]:
             )
         )
     return train.part(0, kept), train.part(kept, len(train))
+
+
+def _uneven(
+    spec: Spec, train: Split, losses: Mapping[str, str], classes: Mapping[str, Sequence[str]]
+) -> tuple[Diagnostic, ...]:
+    """Return warnings where the samples that are held back have other classes than those that train."""
+    assert spec.train is not None
+    found = []
+    for output, labels in train.y.items():
+        width = int(np.prod(labels.shape[1:]))
+        one_hot = losses[output] in CATEGORICAL and len(labels.shape) == 2
+        if losses[output] in NUMERIC_LOSSES or (width != 1 and not one_hot):
+            continue
+        counts = SplitCounts(len(labels), spec.train.validation_split)
+        for chunk in chunks(labels):
+            counts.add((chunk.argmax(axis=-1) if one_hot and width > 1 else chunk.reshape(-1)).tolist())
+        found.append(split_warning(spec, counts, classes.get(output, ())))
+    return tuple(each for each in found if each is not None)
 
 
 def _digest(splits: dict[str, Split]) -> str:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from netspec.data.rules import CATEGORICAL
 from netspec.train.data import SPARSE
 
 if TYPE_CHECKING:
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
 
 Array = npt.NDArray[Any]
 
-_CATEGORICAL = ("categorical_crossentropy", "categorical_focal_crossentropy", "categorical_hinge")
 _BINARY = ("binary_crossentropy", "binary_focal_crossentropy", "bce")
 _BATCH = 256
 
@@ -61,7 +61,7 @@ def score(outputs: Mapping[str, Array], y: Mapping[str, Array], loss: str | Mapp
 def _share(values: Array, truth: Array, loss: str) -> float | None:
     if loss in SPARSE:
         return float(np.mean(np.argmax(values, axis=-1) == truth))
-    if loss in _CATEGORICAL:
+    if loss in CATEGORICAL:
         return float(np.mean(np.argmax(values, axis=-1) == np.argmax(truth, axis=-1)))
     if loss in _BINARY:
         return float(np.mean((values > 0.5) == (truth > 0.5)))
