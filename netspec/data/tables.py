@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
+import shlex
 from collections.abc import Iterator
 from math import isfinite, prod
 from pathlib import Path
@@ -37,6 +38,22 @@ class TableError(Exception):
 _NUMBER = re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][-+]?[0-9]+)?")
 
 
+_CONVERT = (
+    "python -c \"import csv, sys; csv.writer(sys.stdout).writerows(csv.reader(sys.stdin, delimiter='{mark}'))\""
+    " < {name} > with_commas.csv"
+)
+_SEPARATORS = {";": "semicolons", "\t": "tabs", "|": "bars", " ": "blanks"}
+
+
+def _separator(columns: list[str], target: str) -> str | None:
+    """Return what is between the columns of a header that was read as with commas; None if commas are."""
+    header = ",".join(columns)
+    for mark in _SEPARATORS:
+        if mark in header and target in [each.strip("\"' ") for each in header.split(mark)]:
+            return mark
+    return next((mark for mark in ";\t|" if len(columns) == 1 and mark in header), None)
+
+
 class Table:
     """A table under way: `columns`, the index of the target, and its rows of cells without blanks around them."""
 
@@ -46,6 +63,11 @@ class Table:
         self._rows = self._read(path)
         self.columns = next(self._rows, [])
         if target not in self.columns:
+            if (mark := _separator(self.columns, target)) is not None:
+                message = f"{name} has {_SEPARATORS[mark]} between its columns, where commas are read"
+                shown = "\\t" if mark == "\t" else mark
+                help = f"convert it: `{_CONVERT.format(mark=shown, name=shlex.quote(name))}`"
+                raise TableError("data-unreadable", message, help)
             near = nearest(target, self.columns)
             hint = f"did you mean `{near}`?" if near else f"the columns are {', '.join(self.columns[:12])}"
             raise TableError("data-missing-array", f"{name} has no column '{target}'", hint, "target")
@@ -91,12 +113,18 @@ class Table:
             message = f"the cell in row {number}, column '{column}' of {self.name} is empty, not a number"
         elif is_number(cell) or cell.lower().lstrip("+-") in ("nan", "inf", "infinity"):
             message = f"'{cell}' in row {number}, column '{column}' of {self.name} is no finite number"
-        raise TableError("data-values", message, "write numbers such as 3, -0.5 or 1e-3 in every column but the target")
+        help = "write numbers such as 3, -0.5 or 1e-3 in every column but the target"
+        if re.fullmatch(r"[-+]?[0-9]+,[0-9]+", cell):
+            help = f"write a decimal point: {cell.replace(',', '.')}"
+        raise TableError("data-values", message, help)
 
     def rows(self) -> Iterator[list[str]]:
         """Yield the rows after the header, each with a cell a column. Raises `TableError`."""
         number = 1
         for number, row in enumerate(self._rows, start=2):
+            if len(row) == 1 and row[0].startswith(("<<<<<<<", "=======", ">>>>>>>")):
+                message = f"a merge conflict is not resolved in row {number} of {self.name}"
+                raise TableError("data-values", message, "keep the rows that are meant, and remove the marks")
             if len(row) != len(self.columns):
                 message = f"row {number} of {self.name} has {len(row)} cells, the header has {len(self.columns)}"
                 raise TableError("data-values", message, "give every column a value in every row")

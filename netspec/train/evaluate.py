@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,6 +56,29 @@ def score(outputs: Mapping[str, Array], y: Mapping[str, Array], loss: str | Mapp
             truth = y[name]
         errors.append(np.mean(np.square(values.astype(np.float64) - truth)))
     return "mean squared error", float(np.mean(errors))
+
+
+def class_counts(truth: Array, loss: str, classes: int) -> Array | None:
+    """Return how many samples are of each class, in a column for each label of a sample; None without classes."""
+    if loss in SPARSE:
+        return np.bincount(truth.ravel().astype(np.int64), minlength=classes)[:, None]
+    if loss in _CATEGORICAL:
+        return np.bincount(np.argmax(truth, axis=-1).ravel(), minlength=classes)[:, None]
+    if loss in _BINARY:
+        above = (truth > 0.5).reshape(len(truth), -1).sum(axis=0)
+        return np.stack([len(truth) - above, above])
+    return None
+
+
+def commonest(counts: Iterable[Array]) -> tuple[float, bool]:
+    """Return the accuracy of always answering the commonest class, and whether classes are unequal.
+
+    They are where that accuracy is a fifth above that of equal classes.
+    """
+    shares = [(each.max(axis=0) / each.sum(axis=0), len(each)) for each in counts]
+    share = float(np.mean([part.mean() for part, _ in shares]))
+    equal = float(np.mean([1 / classes for _, classes in shares]))
+    return share, share >= 1.2 * equal
 
 
 def _share(values: Array, truth: Array, loss: str) -> float | None:

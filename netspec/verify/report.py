@@ -94,6 +94,10 @@ class Accuracy:
     float_value: float
     int8_value: float
     values: tuple[ValueScore, ...] = ()
+    commonest_share: float | None = None
+    """The accuracy of always answering the commonest class; None for what is no classification."""
+    is_uneven: bool = False
+    """Whether classes are so unequal that the accuracy says little by itself."""
 
     @property
     def listed(self) -> tuple[ValueScore, ...]:
@@ -184,6 +188,9 @@ class Report:
         for score in self.accuracy:
             before, after = (score_text(value, score.metric) for value in (score.float_value, score.int8_value))
             lines.append(f"{score.metric} on {score.samples} {score.split} samples: float {before}, int8 {after}")
+            if score.is_uneven and score.commonest_share is not None:
+                share = score_text(score.commonest_share, score.metric)
+                lines.append(f"    classes are unequal: always answering the commonest one is right for {share}")
             lines += _values_text(score)
         for name, difference in self.information.items():
             lines.append(f"for information, {name}: {difference}")

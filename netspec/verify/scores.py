@@ -73,12 +73,13 @@ def score_split(
     """Score both networks on a split. Returns None where there are no labels."""
     if dataset is None or graph.spec.train is None:
         return None
-    from netspec.train.evaluate import score
+    from netspec.train.evaluate import class_counts, commonest, score
 
     loss = graph.spec.train.loss
     outputs = model.plan.graph.outputs
     scores: list[tuple[int, float, float]] = []
     sums: dict[str, _Sums] = {}
+    counts: dict[str, Array] = {}
     spreads: dict[str, Spread] = {}
     metric = ""
     for x, y, floats, integers in _batches(graph, model, arrays, getattr(dataset, split)):
@@ -89,6 +90,9 @@ def score_split(
         for name in before:
             one = loss if isinstance(loss, str) else loss[name]
             sums.setdefault(name, _Sums()).add(before[name], after[name], y[name], one)
+            found = class_counts(y[name], one, before[name].shape[-1])
+            if found is not None:
+                counts[name] = counts[name] + found if name in counts else found
         for name, values in (floats | x).items():
             _widen(spreads, name, values, integers[name])
     total = sum(count for count, _, _ in scores)
@@ -96,7 +100,8 @@ def score_split(
     if len(scores) == 1:
         _, before_mean, after_mean = scores[0]
     single = tuple(value for name, each in sums.items() for value in each.scores(name))
-    return Scored(Accuracy(metric, split, total, before_mean, after_mean, single), spreads)
+    about = commonest(counts.values()) if metric == "accuracy" else (None, False)
+    return Scored(Accuracy(metric, split, total, before_mean, after_mean, single, *about), spreads)
 
 
 def _batches(

@@ -104,6 +104,15 @@ def test_every_command_says_it_of_its_file(tmp_path: Path) -> None:
         assert link.format("d.npz") in netspec("check", "--data", "net.yaml", cwd=tmp_path), data
 
 
+def test_a_conflict_in_a_table_is_named(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").write_text("a,b,c,d,y\n<<<<<<< HEAD\n1,2,3,4,5\n=======\n1,2,3,4,6\n>>>>>>> x\n")
+    text = f"{HEAD}{OURS}train: {{data: {{csv: {{path: t.csv, target: y}}}}, loss: mse}}\n".replace(
+        "units: 2", "units: 1"
+    )
+    (tmp_path / "net.yaml").write_text(text)
+    assert "a merge conflict is not resolved in row 2 of t.csv" in netspec("check", "--data", "net.yaml", cwd=tmp_path)
+
+
 def test_a_link_that_git_stored_as_text_is_named(tmp_path: Path) -> None:
     found = findings("../specs/net.yaml")
     assert [each.message for each in found] == [

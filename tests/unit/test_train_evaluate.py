@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 
-from netspec.train.evaluate import accuracy, keras_outputs, score
+from netspec.train.evaluate import accuracy, class_counts, commonest, keras_outputs, score
 from netspec.train.model import build_model
 from tests.specs import make_graph
 
@@ -77,3 +79,29 @@ def test_the_one_output_bears_its_name() -> None:
     model = build_model(make_graph([{"rescaling": {"name": "half", "scale": 0.5}}], [2]))
     outputs = keras_outputs(model, {"x": np.array([[2.0, 4.0]], np.float32)})
     assert outputs["half"].tolist() == [[1.0, 2.0]]
+
+
+@pytest.mark.parametrize(
+    ("loss", "labels", "classes", "share", "uneven"),
+    [
+        ("sparse_categorical_crossentropy", [0] * 981 + [1] * 19, 2, 0.981, True),
+        ("sparse_categorical_crossentropy", [0, 1, 2, 3] * 25, 4, 0.25, False),
+        ("sparse_categorical_crossentropy", [0] * 30 + [1] * 35 + [2] * 35, 3, 0.35, False),
+        ("binary_crossentropy", [0.0] * 98 + [1.0] * 2, 1, 0.98, True),
+        ("binary_crossentropy", [0.0] * 50 + [1.0] * 50, 1, 0.5, False),
+        ("categorical_crossentropy", [[1, 0]] * 9 + [[0, 1]], 2, 0.9, True),
+    ],
+)
+def test_the_commonest_class(loss: str, labels: list[Any], classes: int, share: float, uneven: bool) -> None:
+    truth = np.array(labels)
+    counts = class_counts(truth, loss, classes)
+    assert counts is not None
+    assert commonest([counts]) == (pytest.approx(share), uneven)
+    first, second = (class_counts(part, loss, classes) for part in np.array_split(truth, 2))
+    assert first is not None
+    assert second is not None
+    assert commonest([first + second]) == (pytest.approx(share), uneven)
+
+
+def test_a_regression_has_no_classes() -> None:
+    assert class_counts(np.array([1.0, 2.0]), "mse", 1) is None
