@@ -62,7 +62,7 @@ def class_counts(truth: Array, loss: str, classes: int) -> Array | None:
     """Return how many samples are of each class, in a column for each label of a sample; None without classes."""
     if loss in SPARSE:
         return np.bincount(truth.ravel().astype(np.int64), minlength=classes)[:, None]
-    if loss in _CATEGORICAL:
+    if loss in CATEGORICAL:
         return np.bincount(np.argmax(truth, axis=-1).ravel(), minlength=classes)[:, None]
     if loss in _BINARY:
         above = (truth > 0.5).reshape(len(truth), -1).sum(axis=0)
