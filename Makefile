@@ -5,7 +5,7 @@
 # make bench      the figures in the README                          make lint       ruff and mypy only
 # make bench-firmware  docs/footprint.md: what networks take on Cortex-M, linked and run on emulated boards
 # make kernel-sizes    the sizes that `netspec show` predicts code with; CMSIS_NN_PATH names another copy to measure
-# make docs       docs/checks.md from the registry of rules, running every example; docs/layers.md from the classes
+# make docs       docs/checks.md from the registry of rules, running every example; docs/layers.md and docs/spec.md from the classes
 # make clean      remove what was built (the environment in .venv stays; `make distclean` takes that too)
 
 PYTHON ?= python3
@@ -58,6 +58,7 @@ kernel-sizes: $(VENV)/.installed firmware-tools
 docs: $(VENV)/.installed
 	$(BIN)/python -m netspec.rules.page docs/checks.md
 	$(BIN)/python -m netspec.reference docs/layers.md
+	$(BIN)/python -m netspec.spec_reference docs/spec.md
 
 # The language server of YAML editors, with which the tests use the schema as an editor does. They say so and skip
 # without it: only they need node.

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
+import jsonschema
 import pytest
 from typer.testing import CliRunner
 
@@ -14,7 +16,10 @@ from netspec.device.plan import plan_device
 from netspec.diagnostics import SpecError
 from netspec.layers import LAYERS
 from netspec.reference import LayerType, layer_types, layers_page
+from netspec.schema import model_schema
+from netspec.sections import Top
 from netspec.source import parse, plain
+from netspec.spec_reference import example, sections, spec_page
 from tests.specs import make_graph
 
 ROOT = Path(__file__).parents[2]
@@ -107,6 +112,26 @@ def test_the_page_is_current() -> None:
     assert (ROOT / "docs" / "layers.md").read_text(encoding="utf-8") == layers_page(), "run `make docs`"
 
 
+def test_the_page_of_the_spec_is_current() -> None:
+    assert (ROOT / "docs" / "spec.md").read_text(encoding="utf-8") == spec_page(), "run `make docs`"
+
+
+def test_every_section_of_a_spec_is_on_its_page() -> None:
+    assert sections().keys() - {"Top"} == model_schema(Top)["$defs"].keys()
+
+
+_KEYS = [(name, key) for name, schema in sections().items() for key in schema["properties"]]
+
+
+@pytest.mark.parametrize(("section", "key"), _KEYS)
+def test_every_key_of_a_section_has_an_example_that_is_taken(section: str, key: str) -> None:
+    """Give a key without one an example in its class, or in `EXAMPLES` of netspec/spec_reference.py."""
+    schema = sections()[section]["properties"][key]
+    value = example(section, key, schema)
+    assert schema["description"]
+    jsonschema.validate(value, {"$defs": model_schema(Top)["$defs"], **schema})
+
+
 def test_the_table() -> None:
     done = CliRunner().invoke(app, ["layers"])
     lines = done.stdout.splitlines()
@@ -138,3 +163,16 @@ def test_a_type_that_is_not_there() -> None:
     done = CliRunner().invoke(app, ["layers", "conv2"])
     assert done.exit_code == 2
     assert "'conv2' is no layer type; did you mean conv2d?" in done.output
+
+
+def test_the_readme_says_which_commands_print_json() -> None:
+    readme = " ".join((ROOT / "README.md").read_text(encoding="utf-8").split())
+    listed = readme.partition("3 where netspec or a tool fails. ")[2].partition(" take `--format json`")[0]
+    commands = {each.callback.__name__: each.callback for each in app.registered_commands if each.callback}
+    hints = {name: get_type_hints(callback).get("format") for name, callback in commands.items()}
+    formats = {name: tuple(choices) for name, choices in hints.items() if choices is not None}
+    assert sorted(re.findall(r"`(\w+)`", listed)) == sorted(name for name, each in formats.items() if "json" in each)
+    assert {name: each[2:] for name, each in formats.items() if each[2:]} == {
+        "check": ("github", "sarif", "junit"),
+        "diff": ("markdown",),
+    }
