@@ -6,7 +6,8 @@ import os
 import platform
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from contextlib import ExitStack
+from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -317,21 +318,22 @@ def write_manifest(state: State) -> None:
 
 def verify_build(state: State) -> None:
     """Compare every implementation with every other, and score float against int8."""
+    from netspec.verify.desktop import desktop_at_work
     from netspec.verify.inputs import case_inputs
-    from netspec.verify.oracles import litert_difference
     from netspec.verify.proof import held_out, prove
 
     assert state.model is not None
     samples, _ = held_out(state.dataset)
-    information = {}
-    if state.stored is None:  # imported integers need no TensorFlow, and this alone is no reason to load it
-        information = litert_difference(
-            (state.folder / TFLITE_FILE).read_bytes(), state.model, case_inputs(state.model, samples)
+    with ExitStack() as stack:
+        information: Callable[[], dict[str, str]] = dict
+        if state.stored is None:  # imported integers need no TensorFlow, and this alone is no reason to load it
+            cases = case_inputs(state.model, samples)
+            tflite = (state.folder / TFLITE_FILE).read_bytes()
+            information = stack.enter_context(desktop_at_work(tflite, state.model, cases))
+        found = prove(
+            state.graph, state.model, state.arrays, state.dataset, state.firmware, state.cmsis, state.progress, (), {}
         )
-    state.report = prove(
-        state.graph, state.model, state.arrays, state.dataset, state.firmware,
-        state.cmsis, state.progress, (), information,
-    )  # fmt: skip
+        state.report = replace(found, information=information())
     _write_verdict(state)
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +18,7 @@ from types import MappingProxyType
 
 from netspec.diagnostics import ToolError
 from netspec.toolchain.cmsis_nn import CmsisNN
-from netspec.toolchain.compiler import STRICT, Compiler, compile_library, compile_objects, run_compiler
+from netspec.toolchain.compiler import STRICT, Compiler, ask, compile_library, compile_objects, run_compiler
 from netspec.toolchain.cores import CORES, M55_FLAGS, Board, Core
 from netspec.toolchain.kernels import KernelSet, cmsis_kernels, portable_kernels
 from netspec.toolchain.map_file import MapFile, read_map
@@ -90,7 +89,7 @@ def find_arm_gcc() -> Compiler:
     where = shutil.which(GCC)
     if where is None:
         raise ToolError(f"no {GCC} found, which compiles firmware for Cortex-M", install_command())
-    version = _ask(where, "--version")
+    version = ask([where, "--version"])
     if version is None:
         raise ToolError(f"{where} does not run", install_command())
     if newlib_specs(where) is None:
@@ -100,7 +99,7 @@ def find_arm_gcc() -> Compiler:
 
 def newlib_specs(gcc: str) -> Path | None:
     """Return the file by which this compiler links newlib's small C library; None where it has none."""
-    answer = _ask(gcc, "-print-file-name=nano.specs")  # the bare name where there is no such file
+    answer = ask([gcc, "-print-file-name=nano.specs"])  # the bare name where there is no such file
     return Path(answer) if answer and Path(answer).is_absolute() else None
 
 
@@ -121,7 +120,7 @@ def core_named(name: str, cc: Compiler) -> Core:
 
 
 def _knows(cc: Compiler, flags: Sequence[str]) -> bool:
-    return _ask(*cc.command, *flags, "-mthumb", "-E", "-dM", "-x", "c", os.devnull) is not None
+    return ask([*cc.command, *flags, "-mthumb", "-E", "-dM", "-x", "c", os.devnull]) is not None
 
 
 def device_kernels(functions: frozenset[str], cmsis: CmsisNN | None = None) -> KernelSet:
@@ -266,12 +265,3 @@ def _boards() -> Path:
     from netspec.resources import firmware_dir
 
     return firmware_dir() / "boards"
-
-
-def _ask(*command: str) -> str | None:
-    try:
-        result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    except OSError:
-        return None
-    lines = result.stdout.strip().splitlines()
-    return lines[0] if result.returncode == 0 and lines else None

@@ -10,7 +10,6 @@ import hashlib
 import os
 import shlex
 import shutil
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterable, Iterator, Sequence
@@ -20,6 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netspec.diagnostics import ToolError
+from netspec.processes import ANSWER_SECONDS, TimedOut, ending, run_bounded
 from netspec.toolchain.kernels import KernelSet
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wmissing-prototypes", "-Werror")
@@ -33,6 +33,8 @@ JOBS = 2
 # What gcc writes beside an object when asked: stack per function, and who calls whom.
 _BESIDE = (".su", ".ci")
 _ERROR_LINES = 15
+# A compiler has so long for a source, and longer for large ones: gcc takes seconds for a megabyte of an array.
+_SECONDS, _SECONDS_A_MEGABYTE = 180.0, 60.0
 
 
 @dataclass(frozen=True)
@@ -76,10 +78,13 @@ def compiler_of(command: tuple[str, ...]) -> Compiler | None:
     """Return the compiler that a command in words runs, or None where it does not run."""
     if shutil.which(command[0]) is None:
         return None
-    version = _ask(command, "--version")
+    try:
+        version = ask([*command, "--version"], "find a C compiler")
+    except TimedOut as error:
+        raise ToolError(error.message, "let CC name another compiler") from error
     if version is None:
         return None
-    return Compiler(command, version, _ask(command, "-dumpmachine") or "unknown")
+    return Compiler(command, version, ask([*command, "-dumpmachine"], "find a C compiler") or "unknown")
 
 
 def cache_folder() -> Path:
@@ -270,20 +275,24 @@ def _published(target: Path, *, sealed: bool = False) -> Iterator[Path]:
 
 def run_compiler(command: Sequence[str], purpose: str) -> None:
     """Run a compiler or archiver. Raises ToolError with its first lines, and the whole command as help."""
+    read = sum(os.path.getsize(word) for word in command[1:] if os.path.isfile(word))
     try:
-        result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        result = run_bounded(command, purpose, _SECONDS + _SECONDS_A_MEGABYTE * read / 2**20)
     except OSError as error:
         raise ToolError(f"cannot {purpose}: {command[0]}: {error.strerror}", install_command()) from error
     if result.returncode != 0:
-        lines = (result.stderr or result.stdout).strip().splitlines()
-        shown = "\n".join(lines[:_ERROR_LINES]) or f"{command[0]} ended with status {result.returncode}"
+        lines = (result.stderr or result.stdout).decode(errors="replace").strip().splitlines()[:_ERROR_LINES]
+        if not lines or result.returncode < 0:
+            lines.append(f"{command[0]} {ending(result.returncode)}")
+        shown = "\n".join(lines)
         raise ToolError(f"cannot {purpose}:\n{shown}", "the whole command: " + shlex.join(command))
 
 
-def _ask(command: Sequence[str], option: str) -> str | None:
+def ask(command: Sequence[str], purpose: str = "ask what it is") -> str | None:
+    """Return the first line of a compiler's answer, None where it gives none. Raises ToolError where it hangs."""
     try:
-        result = subprocess.run([*command, option], capture_output=True, text=True, errors="replace", check=False)
+        result = run_bounded(command, purpose, ANSWER_SECONDS)
     except OSError:
         return None
-    lines = result.stdout.strip().splitlines()
+    lines = result.stdout.decode(errors="replace").strip().splitlines()
     return lines[0] if result.returncode == 0 and lines else None

@@ -8,7 +8,6 @@ that takes an amount from a register, is refused.
 from __future__ import annotations
 
 import re
-import subprocess
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -16,6 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from netspec.diagnostics import ToolError
+from netspec.processes import run_bounded
 from netspec.toolchain.stack import Frame
 
 _SYMBOL = re.compile(r"^([0-9a-f]{8}) .{7} \.\S+\t[0-9a-f]{8}\s+(?:\.hidden )?(\S+)$")
@@ -27,6 +27,7 @@ _SUBTRACTED = re.compile(r"^sp,(?: sp,)? #(\d+)")
 _WRITTEN_BACK = re.compile(r"\[sp, #-(\d+)\]!")
 _BRANCH = re.compile(r"^(?:b|bl|blx|b(?:eq|ne|cs|cc|mi|pl|vs|vc|hi|ls|ge|lt|gt|le)|cbz|cbnz)(?:\.[nw])?$")
 _PADDING = frozenset({".word", ".short", ".byte", "nop", "nop.w"})
+_SECONDS = 180.0
 _ZEROS = ("movs", "r0, r0")  # how two bytes of 0 read
 _INDIRECT = re.compile(r"^blx(?:\.[nw])?$")
 
@@ -38,12 +39,12 @@ def read_frames(elf: Path, objdump: str) -> Mapping[str, Frame]:
     """
     command = [objdump, "--syms", "--disassemble", "--no-show-raw-insn", str(elf)]
     try:
-        done = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
+        done = run_bounded(command, f"disassemble {elf.name}", _SECONDS)
     except OSError as error:
         raise ToolError(f"{objdump} does not run: {error.strerror}") from error
     if done.returncode != 0:
-        raise ToolError(f"cannot disassemble {elf.name}: {done.stderr.strip()}")
-    return {frame.function: frame for frame in parse_frames(done.stdout)}
+        raise ToolError(f"cannot disassemble {elf.name}: {done.stderr.decode(errors='replace').strip()}")
+    return {frame.function: frame for frame in parse_frames(done.stdout.decode(errors="replace"))}
 
 
 def parse_frames(text: str) -> Iterator[Frame]:

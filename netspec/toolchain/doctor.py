@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import re
 import shutil
-import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from netspec.diagnostics import ToolError
+from netspec.processes import ending, run_bounded
 from netspec.toolchain.arm import GCC, newlib_specs
 from netspec.toolchain.cmsis_nn import INSTALL, find_cmsis_nn
 from netspec.toolchain.compiler import find_cc, install_command
@@ -98,10 +98,11 @@ def _newlib() -> Tool:
 def _newlib_version(gcc: str) -> str:
     command = [gcc, "-E", "-dM", "-include", "_newlib_version.h", "-x", "c", os.devnull]
     try:
-        result = subprocess.run(command, capture_output=True, text=True, errors="replace", check=False)
-    except OSError:
+        result = run_bounded(command, "ask for its version", _TIMEOUT_SECONDS)
+    except (OSError, ToolError):
         return "unknown version"
-    found = re.search(r'^#define _NEWLIB_VERSION "([^"]+)"', result.stdout, re.MULTILINE)
+    text = result.stdout.decode(errors="replace")
+    found = re.search(r'^#define _NEWLIB_VERSION "([^"]+)"', text, re.MULTILINE)
     return found[1] if found else "unknown version"
 
 
@@ -122,19 +123,12 @@ def _program(name: str, commands: Sequence[str], purpose: str, install: str) -> 
         if where is None:
             continue
         try:
-            result = subprocess.run(
-                [where, "--version"],
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_TIMEOUT_SECONDS,
-                check=False,
-            )
-        except (OSError, subprocess.TimeoutExpired) as error:
+            result = run_bounded([where, "--version"], "ask for its version", _TIMEOUT_SECONDS)
+        except (OSError, ToolError) as error:
             return Tool(name, None, Path(where), purpose, install, f"{where} does not answer: {error}")
-        first = next(iter(result.stdout.splitlines()), "")
+        first = next(iter(result.stdout.decode(errors="replace").splitlines()), "")
         if result.returncode != 0:
-            return Tool(name, None, Path(where), purpose, install, f"{where} ends with status {result.returncode}")
+            return Tool(name, None, Path(where), purpose, install, f"{where} {ending(result.returncode)}")
         numbers = re.findall(r"\b\d+(?:\.\d+)+\b", first)
         return Tool(name, numbers[0] if numbers else first or "unknown version", Path(where), purpose, install)
     return Tool(name, None, None, purpose, install)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 import shutil
-import signal
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from netspec.diagnostics import ToolError
+from netspec.processes import VARIABLE, TimedOut, ending, run_bounded
 from netspec.toolchain.arm import Image, install_command
 
 QEMU = "qemu-system-arm"
@@ -81,20 +81,13 @@ def run_image(
     command += ["-semihosting-config", f"enable=on,target=native,{arguments}"]
     command += ["-icount", "shift=0"] if count else []
     try:
-        done = subprocess.run(
-            command,
-            cwd=folder,
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            timeout=timeout_seconds,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
-        said = _text(error.stdout)
+        done = run_bounded(command, "run the firmware", timeout_seconds, cwd=folder, stderr=subprocess.STDOUT)
+    except TimedOut as error:
+        said = _text(error.said)
         raise ToolError(
-            f"the firmware on {image.board.machine} did not end within {timeout_seconds:.0f} s"
-            + (f"; it said:\n{_shortened(said)}" if said.strip() else " and said nothing")
+            f"the firmware on {image.board.machine} did not end within {error.seconds:.0f} s of {QEMU}"
+            + (f"; it said:\n{_shortened(said)}" if said.strip() else " and said nothing"),
+            f"a slow machine gets more time with {VARIABLE}=SECONDS",
         ) from error
     except OSError as error:
         raise ToolError(f"{qemu} does not run: {error.strerror}", install_command()) from error
@@ -122,20 +115,13 @@ def require_success(run: Run, image: Image, purpose: str) -> Run:
         how = f"the processor locked up{where}: a fault while it handled a fault, often of a stack that overflowed"
         raise ToolError(f"cannot {purpose}: {how}")
     if run.status not in _WORDS or (run.status == 1 and _OWN.search(run.console)):
-        how = f"was ended by {_signal(-run.status)}" if run.status < 0 else f"ended with status {run.status}"
+        how = ending(run.status)
         said = f", and said:\n{_shortened(run.console)}" if run.console.strip() else ""
         raise ToolError(
             f"cannot {purpose}: {QEMU} itself failed on {image.board.machine}: it {how}{said}", _other_qemu()
         )
     said = _ADDRESS.sub(lambda found: f"{found[0]}, in {_place(image, int(found[2], 16))}", run.console)
     raise ToolError(f"cannot {purpose}: {_WORDS[run.status]} on {image.board.machine}\n{_shortened(said)}")
-
-
-def _signal(number: int) -> str:
-    try:
-        return signal.Signals(number).name
-    except ValueError:
-        return f"signal {number}"
 
 
 def _place(image: Image, address: int) -> str:

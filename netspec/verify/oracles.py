@@ -1,17 +1,14 @@
-"""The implementations that are compared: TensorFlow Lite Micro, compiled C, and for information desktop LiteRT."""
+"""The implementations that are compared: TensorFlow Lite Micro and compiled C."""
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netspec.diagnostics import ToolError
+from netspec.processes import TimedOut, ending, run_bounded
 
 if TYPE_CHECKING:
     import numpy as np
@@ -23,7 +20,6 @@ if TYPE_CHECKING:
 Values = Mapping[str, "NDArray[np.int8]"]
 
 _TIMEOUT_SECONDS = 600
-_LITERT_SAMPLES = 32
 
 
 def tflite_micro(model: QuantizedModel) -> Callable[[Values], Values]:
@@ -77,11 +73,9 @@ def run_program(model: QuantizedModel, program: Path, inputs: Values) -> dict[st
 def output_of(program: Path, stream: bytes, *words: str) -> bytes:
     """Return what a program writes for `stream`. Raises `ToolError` with what it said where it fails."""
     try:
-        done = subprocess.run(
-            [str(program), *words], input=stream, capture_output=True, timeout=_TIMEOUT_SECONDS, check=False
-        )
-    except subprocess.TimeoutExpired as error:
-        raise ToolError(f"the compiled network did not end within {_TIMEOUT_SECONDS} s") from error
+        done = run_bounded([str(program), *words], "run the compiled network", _TIMEOUT_SECONDS, given=stream)
+    except TimedOut as error:
+        raise ToolError(f"the compiled network did not end within {error.seconds:g} s", error.help) from error
     except OSError as error:
         message = f"the compiled network does not run here: {error.strerror}"
         raise ToolError(
@@ -89,7 +83,7 @@ def output_of(program: Path, stream: bytes, *words: str) -> bytes:
         ) from error
     if done.returncode != 0:
         said = done.stderr.decode(errors="replace").strip().splitlines()[:12]
-        raise ToolError(f"the compiled network ended with status {done.returncode}:\n" + "\n".join(said))
+        raise ToolError(f"the compiled network {ending(done.returncode)}" + "".join(f"\n{line}" for line in said))
     return done.stdout
 
 
@@ -116,55 +110,3 @@ def compile_network(
             system_include_dirs=kernels.system_include_dirs,
             sanitize=sanitize,
         )
-
-
-def litert_difference(tflite: bytes, model: QuantizedModel, inputs: Values) -> dict[str, Any]:
-    """Return how far desktop LiteRT's outputs are from ours: {resolver: text}. Information only, never a verdict.
-
-    Its reference fully connected kernel rounds once where the contract rounds twice, and XNNPACK differs again.
-    """
-    import warnings
-
-    import numpy as np
-
-    with warnings.catch_warnings(), _quiet():
-        warnings.simplefilter("ignore")
-        import tensorflow as tf
-
-        resolvers = {
-            "desktop LiteRT, reference kernels": tf.lite.experimental.OpResolverType.BUILTIN_REF,
-            "desktop LiteRT, default kernels": tf.lite.experimental.OpResolverType.AUTO,
-        }
-        found: dict[str, Any] = {}
-        for label, resolver in resolvers.items():
-            interpreter = tf.lite.Interpreter(model_content=tflite, experimental_op_resolver_type=resolver)
-            interpreter.allocate_tensors()
-            reads, gives = interpreter.get_input_details(), interpreter.get_output_details()
-            differing, elements, largest = 0, 0, 0
-            for sample in range(min(_LITERT_SAMPLES, len(next(iter(inputs.values()))))):
-                for detail, given in zip(reads, model.plan.graph.inputs, strict=True):
-                    interpreter.set_tensor(detail["index"], inputs[given.name][sample : sample + 1])
-                interpreter.invoke()
-                reference = model.run({name: values[sample : sample + 1] for name, values in inputs.items()})
-                for detail, output in zip(gives, model.plan.graph.outputs, strict=True):
-                    ours = reference[output.tensor].reshape(-1).astype(np.int16)
-                    theirs = interpreter.get_tensor(detail["index"]).reshape(-1).astype(np.int16)
-                    gap = np.abs(ours - theirs)
-                    differing, elements = differing + int((gap > 0).sum()), elements + gap.size
-                    largest = max(largest, int(gap.max(initial=0)))
-            found[label] = f"{differing} of {elements} outputs differ, by at most {largest}"
-    return found
-
-
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Send standard error to nowhere: LiteRT's C++ announces its delegates there, past Python."""
-    sys.stderr.flush()
-    kept, nowhere = os.dup(2), os.open(os.devnull, os.O_WRONLY)
-    try:
-        os.dup2(nowhere, 2)
-        yield
-    finally:
-        os.dup2(kept, 2)
-        os.close(kept)
-        os.close(nowhere)
