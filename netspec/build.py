@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import platform
 import time
-from collections.abc import Callable, Mapping
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field, replace
 from importlib import metadata
 from pathlib import Path
@@ -28,10 +28,12 @@ from netspec.manifest import (
     file_digests,
     quantized_digest,
     read_manifest,
-    sha256,
 )
+from netspec.previous import finished_build, link_to, note_owner, own_files, require_own, require_own_training
 from netspec.source import Document
+from netspec.staging import Staging, holds_training, staged
 from netspec.verify.report import Report
+from netspec.writing import write_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -57,6 +59,7 @@ class Options:
     core: str | None = None
     force: bool = False
     warm_start: Path | None = None
+    resume: bool = False
     run: str | None = None
     """The core on whose emulated board the firmware is booted and compared."""
 
@@ -70,7 +73,11 @@ class State:
     progress: Progress
     graph: Graph
     plan: DevicePlan
+    target: Path
+    """The build folder, which holds the build before until the end."""
+    staging: Staging
     folder: Path
+    """Where files are written: a folder aside, and the build folder once this build has taken its place."""
     cmsis: CmsisNN | None
     """Arm's kernels, to verify with beside the portable ones."""
     dataset: Dataset | None = None
@@ -118,14 +125,44 @@ def build(document: Document, options: Options, progress: Progress) -> Built:
 
         require_board(checked.graph, options.run, cmsis)
     folder = options.out or Path("build") / checked.graph.name
-    state = State(document, options, progress, checked.graph, plan, folder, cmsis)
-    state.seconds["check"] = time.perf_counter() - started
-    for stage in STAGES:
-        started = time.perf_counter()
-        stage(state)
-        state.seconds[stage.__name__] = time.perf_counter() - started
+    anew = options.force or options.out or (options.warm_start and options.warm_start.resolve() == folder.resolve())
+    if not anew:
+        require_own(folder, document)
+    with staged(folder) as staging:
+        state = State(document, options, progress, checked.graph, plan, folder, staging, staging.next, cmsis)
+        state.seconds["check"] = time.perf_counter() - started
+        if options.force:
+            note_owner(staging, document)
+        else:
+            require_own_training(staging, document)
+        with _kept(state):
+            staging.begin()
+            for stage in STAGES:
+                started = time.perf_counter()
+                stage(state)
+                state.seconds[stage.__name__] = time.perf_counter() - started
     assert state.report is not None
     return Built(folder, state.report, state.seconds)
+
+
+@contextmanager
+def _kept(state: State) -> Iterator[None]:
+    """Where a build ends before its time by no fault of the spec, say what there still is."""
+    from netspec.train.fit import Interrupted
+
+    try:
+        yield
+    except SpecError:
+        raise
+    except BaseException as error:
+        if state.folder != state.target:
+            if (state.target / MANIFEST).is_file():
+                state.progress(f"the build in {_shown(state.target)} is as it was")
+            if holds_training(state.staging.root) and not isinstance(error, Interrupted):
+                state.progress(f"the training is kept: `{_command(state)}` goes on with it")
+        if isinstance(error, OSError) and error.filename is None and error.errno is not None:
+            raise OSError(error.errno, error.strerror, str(state.folder)) from error
+        raise
 
 
 def _find_tools(options: Options) -> CmsisNN | None:
@@ -158,11 +195,8 @@ def load_data(state: State) -> None:
 def find_weights(state: State) -> None:
     """Take given weights or integers, those of a build that still fits, or train."""
     from netspec.quantize.stored import is_stored
-    from netspec.verify.verdict import remove_verdict
 
-    spec, folder = state.graph.spec, state.folder
-    folder.mkdir(parents=True, exist_ok=True)
-    remove_verdict(folder)
+    spec = state.graph.spec
     given = state.options.weights or (_beside(state.document, spec.weights) if spec.weights else None)
     if given and state.options.warm_start:
         raise SpecError(_not_trained(state))
@@ -176,38 +210,21 @@ def find_weights(state: State) -> None:
     start = _warm_start(state)
     finished = None if given or state.options.force else _finished(state, start)
     if given or finished:
-        source = given or finished
-        assert source is not None
+        source = given or state.target / KERAS_FILE
         state.arrays = read_weights(source, state.graph, isolated=given is not None)
         state.progress(
             f"taking weights from {_shown(source)}"
             if given
             else "the last build's weights fit this spec: not trained again"
         )
-        state.initial_digest = read_manifest(folder).initial_weights_sha256 if finished else None
+        state.initial_digest = finished.initial_weights_sha256 if finished else None
         state.keras_model = build_model(state.graph)
         assert_matches(state.graph, state.keras_model)
         set_weights(state.keras_model, state.arrays)
-        if given:
-            (folder / HISTORY_FILE).unlink(missing_ok=True)
+        if finished:
+            write_file(state.folder / HISTORY_FILE, (state.target / HISTORY_FILE).read_bytes())
     elif spec.train is not None and state.dataset is not None:
-        from netspec.train.fit import train
-        from netspec.train.progress import Display
-
-        for line in start.told() if start else ():
-            state.progress(line)
-        state.progress(_training_note(state))
-        state.initial_digest = start.digest if start and start.weights else None
-        trained = train(
-            state.graph,
-            state.dataset,
-            folder,
-            resume=not state.options.force,
-            progress=Display(),
-            command=_command(state),
-            initial=start.weights if start else None,
-        )
-        state.arrays, state.keras_model = trained.weights, trained.model
+        _train(state, state.dataset, start)
     else:
         raise SpecError(
             Diagnostic(
@@ -217,8 +234,36 @@ def find_weights(state: State) -> None:
                 help="add `train:` with data and a loss, or pass `--weights FILE`",
             )
         )
-    save_model(state.keras_model, folder / KERAS_FILE)
-    (folder / STORED_FILE).unlink(missing_ok=True)
+    save_model(state.keras_model, state.folder / KERAS_FILE)
+
+
+def _train(state: State, dataset: Dataset, start: WarmStart | None) -> None:
+    """Train, or go on with a training that was stopped; its checkpoint stays until the build is finished."""
+    from netspec.train.fit import train
+    from netspec.train.progress import Display
+    from netspec.train.stopped import stopped_training
+
+    initial = start.weights if start else None
+    root, options = state.staging.root, state.options
+    plan = stopped_training(state.graph, dataset, root, initial, anew=options.force, go_on=options.resume)
+    for line in start.told() if start else ():
+        state.progress(line)
+    for line in plan.told:
+        state.progress(line)
+    state.initial_digest = start.digest if start and start.weights else None
+    trained = train(
+        state.graph,
+        dataset,
+        root,
+        resume=plan.resume,
+        changed=plan.changed,
+        keep=True,
+        progress=Display(),
+        command=_command(state),
+        initial=initial,
+    )
+    state.arrays, state.keras_model = trained.weights, trained.model
+    write_file(state.folder / HISTORY_FILE, (root / HISTORY_FILE).read_bytes())
 
 
 def _take_integers(state: State, source: Path) -> None:
@@ -228,9 +273,7 @@ def _take_integers(state: State, source: Path) -> None:
     state.progress(f"taking the integers from {_shown(source)}")
     state.stored = read_stored(source, state.graph, state.plan)
     state.arrays = floats_of(state.graph, state.plan.graph, state.stored)
-    (state.folder / STORED_FILE).write_bytes(write_stored(state.stored))
-    for name in (KERAS_FILE, HISTORY_FILE):
-        (state.folder / name).unlink(missing_ok=True)
+    write_file(state.folder / STORED_FILE, write_stored(state.stored))
 
 
 def quantize_network(state: State) -> None:
@@ -272,15 +315,12 @@ def write_files(state: State) -> None:
 
     assert state.model is not None
     state.progress("writing model.tflite and firmware/")
-    (state.folder / TFLITE_FILE).write_bytes(TFLiteModel(state.model).to_bytes())
+    write_file(state.folder / TFLITE_FILE, TFLiteModel(state.model).to_bytes())
     state.firmware = emit_firmware(state.model, state.document, state.classes)
     target = state.folder / "firmware"
-    stale = _recorded_firmware(state.folder) - {f"firmware/{name}" for name in state.firmware}
-    for name in stale:
-        (state.folder / name).unlink(missing_ok=True)
     for name, text in state.firmware.items():
         (target / name).parent.mkdir(parents=True, exist_ok=True)
-        (target / name).write_text(text, encoding="utf-8", newline="\n")
+        write_file(target / name, text)
 
 
 def write_manifest(state: State) -> None:
@@ -290,7 +330,7 @@ def write_manifest(state: State) -> None:
 
     assert state.model is not None
     weights_file = KERAS_FILE if state.stored is None else STORED_FILE
-    (state.folder / SPEC_COPY).write_text(state.document.text, encoding="utf-8", newline="\n")
+    write_file(state.folder / SPEC_COPY, state.document.text)
     names = [SPEC_COPY, weights_file, TFLITE_FILE, *(f"firmware/{name}" for name in sorted(state.firmware))]
     if (state.folder / HISTORY_FILE).is_file():
         names.append(HISTORY_FILE)
@@ -311,9 +351,8 @@ def write_manifest(state: State) -> None:
         initial_weights_sha256=state.initial_digest,
         classes=state.classes or None,
     ).sealed()
-    (state.folder / MANIFEST).write_text(manifest.to_json(), encoding="utf-8")
-    link = os.path.relpath(Path(state.document.path).resolve(), state.folder.resolve())
-    (state.folder / SPEC_LINK).write_bytes(os.fsencode(link + "\n"))
+    write_file(state.folder / MANIFEST, manifest.to_json())
+    write_file(state.folder / SPEC_LINK, os.fsencode(link_to(state.document, state.target) + "\n"))
 
 
 def verify_build(state: State) -> None:
@@ -335,6 +374,12 @@ def verify_build(state: State) -> None:
         )
         state.report = replace(found, information=information())
     _write_verdict(state)
+
+
+def put_in_place(state: State) -> None:
+    """Put the finished build in the place of the one before, in one step; files that no build wrote stay."""
+    state.staging.publish(own_files(state.target))
+    state.folder = state.target
 
 
 def run_firmware(state: State) -> None:
@@ -369,6 +414,7 @@ STAGES: tuple[Callable[[State], None], ...] = (
     write_files,
     write_manifest,
     verify_build,
+    put_in_place,
     run_firmware,
 )
 
@@ -392,43 +438,16 @@ def _not_trained(state: State) -> Diagnostic:
     )
 
 
-def _finished(state: State, start: WarmStart | None) -> Path | None:
-    """Return the weights of a finished build of this very spec and data, if the folder holds one.
+def _finished(state: State, start: WarmStart | None) -> Manifest | None:
+    """Return the manifest of a finished build of this very spec and data, if the folder holds one.
 
     Where the training is to start with other weights, it must have started with them; those of the folder itself are
     its result, and starting with them again would train it twice.
     """
-    if not (state.folder / MANIFEST).is_file():
-        return None
-    try:
-        manifest = read_manifest(state.folder)
-    except ToolError:
-        return None
-    fits = (
-        manifest.intact
-        and state.dataset is not None
-        and manifest.spec_sha256 == state.document.sha256
-        and manifest.data_sha256 == state.dataset.digest
-        and manifest.files.get(KERAS_FILE) == _digest_of(state.folder / KERAS_FILE)
-        and manifest.files.get(HISTORY_FILE) == _digest_of(state.folder / HISTORY_FILE)
-        and HISTORY_FILE in manifest.files
-        and (
-            start is None
-            or start.folder.resolve() == state.folder.resolve()
-            or start.digest == manifest.initial_weights_sha256
-        )
-    )
-    return state.folder / KERAS_FILE if fits else None
-
-
-def _training_note(state: State) -> str:
-    from netspec.train.checkpoint import FOLDER
-
-    assert state.graph.spec.train is not None
-    epochs = state.graph.spec.train.epochs
-    if (state.folder / FOLDER).is_dir() and not state.options.force:
-        return f"going on with the training that was stopped here: {epochs} epochs at most"
-    return f"training: {epochs} epochs at most"
+    manifest = finished_build(state.target, state.document, state.dataset.digest if state.dataset else None)
+    if manifest is None or start is None or start.folder.resolve() == state.target.resolve():
+        return manifest
+    return manifest if start.digest == manifest.initial_weights_sha256 else None
 
 
 def _command(state: State) -> str:
@@ -441,17 +460,6 @@ def _command(state: State) -> str:
         if value is not None:
             words += [f"--{option.replace('_', '-')}", str(value)]
     return shlex.join(words)
-
-
-def _digest_of(path: Path) -> str | None:
-    return sha256(path.read_bytes()) if path.is_file() else None
-
-
-def _recorded_firmware(folder: Path) -> set[str]:
-    try:
-        return {name for name in read_manifest(folder).files if name.startswith("firmware/") and ".." not in name}
-    except ToolError:
-        return set()
 
 
 def _beside(document: Document, name: str) -> Path:

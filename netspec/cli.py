@@ -261,25 +261,45 @@ def build(
     core: CoreOption = None,
     run: RunOption = None,
     force: Annotated[
-        bool, typer.Option("--force", help="Train again even where a finished build or checkpoint fits.")
+        bool,
+        typer.Option(
+            "--force",
+            help="Train again even where a finished build or checkpoint fits, and replace another spec's build.",
+        ),
+    ] = False,
+    resume: Annotated[
+        bool,
+        typer.Option("--resume", help="Go on with a stopped training even where spec or data have changed since."),
     ] = False,
 ) -> None:
     """Check, train, quantize, emit, compile for the host, verify; into build/<name>/."""
     if weights is not None and warm_start is not None:
         raise typer.BadParameter("--weights are taken as they are and not trained: leave out one of the two",
                                  param_hint="--warm-start")  # fmt: skip
+    if resume and (force or weights is not None):
+        other = "--force starts anew" if force else "--weights are not trained"
+        raise typer.BadParameter(f"{other}: leave out one of the two", param_hint="--resume")
     from netspec.build import Options
     from netspec.build import build as run_build
+    from netspec.previous import WouldReplace
+    from netspec.train.checkpoint import DoesNotFit
     from netspec.train.fit import Interrupted
 
     _require_core(core)
     _require_core(run, "--run")
-    options = Options(out, weights, cmsis_nn, core, force, warm_start, run)
+    options = Options(out, weights, cmsis_nn, core, force, warm_start, resume, run)
     try:
         result = run_build(load(str(spec)), options, print_progress)
     except Interrupted as stopped:
         print_progress(f"\n{stopped}")
         raise typer.Exit(INTERRUPTED) from None
+    except WouldReplace as error:
+        raise typer.BadParameter(str(error), param_hint="SPEC") from None
+    except DoesNotFit as error:
+        if not resume:
+            raise
+        raise typer.BadParameter(f"{error.message}: leave it out, which trains from the beginning",
+                                 param_hint="--resume") from None  # fmt: skip
     typer.echo(result.verdict())
     if not result.agrees:
         raise typer.Exit(FINDINGS)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from netspec.diagnostics import ToolError
 from netspec.manifest import KERAS_FILE, STORED_FILE, TFLITE_FILE, Manifest, read_manifest, sha256
+from netspec.writing import write_atomically
 
 
 def export_tflite(folder: Path, target: Path) -> tuple[str, list[str]]:
@@ -17,7 +18,7 @@ def export_tflite(folder: Path, target: Path) -> tuple[str, list[str]]:
 
     manifest = read_manifest(folder)
     content = _recorded(folder, manifest, TFLITE_FILE)
-    target.write_bytes(content)
+    write_atomically(target, content)
     _, *notes = Flatbuffer(content, b"TFL3").root().text(3).split("; ")
     return f"{target.as_posix()}: the int8 model of {manifest.name}", notes
 
@@ -32,7 +33,7 @@ def export_keras(folder: Path, target: Path) -> str:
         raise ToolError(f"{target.as_posix()} must end in .keras", help="Keras tells its formats by that ending")
     manifest = read_manifest(folder)
     if KERAS_FILE in manifest.files:
-        target.write_bytes(_recorded(folder, manifest, KERAS_FILE))
+        write_atomically(target, _recorded(folder, manifest, KERAS_FILE))
         return f"{target.as_posix()}: the float model of {manifest.name}"
     _recorded(folder, manifest, STORED_FILE)
     _write_dequantized(folder, manifest, target)

@@ -86,7 +86,13 @@ class Manifest:
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Return a build folder's manifest. Raises `ToolError` where it is missing or not ours."""
+    """Return a build folder's manifest, having finished a swap in which a build was killed.
+
+    Raises `ToolError` where it is missing or not ours.
+    """
+    from netspec.staging import holds_training, repair, staging_folder
+
+    repair(folder)
     path = folder / MANIFEST
     try:
         values = json.loads(_text(path), object_pairs_hook=_unique)
@@ -94,7 +100,7 @@ def read_manifest(folder: Path) -> Manifest:
         _require_form(manifest)
         return manifest
     except FileNotFoundError:
-        remedy = "a training was stopped there: " if (folder / ".training").is_dir() else ""
+        remedy = "a training was stopped there: " if holds_training(staging_folder(folder)) else ""
         raise ToolError(
             f"{folder} is no finished build: it has no {MANIFEST}", f"{remedy}run `netspec build SPEC`"
         ) from None

@@ -11,6 +11,7 @@ import runpy
 from pathlib import Path
 
 from netspec.diagnostics import ToolError
+from netspec.writing import write_file
 
 _DATA = "data/waves.npz"
 _DATA_SCRIPT = "data/make.py"
@@ -53,7 +54,7 @@ def make_project(name: str, folder: Path) -> list[str]:
         for path, text in texts.items():
             file = folder / path
             file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8", newline="\n")
+            write_file(file, text)
         runpy.run_path(str(folder / _DATA_SCRIPT), run_name="__main__")
     except OSError as error:
         raise ToolError(f"{error.filename or folder} cannot be written: {error.strerror or error}") from None

@@ -28,6 +28,7 @@ from netspec.layers.base import Layer
 from netspec.models import model_of
 from netspec.sections import C_KEYWORDS, LANGUAGE_VERSION, Top
 from netspec.source import parse, plain
+from netspec.writing import write_file
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 IDENTITY = f"urn:netspec:language:{LANGUAGE_VERSION}"
@@ -62,7 +63,7 @@ def schema_text() -> str:
 def write_schema(path: Path) -> None:
     """Write the schema to a file. Raises `ToolError` where that cannot be."""
     try:
-        path.write_text(schema_text(), encoding="utf-8", newline="\n")
+        write_file(path, schema_text())
     except OSError as error:
         raise ToolError(f"{path} cannot be written: {(error.strerror or str(error)).lower()}") from None
 

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from netspec.importers.imported import import_model
 from netspec.importers.result import Imported
+from netspec.writing import write_atomically
 
 
 class WouldOverwrite(Exception):
@@ -30,6 +31,6 @@ def run_import(model: Path, out: Path | None, *, force: bool = False) -> tuple[P
         if path.exists() and os.path.samefile(path, model):
             raise WouldOverwrite(path)
     spec.parent.mkdir(parents=True, exist_ok=True)
-    weights.write_bytes(imported.weights)
-    spec.write_text(imported.text, encoding="utf-8", newline="\n")
+    write_atomically(weights, imported.weights)
+    write_atomically(spec, imported.text.encode())
     return spec, imported

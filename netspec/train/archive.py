@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import io
-import os
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+
+from netspec.writing import write_atomically
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that zip can say
 _UNIX = 3
@@ -23,17 +24,6 @@ def write_zip(path: Path, members: Mapping[str, bytes]) -> None:
             info.external_attr = 0o644 << 16
             archive.writestr(info, content)
     write_atomically(path, buffer.getvalue())
-
-
-def write_atomically(path: Path, content: bytes) -> None:
-    """Write a file so that a reader, or whoever comes after a killed process, finds the old or the new one whole."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
-    try:
-        with temporary.open("wb") as file:
-            file.write(content)
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def canonical_h5(content: bytes, kept: tuple[str, ...]) -> bytes:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import io
 import json
+import os
 import shutil
 import zipfile
 from dataclasses import asdict, dataclass
@@ -16,13 +17,19 @@ import numpy.typing as npt
 
 from netspec.diagnostics import ToolError
 from netspec.graph import Graph
+from netspec.staging import TRAINING
 from netspec.train.archive import write_zip
 from netspec.train.monitor import Monitor
 
 Array = npt.NDArray[np.generic]
-FOLDER = ".training"
-_FILE = "checkpoint.npz"
+FOLDER = TRAINING
+_FILE, _ASIDE = "checkpoint.npz", "before.npz"
+DAMAGED = (OSError, ValueError, KeyError, TypeError, AttributeError, zipfile.BadZipFile)
 _VERSION = 1
+
+
+class DoesNotFit(ToolError):
+    """A checkpoint whose weights are not those of the network that is to go on with it."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -39,6 +46,36 @@ class Checkpoint:
     model: list[Array]
     optimizer: list[Array]
     best: list[Array]
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """What a checkpoint is of: `owner` as `identity` returns it, and `content` as `content` does, or empty."""
+
+    epoch: int
+    owner: dict[str, str]
+    content: dict[str, Any]
+
+
+def content(graph: Graph) -> dict[str, Any]:
+    """Return all keys that a training run depends on, by their names in a spec."""
+    assert graph.spec.train is not None
+    train = graph.spec.train.model_dump(mode="json")
+    if isinstance(train["optimizer"], list):
+        train["optimizer"] = dict([train["optimizer"]])
+    return {
+        "inputs": {name: [list(given.shape), given.dtype] for name, given in graph.spec.inputs.items()},
+        "layers": {
+            layer.name: {
+                "type": layer.type,
+                "from": list(layer.inputs),
+                **layer.layer.model_dump(mode="json", exclude={"name", "from_"}),
+            }
+            for layer in graph.layers
+        },
+        "outputs": list(graph.outputs),
+        "train": train,
+    }
 
 
 def identity(graph: Graph, data_digest: str, initial_digest: str = "") -> dict[str, str]:
@@ -61,13 +98,14 @@ def identity(graph: Graph, data_digest: str, initial_digest: str = "") -> dict[s
     }
 
 
-def save(folder: Path, checkpoint: Checkpoint, owner: dict[str, str]) -> None:
+def save(folder: Path, checkpoint: Checkpoint, owner: dict[str, str], content: dict[str, Any] | None = None) -> None:
     """Write the checkpoint into `folder`, replacing the one before in one step."""
     target = folder / FOLDER
     target.mkdir(parents=True, exist_ok=True)
     state = {
         "version": _VERSION,
         "owner": owner,
+        "content": content or {},
         "epoch": checkpoint.epoch,
         "history": checkpoint.history,
         "monitor": asdict(checkpoint.monitor) if checkpoint.monitor else None,
@@ -79,38 +117,88 @@ def save(folder: Path, checkpoint: Checkpoint, owner: dict[str, str]) -> None:
     write_zip(target / _FILE, members)
 
 
-def load(folder: Path, owner: dict[str, str]) -> Checkpoint | None:
+def description(folder: Path) -> Description | None:
+    """Return what the checkpoint in `folder` is of, None where there is none.
+
+    Raises `ToolError` for one that is damaged.
+    """
+    return _description(folder / FOLDER / _FILE, folder)
+
+
+def put_aside(folder: Path) -> None:
+    """Keep the checkpoint in `folder` under another name, in the place of the one that was put aside before."""
+    os.replace(folder / FOLDER / _FILE, folder / FOLDER / _ASIDE)
+
+
+def recall(folder: Path, owner: dict[str, str]) -> None:
+    """Take the checkpoint that was put aside where it is of this very training, and put the other one aside."""
+    aside, path = folder / FOLDER / _ASIDE, folder / FOLDER / _FILE
+    try:
+        found = _description(aside, folder)
+    except ToolError:
+        return
+    if found is None or found.owner != owner:
+        return
+    between = aside.with_suffix(".tmp")
+    os.replace(aside, between)
+    if path.exists():
+        os.replace(path, aside)
+    os.replace(between, path)
+
+
+def _description(path: Path, folder: Path) -> Description | None:
+    if not path.exists():
+        return None
+    try:
+        with zipfile.ZipFile(path) as archive:
+            state = _state(archive)
+        return Description(state["epoch"], state["owner"], state.get("content", {}))
+    except DAMAGED as error:
+        raise _damaged(path, folder, error) from error
+
+
+def _state(archive: zipfile.ZipFile) -> dict[str, Any]:
+    state: dict[str, Any] = json.loads(archive.read("state.json"))
+    if state["version"] != _VERSION:
+        raise ValueError(f"version {state['version']}, this netspec knows {_VERSION}")
+    return state
+
+
+def _damaged(path: Path, folder: Path, error: Exception) -> ToolError:
+    return ToolError(f"the checkpoint {path} is damaged: {error}", help=_anew(folder))
+
+
+def load(folder: Path, owner: dict[str, str], *, changed: bool = False) -> Checkpoint | None:
     """Return the checkpoint in `folder`, None where there is none.
 
-    Raises `ToolError` for one that belongs to another spec or other data, naming which, and for one that is damaged.
+    Raises `ToolError` for one that belongs to another spec or other data, naming which, unless it may have `changed`,
+    and for one that is damaged.
     """
     path = folder / FOLDER / _FILE
     if not path.exists():
         return None
     try:
         with zipfile.ZipFile(path) as archive:
-            state: dict[str, Any] = json.loads(archive.read("state.json"))
-            if state["version"] != _VERSION:
-                raise ValueError(f"version {state['version']}, this netspec knows {_VERSION}")
+            state = _state(archive)
             arrays: dict[str, list[Array]] = {"model": [], "optimizer": [], "best": []}
             for name in sorted(archive.namelist()):
                 if name != "state.json":
                     array = np.lib.format.read_array(io.BytesIO(archive.read(name)), allow_pickle=False)
                     arrays[name.partition("/")[0]].append(array)
         found = state["owner"]
-        changed = [what for what in owner if owner[what] != found.get(what, "")]
-        if not changed:
+        differing = [] if changed else [what for what in owner if owner[what] != found.get(what, "")]
+        if not differing:
             monitor = Monitor(**state["monitor"]) if state["monitor"] else None
             return Checkpoint(state["epoch"], state["history"], monitor, **arrays)
-    except (OSError, ValueError, KeyError, TypeError, zipfile.BadZipFile) as error:
-        raise ToolError(f"the checkpoint {path} is damaged: {error}", help=_anew(folder)) from error
+    except DAMAGED as error:
+        raise _damaged(path, folder, error) from error
     names = {
         "layers": "the layers",
         "train": "the train section",
         "data": "the data",
         "initial": "the weights it starts with",
     }
-    what = " and ".join(names[part] for part in changed)
+    what = " and ".join(names[part] for part in differing)
     raise ToolError(
         f"{path} was left by another training: {what} changed since", help=f"undo the change, or {_anew(folder)}"
     )

@@ -17,10 +17,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from netspec.diagnostics import Diagnostic, SpecError, ToolError
+from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import Graph
 from netspec.train import checkpoint
-from netspec.train.archive import write_atomically
 from netspec.train.backend import load_keras, seed_everything
 from netspec.train.checkpoint import Checkpoint
 from netspec.train.compiled import check_monitor, compile_model, rehearse
@@ -30,6 +29,7 @@ from netspec.train.model import build_model
 from netspec.train.monitor import Monitor, choose_monitor
 from netspec.train.progress import Progress, Step
 from netspec.train.weights import Weights, get_weights, set_some_weights, weights_digest
+from netspec.writing import write_atomically
 
 if TYPE_CHECKING:
     import keras
@@ -69,6 +69,8 @@ def train(
     folder: Path,
     *,
     resume: bool = True,
+    changed: bool = False,
+    keep: bool = False,
     progress: Progress | None = None,
     command: str | None = None,
     initial: Weights | None = None,
@@ -77,8 +79,9 @@ def train(
 
     The weights kept are those of the best epoch by `early_stopping.monitor`, or by `val_loss` where only validation
     data is given, and else of the last epoch. With `resume` it goes on from the checkpoint in `folder`, if there is
-    one, else it removes that. A training that was stopped and resumed ends with the weights, to the bit, of one that
-    was not, on the same machine and versions.
+    one, else it removes that; with `changed` that may be one of another training whose weights fit. At the end the
+    checkpoint is removed unless the caller wants to `keep` it. A training that was stopped and resumed ends with the
+    weights, to the bit, of one that was not, on the same machine and versions.
 
     `initial` holds weights to start with, of whole layers; the other layers get fresh ones.
 
@@ -86,19 +89,20 @@ def train(
     build of this spec.
 
     Raises `Interrupted` on SIGINT and SIGTERM, with the checkpoint of the last whole epoch in `folder`; `SpecError`
-    for what Keras refuses and for a loss that is not finite; `ToolError` for a checkpoint of another training.
+    for what Keras refuses and for a loss that is not finite; `ToolError` for a checkpoint of another training, with
+    `changed` where its weights do not fit.
     """
     spec = graph.spec
     assert spec.train is not None
     owner = checkpoint.identity(graph, dataset.digest, weights_digest(initial) if initial else "")
     if not resume:
         checkpoint.remove(folder)
-    state = checkpoint.load(folder, owner)
+    state = checkpoint.load(folder, owner, changed=changed)
     command = command or f"netspec build {shlex.quote(spec.document.path)}"
     done = state.epoch if state else 0
     try:
         with _deferred_signals() as stop:
-            run = _Run(graph, dataset, folder, owner, state, progress, stop, initial or {})
+            run = _Run(graph, dataset, folder, owner, state, progress, stop, initial or {}, changed)
             while run.epoch < spec.train.epochs and not run.stopped_early:
                 run.one_epoch()
                 done = run.epoch
@@ -110,7 +114,8 @@ def train(
         if isinstance(error, KeyboardInterrupt):
             raise Interrupted(folder, done, spec.train.epochs, command) from None
         raise
-    checkpoint.remove(folder)
+    if not keep:
+        checkpoint.remove(folder)
     return trained
 
 
@@ -163,6 +168,7 @@ class _Run:
         progress: Progress | None,
         stop: _Stop,
         initial: Weights,
+        changed: bool,
     ) -> None:
         assert graph.spec.train is not None
         self._graph, self._dataset, self._folder, self._owner = graph, dataset, folder, owner
@@ -182,7 +188,7 @@ class _Run:
         self._best: list[npt.NDArray[Any]] = []
         folder.mkdir(parents=True, exist_ok=True)
         if state is not None:
-            self._restore(state)
+            self._restore(state, changed)
         self._write_history()
 
     @property
@@ -218,7 +224,7 @@ class _Run:
             if self._monitor.improved:
                 self._best = _values(self._model.variables)
         self._seconds.append(time.monotonic() - started)
-        checkpoint.save(self._folder, self._state(), self._owner)
+        checkpoint.save(self._folder, self._state(), self._owner, checkpoint.content(self._graph))
         self._write_history()
         self._report(self.epoch, self._batches, values, started, done=True)
 
@@ -249,19 +255,28 @@ class _Run:
             best=[] if improved else self._best,
         )
 
-    def _restore(self, state: Checkpoint) -> None:
+    def _restore(self, state: Checkpoint, changed: bool) -> None:
+        """Go on from a checkpoint. One that may have `changed` gives the optimizer's state and the best epoch only
+        where they still mean the same.
+        """
         try:
             _assign(self._model.variables, state.model)
-            _assign(self._model.optimizer.variables, state.optimizer)
+            if not changed or _fits(self._model.optimizer.variables, state.optimizer):
+                _assign(self._model.optimizer.variables, state.optimizer)
         except ValueError as error:
-            raise ToolError(
-                f"the checkpoint in {self._folder} does not fit this version of Keras: {error}",
+            raise checkpoint.DoesNotFit(
+                f"the checkpoint in {self._folder} does not fit "
+                + ("the changed network" if changed else f"this version of Keras: {error}"),
                 help=f"train from the beginning: remove {self._folder / checkpoint.FOLDER}",
             ) from error
         self.epoch = state.epoch
         self._history = [dict(row) for row in state.history]
-        self._monitor = state.monitor
         self._best = state.best or state.model
+        if not changed:
+            self._monitor = state.monitor
+        elif self._monitor is not None:
+            self._monitor, same = self._monitor.after(state.monitor, state.epoch)
+            self._best = self._best if same else []
 
     def _refuse_divergence(self, values: dict[str, float]) -> None:
         if math.isfinite(values["loss"]):
@@ -281,7 +296,7 @@ class _Run:
         columns = sorted({name for row in self._history for name in row})
         rows = [["epoch", *columns]] if self._history else []
         for number, row in enumerate(self._history, start=1):
-            rows.append([str(number), *(repr(row[name]) for name in columns)])
+            rows.append([str(number), *(repr(row[name]) if name in row else "" for name in columns)])
         text = "".join(",".join(row) + "\n" for row in rows)
         write_atomically(self._folder / HISTORY, text.encode())
 
@@ -314,6 +329,10 @@ class _Run:
 
 def _values(variables: Any) -> list[npt.NDArray[Any]]:
     return [np.array(variable.numpy()) for variable in variables]
+
+
+def _fits(variables: Any, arrays: list[npt.NDArray[Any]]) -> bool:
+    return [tuple(variable.shape) for variable in variables] == [array.shape for array in arrays]
 
 
 def _assign(variables: Any, arrays: list[npt.NDArray[Any]]) -> None:

@@ -45,6 +45,12 @@ class Monitor:
             return replace(self, epoch=epoch)
         return replace(self, epoch=epoch, best=value, best_epoch=epoch)
 
+    def after(self, other: Monitor | None, epoch: int) -> tuple[Monitor, bool]:
+        """Return this monitor after epochs that `other` watched, and whether the best one of them still counts."""
+        if other is not None and (other.name, other.rising) == (self.name, self.rising):
+            return replace(self, best=other.best, best_epoch=other.best_epoch, epoch=other.epoch), True
+        return replace(self, best_epoch=epoch, epoch=epoch), False
+
     def _better(self, value: float) -> bool:
         if self.best is None:
             return True

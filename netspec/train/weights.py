@@ -21,6 +21,7 @@ from netspec.missing import MEND_LINK, broken_link
 from netspec.train.archive import canonical_h5, write_zip
 from netspec.train.model import named_weights
 from netspec.train.weight_files import UNREADABLE, Found, read_arrays, read_arrays_isolated, reason
+from netspec.writing import naming
 
 if TYPE_CHECKING:
     import keras
@@ -113,7 +114,8 @@ def save_model(model: keras.Model, path: Path) -> None:
     """
     with tempfile.TemporaryDirectory() as folder:
         raw = Path(folder) / "model.keras"
-        model.save(raw)
+        with naming(raw):
+            model.save(raw)
         with zipfile.ZipFile(raw) as archive:
             members = {name: archive.read(name) for name in archive.namelist()}
     metadata = json.loads(members["metadata.json"])

@@ -34,6 +34,7 @@ from netspec.toolchain.qemu import TIMEOUT_SECONDS, Run, require_success, run_im
 from netspec.verify.board_figures import BoardFigures, LayerFigures
 from netspec.verify.board_needs import board_for, outside_bytes
 from netspec.verify.oracles import Values
+from netspec.writing import write_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -160,8 +161,8 @@ class _Linker:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in firmware.items():
             if "/" not in name and name.endswith((".h", ".c")):
-                (folder / name).write_text(text, encoding="utf-8")
-        (folder / f"{GLUE}.c").write_text(board_main(model), encoding="utf-8")
+                write_file(folder / name, text)
+        write_file(folder / f"{GLUE}.c", board_main(model))
         constants = folder / f"{model.name}_weights.c"
         self._constants = compile_source(
             self.core, constants, kernels, constants.with_suffix(".o"), include_dirs=[folder], cc=self.cc
@@ -267,7 +268,7 @@ def _write_samples(model: QuantizedModel, inputs: Values, path: Path) -> None:
     import numpy as np
 
     flat = [inputs[given.name].reshape(len(inputs[given.name]), -1) for given in model.plan.graph.inputs]
-    path.write_bytes(np.concatenate(flat, axis=1).astype(np.int8).tobytes())
+    write_file(path, np.concatenate(flat, axis=1).astype(np.int8).tobytes())
 
 
 def _read_tensors(model: QuantizedModel, path: Path, cases: int) -> dict[str, NDArray[np.int8]]:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.diagnostics import ToolError
 from netspec.processes import TimedOut, ending, run_bounded
+from netspec.writing import write_file
 
 if TYPE_CHECKING:
     import numpy as np
@@ -98,9 +99,9 @@ def compile_network(
         folder = Path(name)
         for stem in (model.name, f"{model.name}_weights"):
             for ending in (".h", ".c"):
-                (folder / f"{stem}{ending}").write_text(firmware[f"{stem}{ending}"], encoding="utf-8")
+                write_file(folder / f"{stem}{ending}", firmware[f"{stem}{ending}"])
         # No network has a name that begins so.
-        (folder / "netspec_host_main.c").write_text(host_main(model), encoding="utf-8")
+        write_file(folder / "netspec_host_main.c", host_main(model))
         return compile_program(
             sorted(folder.glob("*.c")),
             [folder, *kernels.include_dirs],

@@ -7,13 +7,14 @@ from pathlib import Path
 from netspec.manifest import REPORT_FILE, VERDICT_FILE
 from netspec.verify.html import Subject, report_html
 from netspec.verify.report import Report
+from netspec.writing import write_atomically
 
 
 def write_verdict(folder: Path, report: Report, subject: Subject | None) -> None:
     """Write what verification found. No part of the build: the manifest does not record these files."""
     page = report_html(report, subject)
-    (folder / VERDICT_FILE).write_text(report.to_json() + "\n", encoding="utf-8")
-    (folder / REPORT_FILE).write_text(page, encoding="utf-8", newline="\n")
+    write_atomically(folder / VERDICT_FILE, (report.to_json() + "\n").encode())
+    write_atomically(folder / REPORT_FILE, page.encode())
 
 
 def remove_verdict(folder: Path) -> None:
