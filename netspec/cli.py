@@ -217,7 +217,8 @@ def diff(
 
     A and B are files, files of git revisions (HEAD~1:specs/net.yaml), or one of them is a revision: `netspec diff
     HEAD~1 specs/net.yaml` compares with the working tree, `netspec diff main HEAD specs/net.yaml` two revisions, and
-    `netspec diff specs/net.yaml` the last commit with the working tree.
+    `netspec diff specs/net.yaml` the last commit with the working tree. `netspec diff HEAD~1` compares every spec of
+    the working tree.
     """
     from netspec.diagnostics import SpecError
     from netspec.diff.command import run_diff

@@ -246,6 +246,11 @@ def _holds_spec(path: str) -> bool:
 
     with open_regular(path) as file:
         data = file.read(MAX_BYTES + 1)  # a larger one is no spec: its reader says so if it begins as one
+    return is_spec(data)
+
+
+def is_spec(data: bytes) -> bool:
+    """Return whether the bytes of a file have a `netspec:` key of their own."""
     for mark in _BYTE_ORDER_MARKS:
         data = data.removeprefix(mark)
     if b"\0" in data:  # ASCII in UTF-16 and UTF-32, of either byte order, with or without a mark

@@ -6,7 +6,8 @@ from netspec.diagnostics import Diagnostic, SpecError
 from netspec.diff.compare import compare
 from netspec.diff.net import Net, net_of
 from netspec.diff.render import render
-from netspec.diff.sides import documents
+from netspec.diff.sides import documents, names_a_revision
+from netspec.diff.since import changes_of_tree
 
 
 def run_diff(arguments: list[str], format: str, *, color: bool = False) -> tuple[str, bool]:
@@ -14,6 +15,8 @@ def run_diff(arguments: list[str], format: str, *, color: bool = False) -> tuple
 
     Raises `NoSuchRevision` for arguments that name nothing, and `SpecError` with the faults of both specs.
     """
+    if len(arguments) == 1 and names_a_revision(arguments[0]):
+        return changes_of_tree(arguments[0], format, color=color)
     found: list[Diagnostic] = []
     sources: dict[str, str] = {}
     nets: list[Net] = []

@@ -58,6 +58,12 @@ class Repository:
         names = map(os.fsdecode, done.stdout.split(b"\0"))
         return [os.path.relpath(self.top / name) for name in names if name.endswith((".yaml", ".yml"))]
 
+    def working_files(self) -> list[str]:
+        """Return the paths of all YAML files of the working tree that git does not ignore."""
+        done = self._git("ls-files", "-z", "--cached", "--others", "--exclude-standard", "--full-name", ":/")
+        names = map(os.fsdecode, done.stdout.split(b"\0"))
+        return [os.path.relpath(self.top / name) for name in names if name.endswith((".yaml", ".yml"))]
+
     def _meant(self, revision: str) -> str:
         if ".." in revision:
             return "name the two revisions apart: `netspec diff FROM TO SPEC`"

@@ -5,6 +5,8 @@
     netspec diff REV REV SPEC               two revisions of a file
     netspec diff REV:PATH REV:PATH          files of revisions, each also with a plain file
     netspec diff SPEC                       the last commit against the working tree
+    netspec diff REV                        every spec of the working tree against a revision
+    netspec diff REV:PATH                   a file of a revision against the working tree
 
 What exists as a file is a file, `-` is standard input. A path after a colon is taken from the folder one is in, or else
 from the top of the repository, as git has it.
@@ -27,6 +29,9 @@ def documents(arguments: list[str]) -> tuple[Document, Document]:
     Raises `NoSuchRevision` for what is neither a file nor a revision, `SpecError` for a file that cannot be read or
     parsed, `ToolError` where git is missing or fails.
     """
+    if len(arguments) == 1 and ":" in arguments[0] and not _is_file(arguments[0]):
+        revision, _, path = arguments[0].partition(":")
+        return of_revision(revision, path), load(path)
     if len(arguments) == 1:
         if not _is_file(arguments[0]):
             raise _no_file(arguments[0])
@@ -47,6 +52,11 @@ def documents(arguments: list[str]) -> tuple[Document, Document]:
     if found[1]:
         return of_revision(old, new), found[1]
     raise _neither(old, new)
+
+
+def names_a_revision(argument: str) -> bool:
+    """Return whether an argument that stands alone is meant as a revision: no file, and not written as one."""
+    return not (_is_file(argument) or _looks_like_file(argument) or ":" in argument or os.path.lexists(argument))
 
 
 def _is_file(argument: str) -> bool:

@@ -13,7 +13,7 @@ from netspec.diff.git import NoSuchRevision, Repository
 from netspec.diff.net import Net, net_of
 from netspec.diff.render import render
 from netspec.diff.sides import of_revision
-from netspec.running import load, specs_among
+from netspec.running import is_spec, load, specs_among
 
 
 def changes_since(revision: str, paths: Iterable[str], format: str, *, color: bool = False) -> str:
@@ -33,6 +33,33 @@ def changes_since(revision: str, paths: Iterable[str], format: str, *, color: bo
     if format == "json":
         return json.dumps([json.loads(text) for text in changes], indent=2) + "\n"
     return "\n".join(changes)
+
+
+def changes_of_tree(revision: str, format: str, *, color: bool = False) -> tuple[str, bool]:
+    """Return the comparisons of every spec of the working tree with a revision, and whether anything differs.
+
+    Specs that are only in the revision are removed, those that are only in the working tree are new. As JSON, a list.
+    Raises `NoSuchRevision` for what is neither a file nor a revision.
+    """
+    try:
+        repository = Repository(Path())
+    except NoSuchRevision as error:
+        raise NoSuchRevision(f"there is no file {revision}", error.help) from None
+    if not repository.has(revision):
+        try:
+            repository.require(revision)
+        except NoSuchRevision as error:
+            message = f"'{revision}' is neither a file nor a revision of this repository"
+            raise NoSuchRevision(message, error.help) from None
+    changes = []
+    for path in sorted({*repository.files(revision), *repository.working_files()}):
+        if os.path.isfile(path):
+            changes += [text for each in specs_among([path]) if (text := _change(revision, each, format, color))]
+        elif is_spec(repository.file(revision, path) or b""):
+            changes.append(_note(path, f"removed since {revision}", format))
+    if format == "json":
+        return json.dumps([json.loads(text) for text in changes], indent=2) + "\n", bool(changes)
+    return "\n".join(changes) or f"no spec differs from {revision}\n", bool(changes)
 
 
 def _change(base: str, path: str, format: str, color: bool) -> str:

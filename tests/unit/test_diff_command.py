@@ -112,7 +112,7 @@ def test_what_arguments_stand_for(
         (("HEAD", "HEAD", "HEAD", "specs/net.yaml"), "4 arguments are given"),
         (("-", "-"), "both specs are standard input"),
         (("HEAD", "-"), "write HEAD:PATH"),
-        (("HEAD",), "there is no file HEAD"),
+        (("HAED",), "'HAED' is neither a file nor a revision of this repository; did you mean HEAD?"),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, tuple) else "",
 )
@@ -180,6 +180,54 @@ def test_exit_codes_and_streams(plain: Path) -> None:
     same = netspec("old.yaml", "old.yaml", cwd=plain)
     assert (same.returncode, same.stdout) == (0, "old.yaml and old.yaml describe the same net\n")
     assert netspec("-", "new.yaml", cwd=plain, stdin=NEW).returncode == 0
+
+
+@pytest.fixture
+def tree(tmp_path: Path) -> Path:
+    """Return a repository of two commits, of which the last changed, removed and added a spec."""
+    text = "netspec: 1\nname: a\ninputs: {x: {shape: [4]}}\nlayers: [{dense: {units: 2}}]\n"
+    (tmp_path / "sub").mkdir()
+    for name in ("same.yaml", "sub/changed.yaml", "gone.yaml"):
+        (tmp_path / name).write_text(text)
+    (tmp_path / "other.yaml").write_text("x: 1\n")
+    git(tmp_path, "init", "-q")
+    for step in ("one", "two"):
+        git(tmp_path, "add", "-A")
+        git(tmp_path, "-c", "user.name=n", "-c", "user.email=e@e", "commit", "-q", "-m", step)
+        (tmp_path / "sub" / "changed.yaml").write_text(text.replace("units: 2", "units: 3"))
+        (tmp_path / "gone.yaml").unlink(missing_ok=True)
+        (tmp_path / "new.yaml").write_text(text)
+        (tmp_path / "other.yaml").write_text("x: 2\n")
+    return tmp_path
+
+
+def test_a_revision_alone_means_every_spec_of_the_tree(tree: Path) -> None:
+    done = netspec("HEAD~1", cwd=tree)
+    assert done.returncode == 1, done.stderr
+    for part in ("gone.yaml: removed since HEAD~1", "new.yaml: new, ", "HEAD~1:sub/changed.yaml -> sub/changed.yaml"):
+        assert part in done.stdout
+    assert "same.yaml" not in done.stdout
+    assert "other.yaml" not in done.stdout
+    assert "../gone.yaml: removed since HEAD~1" in netspec("HEAD~1", cwd=tree / "sub").stdout
+    rows = json.loads(netspec("--format", "json", "HEAD~1", cwd=tree).stdout)
+    assert len(rows) == 3
+
+
+def test_a_revision_that_nothing_differs_from(tree: Path) -> None:
+    done = netspec("HEAD", cwd=tree)
+    assert (done.returncode, done.stdout) == (0, "no spec differs from HEAD\n")
+
+
+def test_a_file_of_a_revision_alone_is_compared_with_the_working_tree(tree: Path) -> None:
+    assert "units" in netspec("HEAD~1:sub/changed.yaml", cwd=tree).stdout
+
+
+def test_a_word_that_is_nothing_is_neither_file_nor_revision(tree: Path) -> None:
+    done = netspec("HEAD~7", cwd=tree)
+    assert done.returncode == 2
+    assert "'HEAD~7' is neither a file nor a revision of this repository; HEAD has 1 commit before it" in " ".join(
+        done.stderr.split()
+    )
 
 
 def test_json_and_markdown(plain: Path) -> None:
