@@ -235,7 +235,7 @@ def _all_nearest(word: str, names: tuple[str, ...]) -> list[str]:
 def same_letters(word: str, candidates: Iterable[str]) -> str | None:
     """Return the candidate that is spelt like `word` but for case, `_`, `-` and blanks."""
     plain_word = letters(word)
-    return next((name for name in candidates if letters(name) == plain_word), None)
+    return next((name for name in islice(candidates, _MOST_LOOKED_AT) if letters(name) == plain_word), None)
 
 
 def did_you_mean(word: str, candidates: Iterable[str]) -> str | None:

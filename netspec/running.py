@@ -218,10 +218,11 @@ def _print(
 
         stream.write(render_json(found))
     else:
-        from netspec.diagnostics import in_order
+        from netspec.diagnostics import worth_showing
         from netspec.formats import Report, render
 
-        stream.write(render(format, Report(tuple(in_order(found)), sources, tuple(paths), strict)))
+        shown, omitted = worth_showing(found)
+        stream.write(render(format, Report(tuple(shown), sources, tuple(paths), strict, omitted)))
 
 
 def specs_among(paths: Iterable[str]) -> list[str]:

@@ -3,7 +3,8 @@
     python tests/bench.py [-n RUNS] [PART ...]
 
 Times are compared with that of something else on the same machine, run in turn with it, and given as medians: a limit
-then means the same on a slow machine and on a busy one. The parts are `check`, `emit`, `build`, `arena` and `growth`.
+then means the same on a slow machine and on a busy one. The parts are `check`, `emit`, `build`, `arena`, `growth` and
+`hostile`.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from netspec.graph import Graph
 
 REPOSITORY = Path(__file__).resolve().parents[1]
+sys.path.insert(0, str(REPOSITORY))
 DIGITS = REPOSITORY / "specs" / "digits.yaml"
 NETSPEC = (sys.executable, "-m", "netspec")
 
@@ -35,6 +37,10 @@ STAGES_LIMIT = 1.0  # times the import of TensorFlow
 LAYERS = (1_000, 10_000)
 GROWTH_LIMIT = 10.0  # ten times the layers
 LAYERS_MIB_LIMIT = 128.0  # for the larger of them
+HOSTILE_SECONDS_LIMIT = 2.0  # of the processor
+HOSTILE_MIB_LIMIT = 200.0
+HOSTILE_GROWTH_LIMIT = 6.0  # times the processor time for four times the bytes
+HOSTILE_OUTPUT_LIMIT = 200_000.0
 
 # Users run cached bytecode: so must the runs that are timed, also where the environment forbids writing it.
 ENVIRONMENT = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"} | {
@@ -67,15 +73,16 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """One run of a command: what it printed, wall seconds, and the most memory that it held."""
+    """One run of a command: what it printed, wall seconds, the most memory that it held, and processor seconds."""
 
     output: str
     seconds: float
     peak_mib: float
+    processor_seconds: float
 
 
-def run(command: Sequence[str | Path]) -> Run:
-    """Run a command to its end; exits with what it said where it fails."""
+def run(command: Sequence[str | Path], codes: Sequence[int] = (0,)) -> Run:
+    """Run a command to its end; exits with what it said where it ends with another code."""
     with tempfile.TemporaryFile() as out:
         started = time.perf_counter()
         process = subprocess.Popen(command, cwd=REPOSITORY, env=ENVIRONMENT, stdout=out, stderr=subprocess.STDOUT)
@@ -84,9 +91,10 @@ def run(command: Sequence[str | Path]) -> Run:
         process.returncode = os.waitstatus_to_exitcode(status)
         out.seek(0)
         output = out.read().decode(errors="replace")
-    if process.returncode:
+    if process.returncode not in codes:
         sys.exit(f"{' '.join(map(str, command))} ended with {process.returncode}:\n{output}")
-    return Run(output, seconds, usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10))
+    peak = usage.ru_maxrss / (2**20 if sys.platform == "darwin" else 2**10)
+    return Run(output, seconds, peak, usage.ru_utime + usage.ru_stime)
 
 
 def in_turn(runs: int, *commands: Sequence[str | Path]) -> list[list[Run]]:
@@ -182,12 +190,43 @@ def growth(runs: int, scratch: Path) -> list[Figure]:
     ]
 
 
+def hostile(runs: int, scratch: Path) -> list[Figure]:
+    """Processor time and memory of specs that are as large as they may be, each in one way, and their growth."""
+    from netspec.source import MAX_BYTES
+    from tests.hostile_specs import SPECS
+
+    sizes = (MAX_BYTES // 4 - 5000, MAX_BYTES - 5000)
+    slowest = largest = growth = printed = 0.0
+    names = {}
+    for name, make in SPECS.items():
+        cost = []
+        for size in sizes:
+            path = scratch / "hostile.yaml"
+            path.write_bytes(make(size).encode())
+            cost.append(run((*NETSPEC, "check", path), codes=(0, 1)))
+        small, large = cost
+        if large.processor_seconds > slowest:
+            slowest, names["slowest"] = large.processor_seconds, name
+        if large.peak_mib > largest:
+            largest, names["largest"] = large.peak_mib, name
+        if (ratio := large.processor_seconds / small.processor_seconds) > growth:
+            growth, names["growth"] = ratio, name
+        printed = max(printed, len(large.output))
+    return [
+        Figure(f"slowest of {len(SPECS)} hostile specs: {names['slowest']}", slowest, HOSTILE_SECONDS_LIMIT, "s"),
+        Figure(f"most memory: {names['largest']}", largest, HOSTILE_MIB_LIMIT, "MiB", 0),
+        Figure(f"four times the bytes, in times the processor time: {names['growth']}", growth, HOSTILE_GROWTH_LIMIT),
+        Figure("longest output", printed, HOSTILE_OUTPUT_LIMIT, "bytes", 0),
+    ]
+
+
 PARTS: dict[str, Callable[[int, Path], list[Figure]]] = {
     "check": check,
     "emit": emit,
     "build": build,
     "arena": arena,
     "growth": growth,
+    "hostile": hostile,
 }
 
 

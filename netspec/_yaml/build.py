@@ -22,8 +22,8 @@ from netspec.diagnostics import MAX_FAULTS, Diagnostic, Note, Span, SpecError, l
 
 MAX_DEPTH = 100
 """Most collections inside each other, aliases expanded; a spec needs about ten."""
-MAX_NODES = 200_000
-"""Most keys, values, lists and mappings of a file: ten thousand layers with eight keys each."""
+MAX_NODES = 160_000
+"""Most keys, values, lists and mappings of a file: ten thousand layers with six keys each."""
 MAX_ALIAS_NODES = 200_000
 """Most nodes that all aliases of a file together may stand for; what is written out is not counted."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from importlib import import_module
 from pathlib import Path
 
@@ -20,13 +20,14 @@ FORMATS: tuple[str, ...] = ("github", "sarif", "junit")
 class Report:
     """What one run found: in order, with the texts of the files by path, and all files that were looked at.
 
-    With `strict` a warning is as good as an error.
+    With `strict` a warning is as good as an error. `omitted` counts by file the findings that are not among `found`.
     """
 
     found: tuple[Diagnostic, ...]
     sources: Mapping[str, str]
     paths: tuple[str, ...]
     strict: bool = False
+    omitted: Mapping[str, int] = field(default_factory=dict)
 
 
 def render(name: str, report: Report) -> str:

@@ -12,7 +12,12 @@ from netspec.formats import Report, from_here
 
 def render(report: Report) -> str:
     """Return a line for each finding, ending in a newline; columns are 1-based, the end exclusive."""
-    return encodable("".join(f"{_command(each)}\n" for each in report.found))
+    lines = [*map(_command, report.found)]
+    lines += [
+        f"::notice file={_property(from_here(path))},title=netspec::{_data(f'{path}: and {count} more')}"
+        for path, count in report.omitted.items()
+    ]
+    return encodable("".join(f"{line}\n" for line in lines))
 
 
 def _command(diagnostic: Diagnostic) -> str:

@@ -27,7 +27,8 @@ def render(report: Report) -> str:
         if not found:
             rows.append(f"{case}/>")
             continue
-        text = escape(_allowed(render_text(found, report.sources)))
+        rest = f"\nand {report.omitted[path]} more\n" if path in report.omitted else ""
+        text = escape(_allowed(render_text(found, report.sources) + rest))
         rows.append(f"{case}>")
         if path in failing:
             faults = _faults(found, report.strict)

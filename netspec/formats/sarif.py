@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import json
 import os
+import re
+from bisect import bisect_left
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
 from netspec import __version__
-from netspec.diagnostics import Diagnostic, Fix, Note, Span, encodable, split_lines
+from netspec.diagnostics import Diagnostic, Fix, Note, Span, brief, encodable, split_lines
 from netspec.formats import Report, from_here
 from netspec.rules import REGISTRY
 
@@ -25,7 +27,7 @@ def render(report: Report) -> str:
     """Return the log as JSON, ASCII only; ends in a newline."""
     names = list(dict.fromkeys(each.rule for each in report.found))
     places = _Places(report)
-    run = {
+    run: dict[str, Any] = {
         "tool": {
             "driver": {"name": "netspec", "semanticVersion": __version__, "rules": [_rule(name) for name in names]}
         },
@@ -33,6 +35,10 @@ def render(report: Report) -> str:
         "newlineSequences": ["\r\n", "\n", "\r"],
         "results": [_result(each, names.index(each.rule), places) for each in report.found],
     }
+    if report.omitted:
+        notes = [f"{path}: and {count} more" for path, count in report.omitted.items()]
+        told = [{"level": "note", "message": {"text": note}} for note in notes]
+        run["invocations"] = [{"executionSuccessful": True, "toolExecutionNotifications": told}]
     return json.dumps({"$schema": SCHEMA, "version": "2.1.0", "runs": [run]}, indent=2) + "\n"
 
 
@@ -49,11 +55,15 @@ def _rule(name: str) -> dict[str, Any]:
     }
 
 
+_TWO_UNITS = re.compile("[\U00010000-\U0010ffff]")
+
+
 class _Places:
     """Spans as SARIF counts them; each file is split into lines once."""
 
     def __init__(self, report: Report) -> None:
         self._lines = {path: split_lines(text) for path, text in report.sources.items()}
+        self._pairs: dict[tuple[str, int], list[int]] = {}
 
     def location(self, span: Span) -> dict[str, Any]:
         physical = {"artifactLocation": _artifact(span.path)}
@@ -68,9 +78,11 @@ class _Places:
         }
 
     def _column(self, path: str, line: int, column: int) -> int:
-        lines = self._lines.get(path, [])
-        before = lines[line - 1][: column - 1] if line <= len(lines) else ""
-        return column + sum(ord(character) > 0xFFFF for character in before)
+        if (path, line) not in self._pairs:  # once a line, which may be long and have many findings
+            lines = self._lines.get(path, [])
+            text = lines[line - 1] if line <= len(lines) else ""
+            self._pairs[path, line] = [each.start() for each in _TWO_UNITS.finditer(text)]
+        return column + bisect_left(self._pairs[path, line], column - 1)
 
 
 def _artifact(path: str) -> dict[str, str]:
@@ -101,6 +113,6 @@ def _related(note: Note, span: Span, places: _Places) -> dict[str, Any]:
 def _fix(fix: Fix, places: _Places) -> dict[str, Any]:
     replacement = {"deletedRegion": places.region(fix.span), "insertedContent": {"text": fix.replacement}}
     return {
-        "description": {"text": f"write {fix.replacement} in place of {fix.original}"},
+        "description": {"text": brief(f"write {fix.replacement} in place of {fix.original}")},
         "artifactChanges": [{"artifactLocation": _artifact(fix.span.path), "replacements": [replacement]}],
     }

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from netspec.diagnostics import Diagnostic, Fix, Note, Span, SpecError
+from netspec.diagnostics import Diagnostic, Fix, Note, Span, SpecError, some_of
 from netspec.language.definitions import REPEAT, Definition, evaluated
 from netspec.language.faults import Enough, Faults, with_notes
 from netspec.language.forms import Repeat, Use
@@ -297,7 +297,7 @@ class Grower:
 
                 sound = False
                 known = [*names, "name", "from"]
-                found = guess("key", key, known, f"it takes {', '.join(known)}")
+                found = guess("key", key, known, f"it takes {some_of(known, 30)}")
                 meant.update(found.names)
                 free = found.certain and written.keys.entry(found.certain) is None
                 fix = Fix(entry.key.span, key, str(found.certain)) if free else None
