@@ -29,7 +29,7 @@ Kernels = Literal["best", "cmsis-nn"]
 
 @dataclass(frozen=True, slots=True)
 class DevicePlan:
-    """A network on a core. Bytes are exact, but for those of code, which are a prediction to within 5 %.
+    """A network on a core. Bytes are exact, but for code: a prediction at most 5 % above what is linked.
 
     With `io` "external" inputs and outputs are the caller's memory, and no part of the arena.
     """

@@ -38,6 +38,9 @@ def features(plan: DevicePlan) -> dict[str, int]:
             counts["scratch"] += 1
         elif function_of(plan, node).startswith(_SCRATCHED):
             counts["no scratch"] = 1  # one constant serves all
+    called = calls(plan)
+    if called.total() == 1 and "_conv" in next(iter(called)):
+        counts["only a convolution"] = 1  # of several the compiler shares what points to their constants
     return {name: count for name, count in sorted(counts.items()) if count}
 
 

@@ -30,9 +30,13 @@ class Function:
 
 @dataclass(frozen=True, slots=True)
 class CallSizes:
-    """What emitted code takes itself: bytes by feature of a network (see `features`), and the stack of its run."""
+    """What emitted code takes itself: bytes by feature of a network (see `features`), and the stack of its run.
+
+    A network of n bytes by its features takes at most `margin` * sqrt(n) more.
+    """
 
     bytes: Mapping[str, float]
+    margin: float
     frame: int
 
 
@@ -72,7 +76,7 @@ def call_sizes(core: str) -> CallSizes:
     elsewhere: dict[str, float] = {}
     for other in table["cores"]:
         elsewhere |= _core(table, other)["bytes"]
-    return CallSizes(elsewhere | row["bytes"], row["frame"])
+    return CallSizes(elsewhere | row["bytes"], row["margin"], row["frame"])
 
 
 def _core(table: Mapping[str, Any], core: str) -> Mapping[str, Any]:
