@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterable
 from netspec.diagnostics import MAX_FAULTS, Diagnostic
 from netspec.graph import Graph
 from netspec.lint.comments import Warned, silence, unsilenced
-from netspec.lint.costs import dense_holds_most, separable_costs_more
+from netspec.lint.costs import dense_holds_most, norm_after_activation, separable_costs_more
 from netspec.lint.finding import Finding, grouped
 from netspec.lint.heads import accuracy_of_values, loss_activation, loss_width, softmax_of_one
 from netspec.lint.images import channels_first, image_as_sequence
@@ -40,6 +40,7 @@ RULES: dict[str, Rule] = {
     "loss-width": loss_width,
     "accuracy-of-values": accuracy_of_values,
     "separable-costs-more": separable_costs_more,
+    "norm-after-activation": norm_after_activation,
     "dense-holds-most": dense_holds_most,
 }
 

@@ -7,7 +7,7 @@ from math import prod
 
 from netspec.layers import LAYER_TYPES
 from netspec.lint.finding import Finding
-from netspec.lint.net import Net, key_of
+from netspec.lint.net import Net, activation_of, key_of
 
 _MOST = 0.9
 _LARGE = 16_384
@@ -38,6 +38,35 @@ def separable_costs_more(net: Net) -> Iterator[Finding]:
             f"a plain {plain_type} {plain * positions:,} and {plain:,}",
             f"use `{plain_type}: {{filters: {filters}, kernel_size: {size}}}` with the same strides and padding",
             layer,
+        )
+
+
+def norm_after_activation(net: Net) -> Iterator[Finding]:
+    """Batch norm after an activation, in a net with a target.
+
+    Before the activation it folds into the weights of the layer in front of it and costs nothing. After it, it runs as
+    a depthwise convolution: a kernel in flash, a multiplication for each value, and one more rounding to int8. It is
+    not folded into the weights after it: a channel that is nearly always 0 has a tiny variance, by which its weights
+    would be divided, and their int8 scale with them; only training shows which channels those are.
+    """
+    if net.spec.target is None:
+        return
+    for layer in net.layers:
+        source = net.source(layer) if layer.type == "batch_normalization" else None
+        if source is None or activation_of(source) in (None, "linear", "softmax") or not net.is_read_once(source.name):
+            continue
+        weighted = source if hasattr(source.layer, "activation") else net.source(source)
+        if weighted is None or not hasattr(weighted.layer, "use_bias") or activation_of(weighted) is None:
+            continue
+        if weighted is not source and not (activation_of(weighted) == "linear" and net.is_read_once(weighted.name)):
+            continue
+        yield Finding(
+            f"{layer.name} comes after the activation of {source.name}: on the device it is a depthwise convolution of "
+            f"its own, with {prod(layer.output_shape):,} multiply-accumulates",
+            f"put it before the activation, where it folds into the weights of {weighted.name}: `use_bias: false` "
+            f"there, then `- batch_normalization` and `- {activation_of(source)}`",
+            layer,
+            notes=(net.place_note(f"{source.name} is here", source.name),),
         )
 
 

@@ -72,6 +72,13 @@ _EXAMPLES: dict[str, tuple[str, str]] = {
         "Use the plain convolution.",
         net("- separable_conv2d: {filters: 1, kernel_size: 3}", inputs="{image: {shape: [32, 32, 16]}}"),
     ),
+    "norm-after-activation": (
+        "Put the batch norm before the activation.",
+        net(
+            "- dense: {units: 8, activation: relu}\n- batch_normalization\n- dense: {units: 4}",
+            "\ntarget: {core: cortex-m4}\n",
+        ),
+    ),
     "dense-holds-most": (
         "Pool each feature over all places, with `global_average_pooling2d`, in place of `flatten`.",
         net(

@@ -44,6 +44,7 @@ def drop(rate: float = 0.5, **keys: Any) -> dict[str, Any]:
 BN = "batch_normalization"
 SPARSE = "sparse_categorical_crossentropy"
 AS_IMAGE = {"reshape": {"target_shape": [45, 45, 1]}}
+DEVICE = {"target": {"core": "cortex-m4"}}
 PLAIN_RELU: Layers = [dense(), "relu"]
 
 # rule, layers at fault, input, what the remedy must say, layers as it says, other sections before and after
@@ -207,6 +208,15 @@ REMEDIES: list[tuple[str, Layers, list[int], str, Layers, dict[str, Any], dict[s
         {},
     ),
     (
+        "norm-after-activation",
+        [dense(activation="relu"), BN, dense()],
+        [8],
+        "`use_bias: false` there, then `- batch_normalization` and `- relu`",
+        [dense(use_bias=False), BN, "relu", dense()],
+        DEVICE,
+        DEVICE,
+    ),
+    (
         "dense-holds-most",
         [conv(), "flatten", dense(10)],
         [48, 48, 1],
@@ -280,6 +290,11 @@ SILENT: list[tuple[str, Layers, Any, dict[str, Any]]] = [
     ("bias-before-norm", [conv(), {BN: {"axis": 1}}], [9, 9, 1], {}),
     ("bias-before-norm", [conv(), BN, {"add": {"from": ["conv2d", BN]}}], [9, 9, 1], {}),
     ("bias-before-norm", [conv(), {"layer_normalization": {}}], [9, 9, 1], {}),  # no mean of a channel
+    ("norm-after-activation", [dense(activation="relu"), BN, dense()], [8], {}),  # no device
+    ("norm-after-activation", [dense(use_bias=False), BN, "relu", dense()], [8], DEVICE),
+    ("norm-after-activation", [*PLAIN_RELU, BN, {"add": {"from": ["relu", BN]}}], [8], DEVICE),  # two read the relu
+    ("norm-after-activation", [dense(), "softmax", BN], [8], DEVICE),
+    ("norm-after-activation", ["relu", BN, dense()], [8], DEVICE),  # no weights in front to fold into
     ("dropout-at-end", [drop(), "flatten", dense()], [4, 2], {}),
     ("dropout-at-end", [drop(), dense(), "softmax"], [8], {}),
     ("dropout-rate", [drop(0.89), dense()], [8], {}),
