@@ -13,6 +13,8 @@ from netspec.importers.faults import MalformedModel, ModelFault
 from netspec.importers.keras_file import KerasFile, read_config
 from netspec.importers.keras_graph import KerasGraph, KerasLayer, flatten
 from netspec.importers.keras_layers import OPERATIONS, activation_layer, layer_keys, operation_keys, refuse_code
+from netspec.importers.keras_names import snake_case
+from netspec.importers.keras_operations import LAMBDA, Operation, is_operation, is_own_name
 from netspec.importers.names import identifier, is_automatic, spec_name
 from netspec.importers.result import Imported, graph_of, weights_name
 from netspec.importers.writer import write_spec
@@ -116,6 +118,11 @@ def _layer(
         kind, keys = found
     elif layer.class_name in OPERATIONS and (layer.module or "").startswith("keras.src.ops"):
         kind, keys = "reduce", operation_keys(layer.class_name, layer.config, layer.shown)
+    elif (operation := _operation(draft, layer, reads)) is not None:
+        kind, keys = operation
+        if kind == "identity":
+            draft.notes.append(f"Dropped: {layer.shown}, which does nothing.")
+            return reads[0]
     else:
         refuse_code(layer.class_name, layer.shown, custom=layer.custom)
         shapes = tuple(draft.shape(source) for source in reads)
@@ -127,9 +134,28 @@ def _layer(
     return position
 
 
+def _operation(draft: Draft, layer: KerasLayer, reads: tuple[Source, ...]) -> tuple[str, dict[str, Any]] | None:
+    """Return the layer that an operation is; None for what is none. Raises `ModelFault` for one without a layer."""
+    if not is_operation(layer.class_name, layer.module):
+        return None
+    name, keywords = snake_case(layer.class_name), {**layer.config, **layer.keywords}
+    if layer.class_name == LAMBDA:
+        name, keywords = str(layer.config.get("function", "")), dict(layer.keywords)
+    shapes = tuple(draft.shape(source) for source in reads)
+    found = Operation(name, layer.arguments, keywords, layer.shown).layer(shapes)
+    if found is None:
+        raise ModelFault(
+            f"{layer.shown} is the operation '{name[:60]}', for which netspec has no layer",
+            help="write what it computes with layers, and train or copy the weights",
+        )
+    return found
+
+
 def _name(layer: KerasLayer, kind: str) -> tuple[str | None, str | None]:
     """Return a layer's name as the one that somebody chose, or else as that of Keras' own numbering."""
     name = identifier(layer.name)
+    if is_operation(layer.class_name, layer.module) and is_own_name(layer.name, layer.class_name):
+        return None, None
     if not is_automatic(name):
         return name, None
     return None, name if re.fullmatch(rf"{kind}(_\d+)?", name) else None

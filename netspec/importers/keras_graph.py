@@ -6,17 +6,16 @@ Two spellings of wiring are known: that of Keras 3 (`__keras_tensor__` with a hi
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from netspec.importers.draft import MOST_LAYERS
 from netspec.importers.faults import MalformedModel, ModelFault
+from netspec.importers.keras_calls import Call, Tensor, history, operation_call
 from netspec.importers.keras_file import Place
 from netspec.importers.keras_names import snake_case
-
-Tensor = tuple[str, int]
-"""A layer's key and the number of its output."""
+from netspec.importers.keras_operations import is_operation
 
 _DEEPEST = 16
 _MODELS = ("Functional", "Model", "Sequential")
@@ -24,7 +23,10 @@ _MODELS = ("Functional", "Model", "Sequential")
 
 @dataclass(frozen=True, slots=True)
 class KerasLayer:
-    """A layer as the file describes it. `key` tells it from all others; `reads` are keys, inputs read nothing."""
+    """A layer as the file describes it. `key` tells it from all others; `reads` are keys, inputs read nothing.
+
+    `arguments` and `keywords` are those of an operation, with `READ` in the place of tensors.
+    """
 
     key: str
     name: str
@@ -34,6 +36,8 @@ class KerasLayer:
     config: Mapping[str, Any]
     reads: tuple[str, ...]
     place: Place
+    arguments: tuple[Any, ...] = ()
+    keywords: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def shown(self) -> str:
@@ -114,7 +118,7 @@ class _Container:
         config = _mapping(layer.get("config") or {}, "a layer's config")
         return _text(layer.get("name") or config.get("name") or f"layer {index}")
 
-    def append(self, index: int, reads: tuple[str, ...]) -> list[str]:
+    def append(self, index: int, reads: tuple[str, ...], call: Call | None = None) -> list[str]:
         """Append the layer at a position and return the keys of its outputs."""
         layer, name = self.layers[index], self.name(index)
         class_name = _text(layer.get("class_name"))
@@ -134,6 +138,7 @@ class _Container:
                 _mapping(layer.get("config") or {}, "a layer's config"),
                 reads,
                 Place(path),
+                *((call.arguments, call.keywords) if call is not None else ()),
             )
         )
         return [key]
@@ -188,7 +193,8 @@ class _Functional(_Container):
         if len(set(names)) != len(names):
             raise MalformedModel("two layers of a model have the same name")
         waiting = [index for index in range(len(names)) if names[index] not in self.tensors]
-        reads = {index: self._reads(index) for index in waiting}
+        calls = {index: self._call(index) for index in waiting}
+        reads = {index: call.reads for index, call in calls.items()}
         while waiting:
             late = []
             for index in waiting:
@@ -196,7 +202,8 @@ class _Functional(_Container):
                 if not reads[index] and not is_input:
                     continue  # never called: no part of the net
                 if all(name in self.tensors for name, _ in reads[index]):
-                    self.tensors[names[index]] = self.append(index, tuple(map(self._tensor, reads[index])))
+                    given = tuple(map(self._tensor, reads[index]))
+                    self.tensors[names[index]] = self.append(index, given, calls[index])
                 else:
                     late.append(index)
             if len(late) == len(waiting):
@@ -219,21 +226,30 @@ class _Functional(_Container):
             raise MalformedModel(f"output {index} of layer '{name}' does not exist")
         return found[index]
 
-    def _reads(self, index: int) -> list[Tensor]:
-        layer = self.layers[index]
+    def _call(self, index: int) -> Call:
+        """Return what a layer is called with, at the one place where it is."""
+        layer, shown = self.layers[index], f"layer '{self.name(index)}'"
         nodes = _list(layer.get("inbound_nodes") or [], "inbound_nodes")
-        if len(nodes) > 1:
+        if not nodes:
+            return Call(())
+        if is_operation(str(layer.get("class_name")), str(layer.get("module"))):
+            calls = [operation_call(node, shown) for node in nodes]
+        else:
+            calls = [Call(tuple(self._reads(node, shown))) for node in nodes]
+        if len(calls) > 1:
+            uses = ["'" + "', '".join(name for name, _ in call.reads) + "'" for call in calls]
+            places = ", ".join(uses[:6]) + (" and more" if len(uses) > 6 else "")
             raise ModelFault(
-                f"layer '{self.name(index)}' is called {len(nodes)} times, and a spec's layers share no weights",
+                f"{shown} is called {len(nodes)} times, on {places}, and a spec's layers share no weights",
                 help="give each place a layer of its own",
             )
-        if not nodes:
-            return []
-        node = nodes[0]
+        return calls[0]
+
+    def _reads(self, node: Any, shown: str) -> list[Tensor]:
         if isinstance(node, dict):
-            if any(True for _ in _history(node.get("kwargs"), 0)):
-                raise ModelFault(f"layer '{self.name(index)}' is given a tensor by name, as a mask or a state may be")
-            return list(_history(node.get("args"), 0))
+            if any(True for _ in history(node.get("kwargs"), 0)):
+                raise ModelFault(f"{shown} is given a tensor by name, as a mask or a state may be")
+            return list(history(node.get("args"), 0))
         entries = _list(node, "a node")
         if entries and isinstance(entries[0], str):
             entries = [entries]
@@ -241,28 +257,9 @@ class _Functional(_Container):
         for entry in entries:
             parts = _list(entry, "a node's input")
             if len(parts) < 3 or not isinstance(parts[0], str) or not isinstance(parts[2], int):
-                raise MalformedModel(f"layer '{self.name(index)}' is wired in a way that Keras does not write")
+                raise MalformedModel(f"{shown} is wired in a way that Keras does not write")
             found.append((parts[0], parts[2]))
         return found
-
-
-def _history(node: Any, depth: int) -> Iterator[Tensor]:
-    """Yield the tensors that a call of Keras 3 was given, in order."""
-    if depth > _DEEPEST:
-        raise MalformedModel("the arguments of a layer are nested too deep")
-    if isinstance(node, dict):
-        if node.get("class_name") == "__keras_tensor__":
-            history = _mapping(node.get("config"), "a tensor").get("keras_history")
-            parts = _list(history, "a tensor's history")
-            if len(parts) != 3 or not isinstance(parts[0], str) or not isinstance(parts[2], int):
-                raise MalformedModel("a tensor's history is no layer, node and number")
-            yield parts[0], parts[2]
-            return
-        for value in node.values():
-            yield from _history(value, depth + 1)
-    elif isinstance(node, list):
-        for value in node:
-            yield from _history(value, depth + 1)
 
 
 def _references(node: Any, depth: int = 0) -> list[Tensor]:
