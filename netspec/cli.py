@@ -43,6 +43,14 @@ class Format(StrEnum):
     json = "json"
 
 
+class LayerNames(StrEnum):
+    """Which names of a model's layers an import keeps."""
+
+    auto = "auto"
+    keep = "keep"
+    drop = "drop"
+
+
 class CheckFormat(StrEnum):
     """How findings are printed."""
 
@@ -334,12 +342,16 @@ def import_(
         Path | None, typer.Option("--out", metavar="SPEC", help="The spec to write; default: NAME.yaml here.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Overwrite the spec and its weights.")] = False,
+    names: Annotated[
+        LayerNames,
+        typer.Option("--names", help="Names of layers: auto (without counters that hide blocks), keep, drop."),
+    ] = LayerNames.auto,
 ) -> None:
     """Make a spec of a model, and beside it a file of the weights. Nothing in the model is executed."""
     from netspec.importers.command import WouldOverwrite, run_import
 
     try:
-        spec, imported = run_import(model, out, force=force)
+        spec, imported = run_import(model, out, force=force, names=names.value)
     except WouldOverwrite as error:
         raise typer.BadParameter(str(error), param_hint="--out") from None
     for note in imported.notes:

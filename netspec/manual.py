@@ -166,6 +166,7 @@ MANUAL: Mapping[str, Page] = {
         examples=(
             Example("kws.yaml and its weights, here", "netspec import kws.keras"),
             Example("somewhere else", "netspec import kws_int8.tflite --out specs/kws.yaml"),
+            Example("with every name of its layers", "netspec import kws.keras --names keep"),
         ),
     ),
     "doctor": Page(

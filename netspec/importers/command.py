@@ -7,6 +7,7 @@ from pathlib import Path
 
 from netspec.importers.imported import import_model
 from netspec.importers.result import Imported
+from netspec.importers.writer import KeptNames
 from netspec.writing import write_atomically
 
 
@@ -17,12 +18,14 @@ class WouldOverwrite(Exception):
         super().__init__(f"{path.as_posix()} is there already; --force overwrites it")
 
 
-def run_import(model: Path, out: Path | None, *, force: bool = False) -> tuple[Path, Imported]:
+def run_import(
+    model: Path, out: Path | None, *, force: bool = False, names: KeptNames = "auto"
+) -> tuple[Path, Imported]:
     """Write the spec of a model to `out`, by default NAME.yaml in the current folder, and its weights beside it.
 
     Raises `WouldOverwrite`, and what `import_model` raises; then nothing is written.
     """
-    imported = import_model(model, out.stem if out is not None else None)
+    imported = import_model(model, out.stem if out is not None else None, names)
     spec = out if out is not None else Path(f"{imported.name}.yaml")
     weights = spec.with_name(imported.weights_name)
     for path in (spec, weights):

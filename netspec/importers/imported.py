@@ -16,7 +16,7 @@ from netspec.importers.result import Imported, graph_of, weights_name
 from netspec.importers.tflite import translate
 from netspec.importers.tflite_reader import FileModel, read_file, read_model
 from netspec.importers.tflite_translator import Step, Translated
-from netspec.importers.writer import WrittenSpec, write_spec
+from netspec.importers.writer import KeptNames, WrittenSpec, write_spec
 from netspec.missing import MEND_LINK, broken_link
 from netspec.ops import Pad, Pool2D, Unary
 from netspec.quantize.stored import Stored, npz_bytes, quantize_stored, write_stored
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
-def import_model(path: Path, stem: str | None = None) -> Imported:
+def import_model(path: Path, stem: str | None = None, names: KeptNames = "auto") -> Imported:
     """Return a model as a spec named `stem` in its files. Nothing in the file is ever executed.
 
     Raises `SpecError` (exit 1) where the model is malformed or holds what netspec does not have, and `ToolError` where
@@ -35,11 +35,11 @@ def import_model(path: Path, stem: str | None = None) -> Imported:
         with open_regular(path) as file:
             magic = file.read(8)
         if magic[4:8] == b"TFL3" or path.suffix in (".tflite", ".lite"):
-            return _from_tflite(read_file(path), path.name, stem)
+            return _from_tflite(read_file(path), path.name, stem, names)
         if magic[:2] == b"PK" or magic == b"\x89HDF\r\n\x1a\n" or path.suffix in (".keras", ".h5", ".hdf5"):
             from netspec.importers.isolated import import_keras_isolated
 
-            return import_keras_isolated(path, stem)
+            return import_keras_isolated(path, stem, names)
     except FileNotFoundError:
         link = broken_link(str(path))
         raise ToolError(link or f"there is no model {path}", MEND_LINK if link else "check the path") from None
@@ -58,11 +58,11 @@ def spec_of_tflite(data: bytes, file_name: str) -> Imported:
     return _from_tflite(read_model(data), file_name, None)
 
 
-def _from_tflite(model: FileModel, file_name: str, stem: str | None) -> Imported:
+def _from_tflite(model: FileModel, file_name: str, stem: str | None, names: KeptNames = "auto") -> Imported:
     translated = translate(model, file_name)
     draft = translated.draft
     beside = weights_name(stem or draft.name)
-    written = write_spec(draft, beside)
+    written = write_spec(draft, beside, names)
     graph = graph_of(written.text)
     _require_shapes(graph, _arrays(translated, written))
     if translated.integer:

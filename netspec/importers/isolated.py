@@ -9,13 +9,16 @@ from pathlib import Path
 from netspec.diagnostics import ToolError
 from netspec.importers.faults import MALFORMED, MalformedModel, ModelFault
 from netspec.importers.result import Imported
+from netspec.importers.writer import KeptNames
 from netspec.isolation import SECONDS, ReaderFailed, answer, limit_memory, run_isolated
 
 
-def import_keras_isolated(path: Path, stem: str | None = None, seconds: float = SECONDS) -> Imported:
+def import_keras_isolated(
+    path: Path, stem: str | None = None, names: KeptNames = "auto", seconds: float = SECONDS
+) -> Imported:
     """Return a Keras model as a spec. Raises `ModelFault`, and `ToolError` where h5py is not installed."""
     try:
-        found, content = run_isolated(__name__, [str(path.resolve()), json.dumps(stem)], seconds=seconds)
+        found, content = run_isolated(__name__, [str(path.resolve()), json.dumps(stem), names], seconds=seconds)
     except ReaderFailed as failure:
         raise MalformedModel(str(failure)) from None
     if "tool" in found:
@@ -26,12 +29,12 @@ def import_keras_isolated(path: Path, stem: str | None = None, seconds: float = 
     return Imported(found["name"], found["text"], found["weights_name"], content, tuple(found["notes"]))
 
 
-def _main(path: str, stem: str) -> None:
+def _main(path: str, stem: str, names: KeptNames) -> None:
     from netspec.importers.keras import import_keras
 
     limit_memory()
     try:
-        imported = import_keras(Path(path), json.loads(stem))
+        imported = import_keras(Path(path), json.loads(stem), names)
     except ModelFault as fault:
         answer({"fault": fault.message, "help": fault.help, "rule": fault.rule})
         return
@@ -50,4 +53,4 @@ def _main(path: str, stem: str) -> None:
 
 
 if __name__ == "__main__":
-    _main(*sys.argv[1:])
+    _main(*sys.argv[1:])  # type: ignore[arg-type]

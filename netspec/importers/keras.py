@@ -17,18 +17,18 @@ from netspec.importers.keras_names import snake_case
 from netspec.importers.keras_operations import LAMBDA, Operation, is_operation, is_own_name
 from netspec.importers.names import identifier, is_automatic, spec_name
 from netspec.importers.result import Imported, graph_of, weights_name
-from netspec.importers.writer import write_spec
+from netspec.importers.writer import KeptNames, write_spec
 from netspec.quantize.stored import npz_bytes
 
 _DTYPES = ("float32", "int32")
 
 
-def import_keras(path: Path, stem: str | None = None) -> Imported:
+def import_keras(path: Path, stem: str | None = None, names: KeptNames = "auto") -> Imported:
     """Return a Keras model as a spec. Raises `ModelFault`, and `ToolError` where h5py is not installed."""
     with KerasFile(path) as file:
         draft, layer_of = _draft(flatten(file.config), path.name)
         beside = weights_name(stem or draft.name)
-        written = write_spec(draft, beside)
+        written = write_spec(draft, beside, names)
         graph = graph_of(written.text)
         by_name = {layer.name: layer for layer in graph.layers}
         arrays: dict[str, Any] = {}

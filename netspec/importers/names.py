@@ -16,6 +16,58 @@ _OF_NOBODY = {
 }
 
 
+# Words for what a layer does, as converters and people spell them, beside the types of a spec.
+_OP_WORDS = frozenset(
+    {
+        *("conv", "convolution", "depthwise", "pointwise", "separable", "dw", "pw", "dwconv", "pwconv", "transposed"),
+        *("fc", "gemm", "matmul", "linear", "fully", "connected", "inner", "product", "biasadd", "bias"),
+        *("bn", "norm", "batchnorm", "batch", "normalization", "layernorm", "instancenorm", "fused"),
+        *("relu", "leaky", "act", "activation", "tanh", "sigmoid", "logistic", "softmax", "clip", "swish", "hardswish"),
+        *(
+            "pool",
+            "pooling",
+            "maxpool",
+            "avgpool",
+            "averagepool",
+            "globalaveragepool",
+            "gap",
+            "global",
+            "average",
+            "avg",
+        ),
+        *("add", "sum", "mul", "multiply", "sub", "eltwise", "concat", "concatenate", "cat", "max", "mean", "reduce"),
+        *("pad", "padding", "zero", "flatten", "reshape", "squeeze", "unsqueeze", "transpose", "resize", "upsample"),
+        *("dropout", "identity", "quantize", "dequantize", "tf", "nn", "math", "onnx", "tfl", "d"),
+    }
+)
+_SAYS_NOTHING = frozenset({"layer", "op", "node", "tensor", "x", "l"})
+_LEAST_STEM = 3
+_LONGEST_MARK = 2
+_MANY_NUMBERS = 3
+
+
+def is_counter(name: str) -> bool:
+    """Say whether a name is words for what the layer does and numbers, such as `mtconv9_0_0_2` or `conv_dw_3_bn`.
+
+    Without a number it is no counter.
+    """
+    words, numbers = re.findall("[a-z]+", name.lower()), re.findall("[0-9]+", name)
+    if not words or not numbers:
+        return False
+    return words[0] in _SAYS_NOTHING if len(words) == 1 and words[0] in _SAYS_NOTHING else all(map(_is_op, words))
+
+
+def is_path(name: str) -> bool:
+    """Say whether a counter is the place of one layer in some program's lists, which no person wrote."""
+    return is_counter(name) and len(re.findall("[0-9]+", name)) >= _MANY_NUMBERS
+
+
+def _is_op(word: str) -> bool:
+    """Say whether a word is one for what a layer does, or one with a mark of a letter or two before it."""
+    stems = [word[mark:] for mark in range(_LONGEST_MARK + 1)]
+    return any(stem in _OP_WORDS or stem in LAYERS for stem in stems if stem == word or len(stem) >= _LEAST_STEM)
+
+
 def is_automatic(name: str) -> bool:
     """Say whether a layer's name is its type with a number, and was therefore given by no person."""
     found = _NUMBERED.fullmatch(name.lower().removesuffix("_int8"))

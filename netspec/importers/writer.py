@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
 
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.importers.arrange import arrange, flat
 from netspec.importers.draft import Draft
 from netspec.importers.faults import ModelFault
+from netspec.importers.names import is_counter, is_path
 from netspec.importers.plan_text import Names, called, layers_text
 from netspec.importers.repeats import stem_of
 from netspec.importers.structure import Block, Loop, Plan, Use
@@ -21,6 +22,11 @@ from netspec.source import parse
 from netspec.spec import LayerSpec, read
 
 _OUTSIDE = "input_of_the_block"
+# What a spec must save for names that are only counters to go.
+_LEAST_LINES = 3
+_LEAST_SHARE = 0.15
+
+KeptNames = Literal["auto", "keep", "drop"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +50,33 @@ class _Wish:
         return re.fullmatch(rf"{self.kind}(_\d+)?", self.name) is not None
 
 
-def write_spec(draft: Draft, weights: str | None) -> WrittenSpec:
+def write_spec(draft: Draft, weights: str | None, names: KeptNames = "auto") -> WrittenSpec:
     """Return the spec; `weights` is the file beside it that holds the weights. Raises `ModelFault` for odd numbers.
+
+    `names` are those of layers that stay: all that somebody gave (`keep`), none (`drop`), or by default all but those
+    that are only counters, where these keep the spec from being much shorter.
+    """
+    if names == "drop":
+        return _best(_without_names(draft, lambda name: True), weights)
+    if names == "keep":
+        return _best(draft, weights)
+    kept = _best(_without_names(draft, is_path), weights)
+    if not any(layer.name is not None and is_counter(layer.name) for layer in draft.layers):
+        return kept
+    less = _best(_without_names(draft, is_counter), weights)
+    before, after = kept.text.count("\n"), less.text.count("\n")
+    return less if before - after >= max(_LEAST_LINES, _LEAST_SHARE * before) else kept
+
+
+def _without_names(draft: Draft, drops: Callable[[str], bool]) -> Draft:
+    layers = [
+        replace(layer, name=None) if layer.name is not None and drops(layer.name) else layer for layer in draft.layers
+    ]
+    return replace(draft, layers=layers)
+
+
+def _best(draft: Draft, weights: str | None) -> WrittenSpec:
+    """Return the best spec that says exactly what a draft says.
 
     Of the plans for it the best is taken that says exactly what the draft says: a spec is written, read again, and
     compared. Names that somebody gave are the same; those that Keras counted only stand where they are in another
