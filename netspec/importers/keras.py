@@ -197,8 +197,9 @@ def _with_padding(
     padding = draft.layers[last]
     if not re.fullmatch(re.escape(layer.name) + "_pad_*", before.name) or readers[before.key] != 1:
         return reads
-    assert padding.type.startswith("zero_padding")
-    amounts = before.config["padding"]
+    if not padding.type.startswith("zero_padding"):
+        return reads
+    amounts = padding.layer.keras(padding.input_shapes)[-1].config["padding"]
     keys["padding"] = amounts if isinstance(amounts[0], list) else [amounts]
     draft.layers.pop()
     del layer_of[last]

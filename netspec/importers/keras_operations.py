@@ -14,8 +14,15 @@ from netspec.importers.keras_layers import short_float
 from netspec.importers.keras_names import snake_case
 from netspec.ops import Shape
 
-READ: Final = "a tensor that the operation reads"
-"""Stands for a tensor in the arguments of an operation."""
+
+class _Read:
+    """What is in the place of a tensor in the arguments of an operation; no file can hold it."""
+
+    def __repr__(self) -> str:
+        return "a tensor"
+
+
+READ: Final = _Read()
 
 LAMBDA = "TFOpLambda"
 KERAS_OPS = "keras.src.ops"
@@ -28,6 +35,8 @@ _NAMES = {
 _MERGES = ("add", "subtract", "multiply", "maximum", "minimum")
 _FUNCTIONS = ("sigmoid", "tanh", "selu", "silu", "softplus", "hard_swish", "hard_sigmoid")
 _REDUCTIONS = ("mean", "sum", "max", "min")
+
+_LARGEST = 3.4e38
 
 Found = tuple[str, dict[str, Any]]
 """A layer's type and keys."""
@@ -59,9 +68,12 @@ class Operation:
         if self.name in (*_MERGES, "divide"):
             return self._arithmetic(shapes)
         if self.name == "concatenate":
-            self._take(READ, "values", "xs", "arrays", "tensors")
+            values = self._take(None, "values", "xs", "arrays", "tensors")
+            if values != [READ] * len(shapes):
+                raise ModelFault(f"{self.shown} joins {str(values)[:60]}, of which not all are tensors")
             return self._only(("concatenate", {"axis": self._take(-1, "axis")}))
-        self._take(READ, "x", "features", "input", "logits", "tensor", "input_tensor", "a", "inputs")
+        if self._take(None, "x", "features", "input", "logits", "tensor", "input_tensor", "a", "inputs") != READ:
+            return None
         if len(shapes) != 1:
             return None
         return self._of_one(shapes[0])
@@ -78,7 +90,7 @@ class Operation:
         elif self.name == "elu":
             found = "elu", {"alpha": self._take(1.0, "alpha")}
         elif self.name == "gelu":
-            found = "gelu", {"approximate": bool(self._take(self.keywords.get("tf") is None, "approximate"))}
+            found = "gelu", {"approximate": bool(self._take(False, "approximate"))}
         elif self.name in _REDUCTIONS:
             axis = self._take(None, "axis")
             keys = {"op": self.name, "axis": list(axis) if isinstance(axis, list | tuple) else axis}
@@ -123,12 +135,13 @@ class Operation:
         if one == READ and two == READ:
             if self.name == "divide":
                 return None
-            if len({len(shape) for shape in shapes}) > 1:
-                raise ModelFault(f"{self.shown} joins tensors of {len(shapes[0])} and {len(shapes[1])} axes")
+            ranks = {len(shape) for shape in shapes}
+            if len(ranks) > 1:
+                raise ModelFault(f"{self.shown} joins tensors of {min(ranks)} and {max(ranks)} axes")
             self.arguments = [each for each in self.arguments if each != READ]  # add_n has more
             return self._only((self.name, {}))
         number = two if one == READ else one
-        if isinstance(number, bool) or not isinstance(number, int | float):
+        if isinstance(number, bool) or not isinstance(number, int | float) or abs(number) > _LARGEST:
             raise ModelFault(
                 f"{self.shown} computes with the constant {str(number)[:40]!r}, which is no number",
                 help="use a layer with weights, such as batch_normalization or a 1x1 convolution",

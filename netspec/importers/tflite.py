@@ -41,7 +41,7 @@ def _pool(to: Translator, operator: FileOperator) -> None:
 def _reduced(to: Translator, operator: FileOperator) -> None:
     source = to.source(operator)
     rank = len(to._tensor(operator, 0).shape)
-    axes = {axis % rank for axis in to.integers(operator, 1)}
+    axes = {axis % rank for axis in to.integers(operator, 1)} if rank else set()
     keep = bool(operator.options.get("keep_dims", len(to.output(operator).shape) == rank))
     if axes != set(range(1, rank - 1)) or rank not in (3, 4) or len(to.draft.shape(source)) != rank - 1:
         raise ModelFault(

@@ -219,7 +219,7 @@ def _check_tensor(tensor: FileTensor) -> None:
             )
     if tensor.data is not None and tensor.dtype in _ITEM_BYTES:
         expected = prod(tensor.shape) * _ITEM_BYTES[tensor.dtype]
-        if len(tensor.data) != expected:
+        if len(tensor.data) != expected or -1 in tensor.shape:
             raise MalformedModel(f"{tensor.shown} has {len(tensor.data)} bytes of data, its shape needs {expected}")
 
 

@@ -54,7 +54,7 @@ def dense(to: Translator, operator: FileOperator) -> None:
         raise MalformedModel(f"{operator.shown} has a kernel of shape {list(shape)}")
     units, inputs = shape
     given = to.draft.shape(source)
-    if not given or prod(given) % inputs:
+    if not given or inputs < 1 or prod(given) % inputs:
         raise MalformedModel(
             f"{operator.shown} has a kernel of shape {list(shape)} for an input of {prod(given)} values"
         )

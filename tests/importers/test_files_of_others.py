@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 
 from netspec.device.plan import plan_device
 from netspec.diagnostics import SpecError
-from netspec.importers.faults import MalformedModel
+from netspec.importers.faults import MalformedModel, ModelFault
 from netspec.importers.imported import import_model, spec_of_tflite
 from netspec.importers.keras import spec_of_config
 from netspec.importers.result import graph_of
@@ -109,6 +110,26 @@ def test_dense_biases_are_counted(scales: tuple[float, ...], biases: int) -> Non
         spec_of_tflite(file.to_bytes([x], [y]), "model.tflite")
 
 
+def test_a_kernel_without_inputs_is_malformed() -> None:
+    """The weights of the operator are what another one computes, and have no values."""
+    file = File()
+    x, empty = file.activation("x", (1, 6)), file.activation("empty", (4, 0), 1 / 128, 0)
+    file.operator("TANH", (x,), empty)
+    file.operator("FULLY_CONNECTED", (x, empty), file.activation("y", (1, 4), 0.1, 5))
+    with pytest.raises(ModelFault):
+        spec_of_tflite(file.to_bytes([x], [2]), "model.tflite")
+
+
+def test_a_constant_of_open_sizes_is_malformed() -> None:
+    file = File()
+    x, y = file.activation("x", (1, 6)), file.activation("y", (1, 1), 0.1, 5)
+    kernel = file.constant("k", integers(1, 1), [0.01])
+    file.operator("FULLY_CONNECTED", (x, kernel), y)
+    file.tensors[kernel] = replace(file.tensors[kernel], shape=(-1, -1))
+    with pytest.raises(MalformedModel, match="bytes of data"):
+        spec_of_tflite(file.to_bytes([x], [y]), "model.tflite")
+
+
 def test_the_shared_case_of_one_byte_is_malformed() -> None:
     with pytest.raises(SpecError, match="has 128 biases for 640 outputs") as caught:
         import_model(shared_case("27-one-byte/bad1min.tflite"))
@@ -172,6 +193,16 @@ def test_truth_values_may_be_numbers(number: float) -> None:
 def test_the_shared_cases_of_numbers_are_imported(tmp_path: Path, name: str) -> None:
     graph, weights = imported_graph(shared_case(f"22-keras-files/{name}.h5"), tmp_path)
     assert sum(array.size for array in weights.values()) == graph.parameters == {"bn_scale1": 28, "bias1": 20}[name]
+
+
+@pytest.mark.parametrize("class_name", ["Dropout", "ReLU", "ZeroPadding2D"])
+def test_a_name_of_a_padding_makes_none(class_name: str) -> None:
+    """A convolution `conv` after a `conv_pad` of netspec's own is one layer; the name alone decides nothing."""
+    rate = {"rate": 0.5} if class_name == "Dropout" else {}
+    layers = [_image(), layer(class_name, "conv_pad", "x", **rate)]
+    layers.append(layer("Conv2D", "conv", "conv_pad", filters=1, kernel_size=3, padding="valid"))
+    text = spec_of_config(json.dumps(functional(layers, ["x"], ["conv"])).encode(), "model.h5")
+    assert ("padding: 1" in text) == (class_name == "ZeroPadding2D")
 
 
 def _nested(inner: list[tuple[str, str]]) -> dict[str, Any]:

@@ -93,6 +93,10 @@ def test_an_operation_that_does_nothing_is_dropped() -> None:
         (operation("compat.v1.transpose", "t", "a", perm=[3, 0, 1, 2]), "moves the batch"),
         (operation("linalg.matmul", "tf.linalg.matmul", "a", b=_B), "for which netspec has no layer"),
         (operation("nn.softmax", "s", "a", odd=3), "has the argument 'odd=3'"),
+        (operation("math.multiply", "m", "a", y=10**400), "which is no number"),
+        (operation("math.add", "m", "a", y="a tensor"), "which is no number"),
+        (operation("concat", "c", "a", values=[1.0]), "of which not all are tensors"),
+        (operation("nn.relu", "r", 3.0, y=_B), "netspec has no layer"),
     ],
 )
 def test_what_is_no_layer_is_refused(found: dict[str, Any], message: str) -> None:
