@@ -47,10 +47,26 @@ def require_trainable(graph: Graph) -> None:
         try:
             layer.layer.check_trainable()
         except LayerError as error:
+            if _computes(layer):
+                continue
             diagnostic = diagnose(error, layer.name, layer.item)
             found.append(replace(diagnostic, help=f"import the int8 .tflite of the model, or {error.help}"))
     if found:
         raise SpecError(found)
+
+
+def _computes(layer: GraphLayer) -> bool:
+    """Say whether TensorFlow computes a layer here: with oneDNN it does more than without."""
+    keras = load_keras()
+    import tensorflow as tf
+
+    value = keras.ops.zeros((1, *layer.input_shapes[0]))
+    try:
+        for keras_layer in keras_layers(layer):
+            value = keras_layer(value)
+    except (tf.errors.OpError, ValueError):
+        return False
+    return True
 
 
 def _name_operations(model: keras.Model, taken: set[str]) -> None:
