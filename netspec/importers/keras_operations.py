@@ -140,6 +140,8 @@ class Operation:
                 raise ModelFault(f"{self.shown} joins tensors of {min(ranks)} and {max(ranks)} axes")
             self.arguments = [each for each in self.arguments if each != READ]  # add_n has more
             return self._only((self.name, {}))
+        if one is None or two is None:
+            raise ModelFault(f"{self.shown} has one operand, {self.name} takes two")
         number = two if one == READ else one
         if isinstance(number, bool) or not isinstance(number, int | float) or abs(number) > _LARGEST:
             raise ModelFault(

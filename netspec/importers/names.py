@@ -57,15 +57,21 @@ def is_counter(name: str) -> bool:
     return words[0] in _SAYS_NOTHING if len(words) == 1 and words[0] in _SAYS_NOTHING else all(map(_is_op, words))
 
 
-def is_path(name: str) -> bool:
-    """Say whether a counter is the place of one layer in some program's lists, which no person wrote."""
-    return is_counter(name) and len(re.findall("[0-9]+", name)) >= _MANY_NUMBERS
+def is_path(name: str, numbers: int = _MANY_NUMBERS) -> bool:
+    """Say whether a counter has several numbers: the place of a layer in some program's lists, written by no person."""
+    return is_counter(name) and len(re.findall("[0-9]+", name)) >= numbers
 
 
 def _is_op(word: str) -> bool:
-    """Say whether a word is one for what a layer does, or one with a mark of a letter or two before it."""
-    stems = [word[mark:] for mark in range(_LONGEST_MARK + 1)]
-    return any(stem in _OP_WORDS or stem in LAYERS for stem in stems if stem == word or len(stem) >= _LEAST_STEM)
+    """Say whether a word is one for what a layer does, or two, or one with a mark of a letter or two before it."""
+    if _is_known(word) or any(_is_known(word[:at]) and _is_known(word[at:]) for at in range(2, len(word) - 1)):
+        return True
+    stems = [word[mark:] for mark in range(1, _LONGEST_MARK + 1)]
+    return any(len(stem) >= _LEAST_STEM and _is_known(stem) for stem in stems)
+
+
+def _is_known(word: str) -> bool:
+    return word in _OP_WORDS or word in LAYERS
 
 
 def is_automatic(name: str) -> bool:

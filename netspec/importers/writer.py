@@ -6,6 +6,7 @@ import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Literal
 
 from netspec.diagnostics import Diagnostic, SpecError
@@ -22,9 +23,10 @@ from netspec.source import parse
 from netspec.spec import LayerSpec, read
 
 _OUTSIDE = "input_of_the_block"
-# What a spec must save for names that are only counters to go.
+# What a spec must save for names that are only counters to go; more where one number is all, as in conv_1.
 _LEAST_LINES = 3
 _LEAST_SHARE = 0.15
+_LARGE_SHARE = 0.4
 
 KeptNames = Literal["auto", "keep", "drop"]
 
@@ -61,11 +63,13 @@ def write_spec(draft: Draft, weights: str | None, names: KeptNames = "auto") -> 
     if names == "keep":
         return _best(draft, weights)
     kept = _best(_without_names(draft, is_path), weights)
-    if not any(layer.name is not None and is_counter(layer.name) for layer in draft.layers):
-        return kept
-    less = _best(_without_names(draft, is_counter), weights)
-    before, after = kept.text.count("\n"), less.text.count("\n")
-    return less if before - after >= max(_LEAST_LINES, _LEAST_SHARE * before) else kept
+    for drops, share in ((partial(is_path, numbers=2), _LEAST_SHARE), (is_counter, _LARGE_SHARE)):
+        if any(layer.name is not None and drops(layer.name) for layer in draft.layers):
+            less = _best(_without_names(draft, drops), weights)
+            before, after = kept.text.count("\n"), less.text.count("\n")
+            if before - after >= max(_LEAST_LINES, share * before):
+                kept = less
+    return kept
 
 
 def _without_names(draft: Draft, drops: Callable[[str], bool]) -> Draft:

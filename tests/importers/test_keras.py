@@ -278,7 +278,11 @@ def _with_layer(tmp_path: Path, middle: dict[str, Any]) -> Path:
     ("middle", "expected"),
     [
         (layer("Lambda", "trick", "x", function=["4wEAAAA", None, None]), "layer 'trick' (Lambda) holds code"),
-        (layer("TFOpLambda", "tf.math.add", "x", function="math.add"), "layer 'tf.math.add' (TFOpLambda) holds code"),
+        (
+            layer("TFOpLambda", "tf.math.add", "x", function="math.add"),
+            "layer 'tf.math.add' (TFOpLambda) has one operand",
+        ),
+        (layer("TFOpLambda", "odd", "x", function="math.pow"), "layer 'odd' (TFOpLambda) is the operation 'math.pow'"),
         (layer("Attention2", "mine", "x"), "layer 'mine' (Attention2) is a layer that netspec does not have"),
         (
             {**layer("Dense", "mine", "x", units=2), "registered_name": "my_package>Dense", "module": None},

@@ -33,6 +33,7 @@ from tests.importers.test_malformed import small_model
         "conv2d_1_0",
         "mtadd2_0",
         "BatchNorm_12",
+        "LeakyRelu_2",
         "node_7",
     ],
 )
@@ -96,6 +97,27 @@ def _chain(names: list[str]) -> Draft:
         layers.append(layer("Dense", name, names[index - 1] if index else "x", units=8 + index % 3))
     config = functional(layers, ["x"], [names[-1]])
     return _draft(flatten(read_config(json.dumps(config).encode())), "net.h5")[0]
+
+
+def test_counters_of_one_number_go_where_they_hide_most_of_a_spec() -> None:
+    """As converters of ONNX write them: one number for all layers, which no repeat gives."""
+    layers = [layer("InputLayer", "x", batch_input_shape=[None, 16, 16, 4])]
+    here = "x"
+    for number in range(0, 40, 4):
+        for offset, (class_name, word, config) in enumerate(
+            [
+                ("Conv2D", "Conv", {"filters": 4, "kernel_size": 3, "padding": "same"}),
+                ("BatchNormalization", "BatchNorm", {"axis": 3}),
+                ("LeakyReLU", "LeakyRelu", {"negative_slope": 0.1}),
+                ("Dropout", "Dropout", {"rate": 0.1}),
+            ]
+        ):
+            name = f"{word}_{number + offset}"
+            layers.append(layer(class_name, name, here, **config))
+            here = name
+    draft = _draft(flatten(read_config(json.dumps(functional(layers, ["x"], [here])).encode())), "net.h5")[0]
+    assert "name: Conv_" not in write_spec(draft, None).text
+    assert lines(draft, "auto") < lines(draft, "keep") / 2
 
 
 def test_counters_that_hide_nothing_stay() -> None:
