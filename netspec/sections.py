@@ -229,6 +229,8 @@ class Budget(Keys):
 _REGION_NAME = "[a-z][a-z0-9_]{0,31}"
 _ARENA_MACROS = ("alignment", "bytes")
 """What follows `NET_ARENA_` in macros of the header that belong to no region."""
+MAX_REGIONS = 64
+"""More than any device has."""
 _REGION_MACROS = ("bytes", "section")
 """What follows a region's name in macros, and in parameters, of its own."""
 
@@ -309,6 +311,9 @@ class Target(Keys):
 
     def check_together(self) -> None:
         names = [region.name for region in self.memory or ()]
+        if len(names) > MAX_REGIONS:
+            message = f"has {len(names):,} regions, more than {MAX_REGIONS}"
+            raise InvalidValue(message, "join regions that lie side by side", place=("memory",))
         for index, name in enumerate(names):
             if name in names[:index]:
                 message = f"'{name}' is the name of another region too"
