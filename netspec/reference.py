@@ -132,7 +132,13 @@ def _table(types: tuple[LayerType, ...]) -> str:
             family = each.family
             lines += [*([""] if lines else []), family]
         lines.append(f"  {each.name:{wide}}  {'device' if each.device.runs else '      '}  {each.summary}")
-    return "\n".join([*lines, "", "device: has an int8 form; `netspec layers TYPE` says with which keys"])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "device: has an int8 form, the others none yet; `netspec layers TYPE` says with which keys",
+        ]
+    )
 
 
 def _type_text(layer: LayerType) -> str:
@@ -167,7 +173,9 @@ def _device_lines(support: Support) -> list[str]:
 
 def _verdict(support: Support) -> str:
     if not support.runs:
-        return f"no: {support.default.why}; {support.default.help}"
+        trivial = " or ".join(case.what for case in support.others)
+        only = f". It runs with {trivial} only, where it computes nothing of its own" if trivial else ""
+        return f"no: {support.default.why}; {support.default.help}{only}"
     if support.default.why:
         return "only with"
     return "yes, but not with" if support.others else "yes"
@@ -229,7 +237,8 @@ _HEAD = """\
 
 A list item of `layers` is a bare type, where no key is required, or a mapping with one key, the type, whose value holds
 the layer's keys. Keys are Keras' arguments with Keras' defaults; axes count as in Keras, the batch being axis 0.
-Wherever a value stands, `$name` and `${...}` may stand for it.
+Wherever a value stands, `$name` and `${...}` may stand for it. What has no int8 kernel has none in netspec yet; Keras
+trains it.
 """
 
 

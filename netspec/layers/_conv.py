@@ -15,6 +15,7 @@ from netspec.ops import Shape
 KERNEL_SIZE = "Positions that the window spans: one number for all axes, or one for each."
 STRIDES = "Steps by which the window moves: one number for all axes, or one for each."
 DILATION_RATE = "Distance of the positions in a window; 1: next to each other. Not with strides above 1."
+DEPTHWISE_DILATION_RATE = "Distance of the positions in a window; 1: next to each other. Strides may be above 1 too."
 PADDING = (
     "`valid`: none. `same`: zeros, so that with strides of 1 the size stays. `causal` (1-D): zeros before alone. "
     "Amounts: 1, [1, 2] an axis, or [[0, 1], [1, 1]] before and after."

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from pydantic import ValidationError
 
 from netspec.layers.base import DeviceUnsupported, Layer, LayerError
-from netspec.ops import Shape
+from netspec.ops import Op, Relu, Shape, View
 
 _SHAPES: dict[int, Shape] = {1: (8,), 2: (8, 4), 3: (8, 8, 4), 4: (8, 8, 8, 4)}
 _WIDE = 1000
@@ -20,11 +20,15 @@ _TRAINING_KEYS = ("initializer", "regularizer", "constraint", "trainable", "seed
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """Values of a key, or inputs, and why the device refuses them: message and remedy. Without `why` it takes them."""
+    """Values of a key, or inputs, and why the device refuses them: message and remedy. Without `why` it takes them.
+
+    `trivial` are those with which the layer computes nothing, or only what another type is for.
+    """
 
     what: str
     why: str = ""
     help: str = ""
+    trivial: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,8 +40,8 @@ class Support:
 
     @property
     def runs(self) -> bool:
-        """Whether the device runs it at all."""
-        return not self.default.why or bool(self.others)
+        """Whether the device runs it with values for which somebody would use it."""
+        return not self.default.why or not all(case.trivial for case in self.others)
 
 
 def device_support(layer: type[Layer], keys: Mapping[str, Mapping[str, Any]]) -> Support:
@@ -61,7 +65,7 @@ def device_support(layer: type[Layer], keys: Mapping[str, Mapping[str, Any]]) ->
             names = ", ".join(f"`{value}`" for value, _ in found)
             others.append(Case(f"`{key}` {names}", help=found[0][1].help, why=found[0][1].why and "no int8 kernel"))
         elif found:
-            others.append(Case(f"`{found[0][1].what}`", found[0][1].why, found[0][1].help))
+            others.append(replace(found[0][1], what=f"`{found[0][1].what}`"))
     odd = _odd_inputs(layer, given, inputs)
     return Support(default, (*others, *(case for case in odd if bool(case.why) != refused)))
 
@@ -98,12 +102,20 @@ def _attempt(layer: type[Layer], keys: Mapping[str, Any], inputs: tuple[Shape, .
     try:
         sample = layer.model_validate(keys)
         sample.output_shape(inputs)
-        sample.lower(inputs, layer.type)
+        ops = sample.lower(inputs, layer.type)
     except DeviceUnsupported as error:
-        return Case(what, *(text.replace("{layer}", layer.type) for text in (error.message, error.help or "")))
+        why, remedy = (text.replace("{layer}", layer.type) for text in (error.message, error.help or ""))
+        return Case(what, why, remedy)
     except (LayerError, ValidationError):
         return None
-    return Case(what)
+    return Case(what, trivial=_is_trivial(layer, ops, inputs))
+
+
+def _is_trivial(layer: type[Layer], ops: tuple[Op, ...], inputs: tuple[Shape, ...]) -> bool:
+    """Return whether the ops move no value and compute nothing, or are those of a plain relu."""
+    if all(isinstance(op, View) for op in ops):
+        return True
+    return layer.type != "relu" and len(inputs) == 1 and ops == (Relu(inputs[0], None),)
 
 
 def _values(schema: Mapping[str, Any]) -> list[Any]:

@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from netspec.keys import Field
 from netspec.layers._activation import lower_activation
-from netspec.layers._conv import DILATION_RATE, KERNEL_SIZE, STRIDES, Convolution, refuse_unequal_strides
+from netspec.layers._conv import DEPTHWISE_DILATION_RATE, KERNEL_SIZE, STRIDES, Convolution, refuse_unequal_strides
 from netspec.layers._explanation import Explanation, counted, product, with_bias, worked
 from netspec.layers._pytorch import convolution
 from netspec.layers._types import Constraint, Initializer, Regularizer, Size, Sizes1, Sizes2
@@ -99,7 +99,7 @@ class DepthwiseConv1D(_DepthwiseConv):
     rank: ClassVar[int] = 1
     kernel_size: Sizes1 = Field(description=KERNEL_SIZE)
     strides: Sizes1 = Field((1,), description=STRIDES)
-    dilation_rate: Sizes1 = Field((1,), description=DILATION_RATE)
+    dilation_rate: Sizes1 = Field((1,), description=DEPTHWISE_DILATION_RATE)
 
 
 class DepthwiseConv2D(_DepthwiseConv):
@@ -110,4 +110,4 @@ class DepthwiseConv2D(_DepthwiseConv):
     rank: ClassVar[int] = 2
     kernel_size: Sizes2 = Field(description=KERNEL_SIZE)
     strides: Sizes2 = Field((1, 1), description=STRIDES)
-    dilation_rate: Sizes2 = Field((1, 1), description=DILATION_RATE)
+    dilation_rate: Sizes2 = Field((1, 1), description=DEPTHWISE_DILATION_RATE)
