@@ -10,10 +10,12 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
 if TYPE_CHECKING:
+    from netspec.check import Checked
     from netspec.diagnostics import Diagnostic
     from netspec.source import Document
 
@@ -118,6 +120,7 @@ def check_files(
     found: list[Diagnostic] = []
     sources: dict[str, str] = {}
     names: list[str] = []
+    nets: list[Checked] = []
     stream = sys.stdout
     for path in paths:
         try:
@@ -129,11 +132,21 @@ def check_files(
                 mended, document = None, load(path)
             names.append(document.path)
             sources[document.path] = document.text
-            found += mended.found if mended and mended.found is not None else _findings(document, data)
+            if mended and mended.found is not None:
+                found += mended.found
+                with suppress(SpecError):
+                    nets.append(_checked(document))
+            else:
+                nets.append(_checked(document))
+                found += _warnings(document, nets[-1], data)
         except SpecError as error:
             names += [each for each in dict.fromkeys(d.span.path for d in error.diagnostics) if each not in names]
             sources |= error.sources
             found += error.diagnostics
+    if len(nets) > 1:
+        from netspec.clashes import clashes
+
+        found += clashes(nets)
     if any(each.fix for each in found):
         from netspec.fixes import settle  # a clean run need not wait for it
 
@@ -142,11 +155,18 @@ def check_files(
     return FINDINGS if any(strict or diagnostic.severity == "error" for diagnostic in found) else OK
 
 
-def _findings(document: Document, data: bool) -> list[Diagnostic]:
-    """Return the warnings about a spec. Raises `SpecError` with all that is wrong if anything is."""
+def _checked(document: Document) -> Checked:
     from netspec.check import check
 
-    checked = check(document)
+    return check(document)
+
+
+def _findings(document: Document, data: bool) -> list[Diagnostic]:
+    """Return the warnings about a spec. Raises `SpecError` with all that is wrong if anything is."""
+    return _warnings(document, _checked(document), data)
+
+
+def _warnings(document: Document, checked: Checked, data: bool) -> list[Diagnostic]:
     if not data:
         return list(checked.warnings)
     from netspec.data.check import data_findings

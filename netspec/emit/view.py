@@ -6,50 +6,23 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
+from netspec.device.blocks import Block, blocks, together
 from netspec.device.graph import DeviceInput, DeviceOutput, Node
 from netspec.device.input_rescaling import InputRescale
+from netspec.device.names import Names
 from netspec.device.ops import kernel_of
 from netspec.device.ops.base import Quantized
 from netspec.device.plan import DevicePlan
 from netspec.device.sharing import Share
-from netspec.emit.arena import Block, blocks, together
+from netspec.device.symbols import PORT_MACROS, QUANTIZERS, reserve_fixed, reserve_regions
 from netspec.emit.literals import shape_text
-from netspec.emit.names import Names
-from netspec.emit.parts import RAW_TYPES, Arena, Classes, Input, Layer, Output, Outside, Place, View
+from netspec.emit.parts import Arena, Classes, Input, Layer, Output, Outside, Place, View
 from netspec.emit.weights import array
 from netspec.ops import Concatenate, Rescale, Shape, output_shape
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.raw_inputs import rescaled_note
 
 __all__ = ["Layer", "View", "make_view"]
-
-_FIXED_SYMBOLS = ("run", "status_name", "nearest", "quotient", "test", "test_status", "host_trace")
-_FIXED_MACROS = (
-    "H",
-    "WEIGHTS_H",
-    "TEST_VECTORS_H",
-    "OK",
-    "BAD_ARENA",
-    "BAD_POINTER",
-    "ARENA",
-    "ARENA_BYTES",
-    "ARENA_ALIGNMENT",
-    "SPEC_SHA256",
-    "DEBUG",
-    "ASSERT",
-    "STATIC_ASSERT",
-    "INSIDE",
-    "APART",
-    "WITHIN",
-    "TRACE",
-    "WEIGHTS_SECTION",
-    "WEIGHTS_ALIGNED",
-    "TEST_COUNT",
-    "OUTPUT_CLASS_COUNT",
-    "OUTPUT_CLASS_NAMES",
-)
-_QUANTIZERS = ("", *(f"_{suffix}" for suffix, _ in RAW_TYPES), "_one")
-_PORT_MACROS = ("_SIZE", "_RANK", "_SHAPE", "_SCALE", "_ZERO_POINT", "_CLASS_COUNT", "_CLASS_NAMES")
 
 
 def make_view(model: QuantizedModel, classes: Mapping[str, Sequence[str]] | None = None) -> View:
@@ -59,15 +32,9 @@ def make_view(model: QuantizedModel, classes: Mapping[str, Sequence[str]] | None
     """
     graph, plan = model.plan.graph, model.plan
     names = Names(graph.name)
-    for stem in _FIXED_SYMBOLS:
-        names.symbol(stem)
-    for stem in _FIXED_MACROS:
-        names.macro(stem)
+    reserve_fixed(names)
     arenas = _arenas(names, plan)
-    for region in plan.regions:
-        for stem in (f"arena_{region.name}", f"arena_{region.name}_bytes", f"arena_{region.name}_section"):
-            names.macro(stem)
-        names.macro(f"weights_{region.name}_section")
+    reserve_regions(names, plan)
     found = blocks(plan)
     places = _places(names, found, graph.nodes, arenas)
     tensors: dict[str, Place | Outside] = {block.tensor: places[block] for block in found if block.tensor is not None}
@@ -193,14 +160,14 @@ def _port(
     quant = model.tensors[tensor]
     stem = f"{kind}_{name}"
     parameter = names.parameter(stem) if model.plan.io == "external" else stem
-    macro, accessor = names.macros(stem, _PORT_MACROS), names.symbol(stem)
+    macro, accessor = names.macros(stem, PORT_MACROS), names.symbol(stem)
     return {
         "name": name,
         "macro": macro,
         "accessor": accessor,
         "parameter": parameter,
         "held": f"{accessor}({place.arena.parameter})" if isinstance(place, Place) else parameter,
-        "convert": names.symbol(f"{convert}_{kind}_{name}", _QUANTIZERS if kind == "input" else ("",)),
+        "convert": names.symbol(f"{convert}_{kind}_{name}", QUANTIZERS if kind == "input" else ("",)),
         "vectors": names.symbol(f"test_{kind}_{name}"),
         "place": place,
         "shape": shape,

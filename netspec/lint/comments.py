@@ -27,8 +27,8 @@ class Warned(NamedTuple):
     layer: str = ""
 
 
-_DATA = "data-"
-"""How the rules about files begin: only who reads them knows whether an ignore of one is of use."""
+_ELSEWHERE = ("data-", "shared-")
+"""How the rules about other files begin: only who reads them knows whether an ignore of one is of use."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +62,7 @@ def silence(
         if not here:
             kept.append(each)
     about = [each for each in read if isinstance(each, Diagnostic)]
-    idle = [each for each in ignores if (each.rule, each.line) not in used and not each.rule.startswith(_DATA)]
+    idle = [each for each in ignores if (each.rule, each.line) not in used and not each.rule.startswith(_ELSEWHERE)]
     about += [_unused(each) if each.rule in names else _unknown(each, names) for each in idle[:MAX_FAULTS]]
     return kept, tuple(about)
 

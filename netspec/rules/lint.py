@@ -123,4 +123,35 @@ _COMMENTS = (
     ),
 )
 
-RULES = (*map(_entry, LINT), *_COMMENTS)
+_TWO = "net.yaml other.yaml"
+_BETWEEN_SPECS = (
+    Rule(
+        "shared-name",
+        "Two specs that are checked together have one name.",
+        "Both build into `build/NAME`, where a build refuses to replace the other's, and the functions of their C have "
+        "the same names, so that no firmware can hold both.",
+        "Give each spec a name of its own; where only one of them is ever used, silence the warning.",
+        Example(
+            net("- dense: {units: 8}"),
+            files={"other.yaml": net("- dense: {units: 4}").encode()},
+            beside="`other.yaml` is another spec with `name: net`.",
+            given=_TWO,
+        ),
+        "warning",
+    ),
+    Rule(
+        "shared-symbols",
+        "Two specs that are checked together have functions, macros or files of one name in their C.",
+        "All names in C begin with the spec's, and one spec's continues the other's. No firmware can hold both.",
+        "Rename a spec, an input, an output or a layer; where they are never in one firmware, silence the warning.",
+        Example(
+            net("- dense: {units: 8}", inputs="{run: {shape: [16]}}"),
+            files={"other.yaml": net("- dense: {units: 4}").replace("name: net", "name: net_input").encode()},
+            beside="`other.yaml` is a spec with `name: net_input`.",
+            given=_TWO,
+        ),
+        "warning",
+    ),
+)
+
+RULES = (*map(_entry, LINT), *_BETWEEN_SPECS, *_COMMENTS)

@@ -72,7 +72,7 @@ def output(example: Example) -> str:
         if example.command.startswith("check"):
             printed = io.StringIO()
             with contextlib.chdir(folder), contextlib.redirect_stdout(printed):
-                check_files([example.given], data="--data" in example.command)
+                check_files(example.given.split(), data="--data" in example.command)
             return printed.getvalue()
         command = [sys.executable, "-m", "netspec", example.command, example.given]
         return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False).stdout

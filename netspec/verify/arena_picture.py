@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from netspec.device.blocks import Block, blocks
 from netspec.device.plan import DevicePlan
-from netspec.emit.arena import Block, blocks
 
 ROW_HEIGHT = 24
 """In CSS pixels."""

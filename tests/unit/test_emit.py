@@ -18,15 +18,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from netspec.device import ops as device_ops
+from netspec.device.blocks import Block, blocks, together
 from netspec.device.cmsis_nn import Extension
+from netspec.device.names import Names
 from netspec.device.ops import concatenate, kernel_of
 from netspec.device.ops.arm import ARM_KERNELS
 from netspec.device.ops.base import Integers, Quant, Quantized
 from netspec.device.plan import plan_device
 from netspec.emit import plain_inputs
-from netspec.emit.arena import Block, blocks, together
 from netspec.emit.literals import float32, harmless, rows, wrapped
-from netspec.emit.names import Names
 from netspec.emit.render import render
 from netspec.ops import Concatenate, Conv2D, Padding, Param
 from netspec.resources import templates_dir

@@ -16,6 +16,11 @@ class Names:
         self._name = name
         self._taken: set[str] = set()
 
+    @property
+    def taken(self) -> frozenset[str]:
+        """Return all that was handed out, with every suffix."""
+        return frozenset(self._taken)
+
     def symbol(self, stem: str, suffixes: Sequence[str] = ("",)) -> str:
         """Return a variable or function, `kws_<stem>`, such that it is free with each of `suffixes`."""
         return self._free(f"{self._name}_{stem}", suffixes)
