@@ -176,8 +176,8 @@ def _layers(expansion: Expansion, found: list[Diagnostic]) -> list[LayerSpec]:
     types = (*LAYERS, REPEAT, *expansion.blocks)
     seen: set[tuple[str, str, Span]] = set()
     idle: Counter[Span] = Counter()  # by the place of the layer's type
-    for item in (*expansion.items, *expansion.spare):
-        spare = not item.name
+    for index, item in enumerate((*expansion.items, *expansion.spare)):
+        spare = index >= len(expansion.items)
         if idle[item.type_span] < _IDLE_COPIES:
             try:
                 layer = _layer(item, types)
