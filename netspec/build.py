@@ -49,6 +49,12 @@ if TYPE_CHECKING:
     Arrays = dict[tuple[str, str], NDArray[np.float32]]
 
 
+MADE_UP_RANGES = (
+    "the ranges of the activations are made up, from normally distributed inputs, so the accuracy on real data is not "
+    "known; give samples without labels: `quantize: {calibration: {data: {npz: FILE}}}`"
+)
+
+
 @dataclass(frozen=True, slots=True)
 class Options:
     """What the command line says of a build."""
@@ -88,6 +94,8 @@ class State:
     model: QuantizedModel | None = None
     firmware: dict[str, str] = field(default_factory=dict)
     report: Report | None = None
+    information: dict[str, Any] = field(default_factory=dict)
+    """What the report tells beside its verdict."""
     seconds: dict[str, float] = field(default_factory=dict)
 
     @property
@@ -290,13 +298,14 @@ def quantize_network(state: State) -> None:
     from netspec.quantize.quantize import quantize, weight_lookup
     from netspec.quantize.ranges import find_ranges
     from netspec.quantize.scales import choose_scales
+    from netspec.train.loaders import load_calibration
 
     calibration = state.graph.spec.quantize.calibration
-    if state.dataset is None:
-        state.progress(
-            "no `train.data`: calibrating on normally distributed inputs; accuracy on real data is not known"
-        )
-    samples = calibration_samples(state.plan.graph, state.dataset, calibration.samples)
+    given = load_calibration(state.graph) or (state.dataset.train.x if state.dataset else None)
+    if given is None:
+        state.information["calibration"] = MADE_UP_RANGES
+        state.progress(f"warning: {MADE_UP_RANGES}")
+    samples = calibration_samples(state.plan.graph, given, calibration.samples)
     state.progress(f"calibrating on {len(next(iter(samples.values())))} samples")
     weights = weight_lookup(state.arrays)
     try:  # first: of what is not finite nothing can be proven
@@ -372,7 +381,7 @@ def verify_build(state: State) -> None:
         found = prove(
             state.graph, state.model, state.arrays, state.dataset, state.firmware, state.cmsis, state.progress, (), {}
         )
-        state.report = replace(found, information=information())
+        state.report = replace(found, information={**state.information, **information()})
     _write_verdict(state)
 
 

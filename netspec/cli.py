@@ -348,7 +348,7 @@ def import_(
     ] = LayerNames.auto,
 ) -> None:
     """Make a spec of a model, and beside it a file of the weights. Nothing in the model is executed."""
-    from netspec.importers.command import WouldOverwrite, run_import
+    from netspec.importers.command import WouldOverwrite, ranges_note, run_import
 
     try:
         spec, imported = run_import(model, out, force=force, names=names.value)
@@ -356,7 +356,11 @@ def import_(
         raise typer.BadParameter(str(error), param_hint="--out") from None
     for note in imported.notes:
         print_progress(note)
-    typer.echo(f"{spec.as_posix()}, weights in {spec.with_name(imported.weights_name).as_posix()}")
+    weights = spec.with_name(imported.weights_name)
+    typer.echo(f"{spec.as_posix()}, weights in {weights.as_posix()}")
+    missing = ranges_note(imported, weights)
+    if missing is not None:
+        typer.echo(f"warning: {missing}", err=True)
 
 
 @app.command()

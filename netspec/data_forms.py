@@ -207,3 +207,26 @@ class Data(Keys):
 
 
 DataForm = Annotated[Data, Before(_one_loader)]
+
+
+def _one_form(value: Any) -> Any:
+    if not isinstance(value, dict) or len(value) != 1 or next(iter(value)) not in ("npz", "npy"):
+        raise InvalidValue("must be a mapping with one key, npz or npy", "write `data: {npz: FILE}`")
+    return value
+
+
+class CalibrationData(Keys):
+    """Samples without labels that show the range of each tensor: one of these. Paths are relative to the spec."""
+
+    npz: Annotated[str, Field(min_length=1)] | None = Field(
+        None, description="File with an array for each input, by the input's name; of one input also `x` or `x_train`."
+    )
+    npy: Files | None = Field(None, description="A file, or with several inputs a mapping of their names to files.")
+
+    @property
+    def kind(self) -> str:
+        """The form's name."""
+        return "npz" if self.npz is not None else "npy"
+
+
+CalibrationForm = Annotated[CalibrationData, Before(_one_form)]

@@ -8,7 +8,7 @@ from math import floor, isfinite
 from typing import Annotated, Any, Literal
 
 from netspec import keras_names
-from netspec.data_forms import DataForm
+from netspec.data_forms import CalibrationForm, DataForm
 from netspec.diagnostics import InvalidValue, WrongName
 from netspec.keys import Field, Keys, Parsed
 from netspec.language.forms import Block
@@ -185,9 +185,14 @@ def _method_schema() -> dict[str, Any]:
 
 
 class Calibration(Keys):
-    """How activation ranges are found: over how many training samples, by which method."""
+    """How activation ranges are found: over how many samples, by which method."""
 
-    samples: Size = Field(default=256, description="Training samples that are run to see the range of each tensor.")
+    data: Annotated[CalibrationForm, Field(examples=["{npz: FILE}"])] | None = Field(
+        default=None,
+        description="Samples without labels, for a net that has no `train.data`, or in the place of its samples. Paths "
+        "are relative to the spec.",
+    )
+    samples: Size = Field(default=256, description="Samples that are run to see the range of each tensor.")
     method: Annotated[float | None, Parsed(_method, _method_schema)] = Field(
         default=None,
         description="`minmax`: all values fit. `{percentile: 99.99}`: that part of them, the rest is clipped.",

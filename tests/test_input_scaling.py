@@ -122,3 +122,53 @@ def test_an_export_says_where_its_input_is_the_rescaled_value(tmp_path: Path) ->
     said = run("export", "build/net", "--tflite", "net.tflite", folder=tmp_path)
     assert "warning: input x is the rescaled value: (value - mean) / deviation" in said
     assert b"input x is the rescaled value" in (tmp_path / "net.tflite").read_bytes()
+
+
+_GIVEN = "netspec: 1\nname: net\ninputs: {x: {shape: [4]}}\nweights: net.npz\nlayers:\n  - dense: {units: 2}\n"
+
+
+def _given_weights(folder: Path, data: str) -> None:
+    rng = np.random.default_rng(0)
+    kernel, bias = rng.normal(size=(4, 2)).astype("f4"), np.zeros(2, "f4")
+    np.savez(folder / "net.npz", **{"dense/kernel": kernel, "dense/bias": bias})
+    (folder / "net.yaml").write_text(_GIVEN + (f"quantize: {{calibration: {{data: {data}}}}}\n" if data else ""))
+
+
+@pytest.mark.slow
+def test_samples_without_labels_calibrate_given_weights(tmp_path: Path) -> None:
+    values = np.random.default_rng(1).uniform(0, 510, (50, 4))
+    np.savez(tmp_path / "some.npz", x=values)
+    np.save(tmp_path / "some.npy", values)
+    _given_weights(tmp_path, "{npz: some.npz}")
+    said = run("build", "net.yaml", folder=tmp_path)
+    assert "made up" not in said
+    quantization = json.loads((tmp_path / "build" / "net" / "manifest.json").read_text())["quantization"]
+    assert quantization["x"]["scale"] == pytest.approx(2.0, rel=0.05)
+    _given_weights(tmp_path, "{npy: some.npy}")
+    run("build", "net.yaml", folder=tmp_path)
+    again = json.loads((tmp_path / "build" / "net" / "manifest.json").read_text())["quantization"]
+    assert again == quantization
+    assert "0 mismatches" in run("verify", "build/net", folder=tmp_path)
+    _given_weights(tmp_path, "")
+    said = run("build", "net.yaml", folder=tmp_path)
+    assert "warning: the ranges of the activations are made up" in said
+    assert "for information, calibration: the ranges of the activations are made up" in said
+
+
+@pytest.mark.parametrize(
+    ("data", "rule", "message"),
+    [
+        ("{npz: none.npz}", "data-missing-file", "there is no file none.npz"),
+        ("{npz: other.npz}", "data-missing-array", "other.npz has no array for input 'x'; it has y"),
+        ("{npz: wide.npz}", "data-shape", "x of the calibration samples"),
+        ("{npy: {z: wide.npy}}", "data-missing-array", "npy has no file for input 'x'"),
+        ("{csv: {path: t.csv}}", "invalid-value", "npz or npy"),
+    ],
+)
+def test_calibration_data_that_do_not_fit_are_findings(tmp_path: Path, data: str, rule: str, message: str) -> None:
+    np.savez(tmp_path / "other.npz", y=np.zeros((3, 4)))
+    np.savez(tmp_path / "wide.npz", x=np.zeros((3, 5)))
+    _given_weights(tmp_path, data)
+    said = run("check", "--data", "net.yaml", folder=tmp_path, expect=1)
+    assert message in said
+    assert f"[{rule}]" in said

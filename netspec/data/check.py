@@ -22,7 +22,7 @@ from netspec.data.rules import (
     is_sparse,
     output_losses,
 )
-from netspec.data.sources import UNREADABLE, Source, find_sources
+from netspec.data.sources import UNREADABLE, Source, find_calibration, find_sources
 from netspec.data.split import SplitCounts, split_warning
 from netspec.data.tables import TableError, open_table, refuse_several, table_header
 from netspec.diagnostics import Diagnostic
@@ -35,8 +35,9 @@ def data_findings(graph: Graph) -> list[Diagnostic]:
     Reads headers, the rows of a table, and class numbers as far as `labels.MOST_LABELS`. A Python function is not
     called. Raises `SpecError` where losses and outputs do not belong together.
     """
+    found = _calibration_findings(graph)
     if graph.spec.train is None:
-        return []
+        return found
     faults = Faults(graph.spec, warnings=True)
     losses = output_losses(graph)
     match faults.data.kind:
@@ -48,6 +49,16 @@ def data_findings(graph: Graph) -> list[Diagnostic]:
             _check_images(graph, losses, faults)
         case "audio":
             _check_audio(graph, losses, faults)
+    return [*faults.found, *found]
+
+
+def _calibration_findings(graph: Graph) -> list[Diagnostic]:
+    data = graph.spec.quantize.calibration.data
+    if data is None:
+        return []
+    faults = Faults(graph.spec, place=("quantize", "calibration", "data", data.kind))
+    sources = find_calibration(graph, data, faults)
+    check_headers(faults, "calibration", {item: source.header for item, source in sources.items()}, graph, {})
     return faults.found
 
 

@@ -5,19 +5,24 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
+from netspec.data_forms import Data
 from netspec.diagnostics import Diagnostic, SpecError, nearest
 from netspec.missing import MEND_LINK, broken_link
 from netspec.spec import Spec
 
 
 class Faults:
-    """Collects findings about `train.data`; warnings only where they are asked for."""
+    """Collects findings about `train.data`, or data at another `place`; warnings only where they are asked for."""
 
-    def __init__(self, spec: Spec, *, warnings: bool = False) -> None:
-        self.spec, self._warnings = spec, warnings
-        assert spec.train is not None
-        self.data = spec.train.data
+    def __init__(self, spec: Spec, *, warnings: bool = False, place: tuple[str, ...] | None = None) -> None:
+        self.spec, self._warnings, self._place = spec, warnings, place
         self.found: list[Diagnostic] = []
+
+    @property
+    def data(self) -> Data:
+        """The data that the net is trained on."""
+        assert self.spec.train is not None
+        return self.spec.train.data
 
     def add(
         self,
@@ -31,7 +36,7 @@ class Faults:
         """Note a finding at the loader's value, or at one of its keys."""
         if severity == "warning" and not self._warnings:
             return
-        place = ("train", "data", self.data.kind, *((key,) if key else ()))
+        place = (*(self._place or ("train", "data", self.data.kind)), *((key,) if key else ()))
         span = self.spec.span(*place)
         self.found.append(Diagnostic(rule, message, span, severity, help=help, path=".".join(place)))
 

@@ -14,6 +14,7 @@ from typing import IO, TypeVar
 
 from netspec.data.faults import Faults, located, reason
 from netspec.data.headers import MAGIC, Header, HeaderError, read_header
+from netspec.data_forms import CalibrationData
 from netspec.diagnostics import nearest
 from netspec.files import open_regular
 from netspec.graph import Graph
@@ -77,6 +78,33 @@ def find_sources(graph: Graph, faults: Faults) -> Found[Source]:
         elif value is not None:
             files |= {f"{stem}_{name}": (file, key) for name, file in value.items()}
     return assign(files, graph, faults, "npy", lambda stem: _file(graph, *files[stem], faults))
+
+
+def find_calibration(graph: Graph, data: CalibrationData, faults: Faults) -> dict[str, Source]:
+    """Return the array of each input that `quantize.calibration.data` names, as `x/<input>`."""
+    names = tuple(graph.inputs)
+    found: dict[str, Source | None] = {}
+    if data.npz is None:
+        files = data.npy if isinstance(data.npy, dict) else {names[0]: data.npy or ""}
+        for name in names:
+            if name not in files:
+                faults.add("data-missing-array", f"npy has no file for input '{name}'", help=f"add `{name}: FILE`")
+            else:
+                key = name if isinstance(data.npy, dict) else None
+                found[f"x/{name}"] = _file(graph, files[name], key, faults)
+    else:
+        path = located(graph.spec, data.npz)
+        members = _archive(path, data.npz, faults)
+        for name in names if members is not None else ():
+            choices = (name, f"x_train_{name}", *(("x", "x_train") if len(names) == 1 else ()))
+            stem = next((each for each in choices if each in (members or ())), None)
+            if stem is None:
+                held = ", ".join(members or ()) or "no arrays"
+                message = f"{data.npz} has no array for input '{name}'; it has {held}"
+                faults.add("data-missing-array", message, help=f"save it as '{name}'")
+            else:
+                found[f"x/{name}"] = _member(path, data.npz, stem, faults)
+    return {item: source for item, source in found.items() if source is not None}
 
 
 def assign(
@@ -176,7 +204,7 @@ def _begin(file: IO[bytes], info: zipfile.ZipInfo) -> int:
     return begin
 
 
-def _file(graph: Graph, name: str, key: str, faults: Faults) -> Source | None:
+def _file(graph: Graph, name: str, key: str | None, faults: Faults) -> Source | None:
     path = located(graph.spec, name)
     try:
         with open_regular(path) as file:

@@ -18,6 +18,18 @@ class WouldOverwrite(Exception):
         super().__init__(f"{path.as_posix()} is there already; --force overwrites it")
 
 
+def ranges_note(imported: Imported, weights: Path) -> str | None:
+    """Return what is missing for the numbers of a float model to mean anything in int8; None for an int8 model."""
+    from netspec.quantize.stored import is_stored
+
+    if is_stored(weights):
+        return None
+    return (
+        f"{imported.name} has float weights and no data, so a build makes up the ranges of its activations; give "
+        "samples without labels: `quantize: {calibration: {data: {npz: FILE}}}`"
+    )
+
+
 def run_import(
     model: Path, out: Path | None, *, force: bool = False, names: KeptNames = "auto"
 ) -> tuple[Path, Imported]:

@@ -14,7 +14,7 @@ from netspec.quantize.ranges import evaluate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from netspec.train.data import Dataset
+    from netspec.train.samples import Samples
 
 _SYNTHETIC_SAMPLES = 256
 _PROOF_SAMPLES = 16
@@ -22,26 +22,26 @@ _PROOF_SAMPLES = 16
 _FOLDING_TOLERANCE = 1e-3
 
 
-def calibration_samples(graph: DeviceGraph, dataset: Dataset | None, count: int) -> dict[str, NDArray[Any]]:
-    """Return `count` training inputs, evenly spread.
+def calibration_samples(graph: DeviceGraph, given: Mapping[str, Samples] | None, count: int) -> dict[str, NDArray[Any]]:
+    """Return `count` of the given inputs, evenly spread.
 
     Without data the inputs are normally distributed as the first op sees them, from a fixed seed: good enough to prove
     the arithmetic, worth nothing for accuracy.
     """
     import numpy as np
 
-    if dataset is not None:
-        total = len(next(iter(dataset.train.x.values())))
+    if given is not None:
+        total = len(next(iter(given.values())))
         chosen = np.unique(np.linspace(0, total - 1, min(count, total)).astype(int))
-        return {name: np.asarray(values[chosen]) for name, values in dataset.train.x.items()}
+        return {name: np.asarray(values[chosen]) for name, values in given.items()}
     generator = np.random.default_rng(0)
     samples: dict[str, NDArray[Any]] = {}
-    for given in graph.inputs:
-        values = generator.standard_normal((_SYNTHETIC_SAMPLES, *given.shape)).astype(np.float32)
-        scales, offsets = (np.array(each, np.float32) for each in factors(given.rescale))
+    for each in graph.inputs:
+        values = generator.standard_normal((_SYNTHETIC_SAMPLES, *each.shape)).astype(np.float32)
+        scales, offsets = (np.array(each, np.float32) for each in factors(each.rescale))
         if scales.all():
             values = ((values.reshape(-1, len(scales)) - offsets) / scales).reshape(values.shape)
-        samples[given.name] = values
+        samples[each.name] = values
     return samples
 
 

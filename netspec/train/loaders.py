@@ -18,14 +18,14 @@ from netspec.data.faults import Faults, located, reason
 from netspec.data.folders import Classes, find_classes
 from netspec.data.labels import Column
 from netspec.data.rules import check_class_count, check_headers, class_label_shape
-from netspec.data.sources import UNREADABLE, Found, Source, assign, find_sources
+from netspec.data.sources import UNREADABLE, Found, Source, assign, find_calibration, find_sources
 from netspec.data.tables import TableError, open_table, refuse_several, row_shape
 from netspec.diagnostics import ToolError, encodable
 from netspec.graph import Graph
 from netspec.ops import Shape
 from netspec.train.audio_features import Features
 from netspec.train.decode import BadPicture, read_clip, read_picture
-from netspec.train.samples import Array, Samples, collected, read_array
+from netspec.train.samples import Array, Samples, collected, fitted, read_array
 
 Losses = Mapping[str, str]
 
@@ -66,6 +66,20 @@ def _arrays(graph: Graph, losses: Losses, faults: Faults) -> Loaded:
         read = {item: _read(source, faults) for item, source in held.items()}
         found[split] = {item: samples for item, samples in read.items() if samples is not None}
     return Loaded(found)
+
+
+def load_calibration(graph: Graph) -> dict[str, Samples] | None:
+    """Return the samples of `quantize.calibration.data` by input, checked; None where the spec names none."""
+    data = graph.spec.quantize.calibration.data
+    if data is None:
+        return None
+    faults = Faults(graph.spec, place=("quantize", "calibration", "data", data.kind))
+    sources = find_calibration(graph, data, faults)
+    check_headers(faults, "calibration", {item: source.header for item, source in sources.items()}, graph, {})
+    faults.raise_any()
+    read = {item.removeprefix("x/"): _read(source, faults) for item, source in sources.items()}
+    faults.raise_any()
+    return {name: fitted(values, graph.inputs[name], "<f4") for name, values in read.items() if values is not None}
 
 
 def _read(source: Source, faults: Faults) -> Samples | None:

@@ -125,3 +125,15 @@ def test_a_changed_build_is_not_exported(model: Path, tmp_path: Path) -> None:
 
 def test_export_needs_a_file(tmp_path: Path) -> None:
     run("export", "somewhere", folder=tmp_path, expect=2)
+
+
+def test_a_float_model_without_data_is_warned_of(model: Path, tmp_path: Path) -> None:
+    """An int8 model has its scales; of a float model nobody knows the ranges."""
+    assert "make" not in run("import", model, folder=tmp_path)
+    keras = pytest.importorskip("keras", reason="Keras is not installed")
+    net = keras.Sequential([keras.Input((4,)), keras.layers.Dense(2)])
+    net.save(tmp_path / "floats.keras")
+    said = " ".join(run("import", "floats.keras", folder=tmp_path).split())
+    assert "warning: " in said
+    assert "float weights and no data, so a build makes up the ranges of its activations" in said
+    assert "quantize: {calibration: {data: {npz: FILE}}}" in said
