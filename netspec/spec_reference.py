@@ -11,7 +11,7 @@ from netspec.sections import Top
 
 _ORDER = (
     "Input", "Block", "Train", "Data", "Npy", "Csv", "Images", "Audio", "EarlyStopping", "Quantize", "Calibration",
-    "Target", "Budget", "Memory",
+    "CalibrationData", "Target", "Budget", "Memory",
 )  # fmt: skip
 _PATHS = {
     "Input": "inputs.NAME",
@@ -25,6 +25,7 @@ _PATHS = {
     "EarlyStopping": "train.early_stopping",
     "Quantize": "quantize",
     "Calibration": "quantize.calibration",
+    "CalibrationData": "quantize.calibration.data",
     "Target": "target",
     "Budget": "target.budget",
     "Memory": "target.memory[...]",
@@ -55,7 +56,8 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "Audio": {"fft_length": 512, "coefficients": 10, "upper_edge_hertz": 7600.0, "spectrum": "power"},
     "EarlyStopping": {"patience": 5, "min_delta": 0.001, "mode": "max", "monitor": "val_accuracy"},
     "Quantize": {"calibration": {"samples": 100, "method": {"percentile": 99.99}}},
-    "Calibration": {"samples": 100, "method": {"percentile": 99.99}},
+    "Calibration": {"data": {"npz": "samples.npz"}, "samples": 100, "method": {"percentile": 99.99}},
+    "CalibrationData": {"npz": "samples.npz", "npy": "samples.npy"},
     "Target": {
         "io": "external", "kernels": "cmsis-nn", "budget": {"flash": "128KiB", "ram": "32KiB"},
         "memory": [{"name": "dtcm", "size": "16KiB", "holds": ["arena"]}],
