@@ -19,10 +19,13 @@ class ModelFault(Exception):
         super().__init__(message)
         self.message = message
         self.help = help
+        self.others: tuple[ModelFault, ...] = ()
+        """Further faults of the same file."""
 
     def at(self, path: Path | str) -> SpecError:
-        """Return the finding about the file. It has no lines, so the place is its beginning."""
-        return SpecError(Diagnostic(self.rule, self.message, Span(str(path), 1, 1, 1, 1), help=self.help))
+        """Return the findings about the file. It has no lines, so the place is its beginning."""
+        span = Span(str(path), 1, 1, 1, 1)
+        return SpecError([Diagnostic(each.rule, each.message, span, help=each.help) for each in (self, *self.others)])
 
 
 class MalformedModel(ModelFault):

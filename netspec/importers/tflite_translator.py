@@ -115,6 +115,7 @@ class Translator:
         for index in self.model.inputs:
             self._input(self.model.tensors[index])
         needed = _needed(self.model)
+        self._refuse_unknown(operators, needed)
         for operator in self.model.operators:
             if needed.isdisjoint(operator.outputs):
                 continue
@@ -133,6 +134,21 @@ class Translator:
             translator(self, operator)
         self._outputs()
         return self.result
+
+    def _refuse_unknown(self, operators: Mapping[str, OperatorTranslator], needed: frozenset[int]) -> None:
+        """Raise `ModelFault` with every operator that netspec has nothing for, each with the tensor that it writes."""
+        found = []
+        for operator in self.model.operators:
+            known = operator.kind in operators or operator.kind in _SHAPE_ARITHMETIC
+            if known or needed.isdisjoint(operator.outputs):
+                continue
+            written = ", ".join(self.model.tensors[index].shown for index in operator.outputs)
+            message = f"{operator.shown} has no counterpart on the device; it writes {written or 'nothing'}"
+            help = next((help for name, help in _KNOWN_KINDS.items() if name in operator.shown.lower()), None)
+            found.append(ModelFault(message, help or f"netspec imports {', '.join(sorted(operators))}"))
+        if found:
+            found[0].others = tuple(found[1:_MOST_FAULTS])
+            raise found[0]
 
     # ------------------------------------------------------------------------------------------ inputs and outputs
 
@@ -367,6 +383,23 @@ def _float_tail(model: FileModel) -> frozenset[int]:
         if operator is not None and operator.kind == "DEQUANTIZE" and model.tensors[operator.inputs[0]].data is None:
             found.add(index)
     return frozenset(found)
+
+
+_MOST_FAULTS = 20
+_STREAMS = (
+    "it keeps a state from one inference to the next; a spec's net starts each anew, so unroll it into convolutions"
+)
+_KNOWN_KINDS = {
+    "ethos": "the file was compiled for an Ethos-U; import the .tflite that Vela was given",
+    "lstm": "use conv1d over the steps; a recurrent net can be imported from its .keras file, for training alone",
+    "rnn": "use conv1d over the steps; a recurrent net can be imported from its .keras file, for training alone",
+    "svdf": _STREAMS,
+    "var_handle": _STREAMS,
+    "read_variable": _STREAMS,
+    "assign_variable": _STREAMS,
+    "call_once": _STREAMS,
+}
+"""What to do about an operator, by a part of its name."""
 
 
 def _needed(model: FileModel) -> frozenset[int]:
