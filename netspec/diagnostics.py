@@ -80,6 +80,8 @@ class Diagnostic:
     notes: tuple[Note, ...] = ()
     path: str = ""
     fix: Fix | None = None
+    order: int = 0
+    """Place among the findings of one span, such as those of a model file, which has no lines."""
 
     def __post_init__(self) -> None:
         if len(self.message) > LONGEST_WORD:
@@ -363,7 +365,7 @@ def _fix_row(fix: Fix) -> dict[str, str | int]:
 
 def in_order(diagnostics: Iterable[Diagnostic]) -> list[Diagnostic]:
     """Sort by position and keep one of those that say the same of the same place."""
-    unique = {(d.span, d.severity, d.rule, d.message): d for d in reversed(list(diagnostics))}
+    unique = {(d.span, d.severity, d.order, d.rule, d.message): d for d in reversed(list(diagnostics))}
     return [unique[key] for key in sorted(unique)]
 
 

@@ -74,7 +74,7 @@ class Draft:
             layer = LAYERS[layer_type].model_validate(given)
             output = layer.output_shape(shapes)
         except ValidationError as error:
-            raise ModelFault(f"{what} cannot be written as {layer_type}: {_first(error)}") from error
+            raise _invalid(error, what, layer_type) from error
         except LayerError as error:
             raise ModelFault(f"{what}: {error.message.replace('{layer}', layer_type)}", error.help) from error
         if len(self.layers) >= MOST_LAYERS:
@@ -95,8 +95,27 @@ class Draft:
         return candidate
 
 
-def _first(error: ValidationError) -> str:
-    details = error.errors(include_url=False)[0]
+def check_keys(layer_type: str, keys: Mapping[str, Any], what: str) -> None:
+    """Raise `ModelFault` for keys that are wrong whatever the layer reads."""
+    try:
+        LAYERS[layer_type].model_validate(dict(keys))
+    except ValidationError as error:
+        raise _invalid(error, what, layer_type) from error
+
+
+def _invalid(error: ValidationError, what: str, layer_type: str) -> ModelFault:
+    """Return the faults of a layer's keys, one a key: what the members of a union say of a value is one fault."""
+    by_key: dict[Any, Any] = {}
+    for details in error.errors(include_url=False):
+        by_key.setdefault(details["loc"][:1], details)
+    first, *others = (
+        ModelFault(f"{what} cannot be written as {layer_type}: {_said(details)}") for details in by_key.values()
+    )
+    first.others = tuple(others)
+    return first
+
+
+def _said(details: Any) -> str:
     place = ".".join(map(str, details["loc"]))
     message = str(details.get("ctx", {}).get("error", details["msg"]))
     return f"{place} {message[0].lower()}{message[1:]}, not {str(details.get('input'))[:60]!r}" if place else message

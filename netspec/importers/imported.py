@@ -11,7 +11,7 @@ from netspec.device.plan import DevicePlan, plan_device
 from netspec.diagnostics import SpecError, ToolError
 from netspec.files import open_regular
 from netspec.graph import Graph
-from netspec.importers.faults import MalformedModel, ModelFault
+from netspec.importers.faults import Faults, MalformedModel, ModelFault, refused
 from netspec.importers.result import Imported, graph_of, weights_name
 from netspec.importers.tflite import translate
 from netspec.importers.tflite_reader import FileModel, read_file, read_model
@@ -84,11 +84,14 @@ def _arrays(translated: Translated, written: WrittenSpec) -> list[tuple[tuple[st
 def _require_shapes(graph: Graph, arrays: list[tuple[tuple[str, str], NDArray[Any]]]) -> None:
     """Raise unless the file's arrays are those of the spec's layers."""
     given = {key: array.shape for key, array in arrays}
+    faults = Faults()
     for layer in graph.layers:
         for weight in layer.weights:
             shape = given.get((layer.name, weight.name))
             if shape != weight.shape:
-                raise MalformedModel(f"{weight.name} of {layer.name} has the shape {shape}, not {weight.shape}")
+                message = f"{weight.name} of {layer.name} has the shape {shape}, not {weight.shape}"
+                faults.add(MalformedModel(message))
+    faults.raise_found()
 
 
 def _stored(model: FileModel, translated: Translated, written: WrittenSpec, graph: Graph) -> Stored:
@@ -96,7 +99,7 @@ def _stored(model: FileModel, translated: Translated, written: WrittenSpec, grap
     try:
         plan = plan_device(graph)
     except SpecError as error:
-        raise ModelFault(f"the device cannot run the net: {error.diagnostics[0].message}") from error
+        raise refused(error, "the device cannot run the net") from error
     names = _device_names(model, translated, written)
     _require_same_ops(plan.graph, translated, names)
     tensors = _tensors(model, translated, plan.graph, names)
@@ -141,18 +144,19 @@ def _require_same_ops(device: DeviceGraph, translated: Translated, names: dict[i
     theirs: dict[str, tuple[Step, tuple[str, ...]]] = {}
     for step in translated.steps:
         theirs[names[step.output]] = (step, tuple(unpadded(names[index]) for index in step.inputs))
-    for output, (step, inputs) in theirs.items():
-        if step.kind == "Pad":
-            continue
-        if output not in reached:
-            if _is_read(translated, step.output):
-                raise ModelFault(
+    faults = Faults()
+    for output, (step, _) in theirs.items():
+        if step.kind != "Pad" and output not in reached and _is_read(translated, step.output):
+            faults.add(
+                ModelFault(
                     f"{step.what} stands apart in the file, and netspec joins it with its neighbour, which would round "
                     "differently",
                     help="convert the model again: converters fuse activations",
                 )
-            continue
-        if ours[output] != (step.kind, inputs):
+            )
+    faults.raise_found()
+    for output, (step, inputs) in theirs.items():
+        if step.kind != "Pad" and output in reached and ours[output] != (step.kind, inputs):
             raise ModelFault(f"{step.what} would run as {ours[output][0]} of {', '.join(ours[output][1])}")
     extra = [name for name, (kind, _) in ours.items() if name not in theirs and kind != "Pad"]
     if extra:
@@ -173,16 +177,18 @@ def _kind(op: object) -> str:
 def _tensors(model: FileModel, translated: Translated, device: DeviceGraph, names: dict[int, str]) -> dict[str, Quant]:
     """Return the file's scale and zero point of every device tensor; padding keeps those of what it pads."""
     found: dict[str, Quant] = {}
+    faults = Faults()
     for index, name in names.items():
         tensor = model.tensors[index]
         if tensor.dtype != "int8" or len(tensor.scales) != 1 or index in translated.unscaled:
             continue  # an end of the net, whose operator is dropped
         quant = Quant(tensor.scales[0], tensor.zero_points[0])
         if found.setdefault(name, quant) != quant:
-            raise ModelFault(f"{tensor.shown} has another scale than the tensor whose bytes it shares")
+            faults.add(ModelFault(f"{tensor.shown} has another scale than the tensor whose bytes it shares"))
     for node in device.nodes:
         if isinstance(node.op, Pad) and node.inputs[0] in found:
             found.setdefault(node.output, found[node.inputs[0]])
+    faults.raise_found()
     missing = [name for name in device.tensors if name not in found]
     if missing:
         raise ModelFault(f"the file has no int8 scale for {', '.join(missing)}")

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from netspec.diagnostics import ToolError
-from netspec.importers.faults import MALFORMED, MalformedModel, ModelFault
+from netspec.importers.faults import MALFORMED, Faults, MalformedModel, ModelFault
 from netspec.importers.result import Imported
 from netspec.importers.writer import KeptNames
 from netspec.isolation import SECONDS, ReaderFailed, answer, limit_memory, run_isolated
@@ -23,10 +23,13 @@ def import_keras_isolated(
         raise MalformedModel(str(failure)) from None
     if "tool" in found:
         raise ToolError(found["tool"], found["help"])
-    if "fault" in found:
-        kind = MalformedModel if found["rule"] == MALFORMED else ModelFault
-        raise kind(found["fault"], found["help"])
+    if "faults" in found:
+        Faults(_fault(*each) for each in found["faults"]).raise_found()
     return Imported(found["name"], found["text"], found["weights_name"], content, tuple(found["notes"]))
+
+
+def _fault(rule: str, message: str, help: str | None) -> ModelFault:
+    return (MalformedModel if rule == MALFORMED else ModelFault)(message, help)
 
 
 def _main(path: str, stem: str, names: KeptNames) -> None:
@@ -36,7 +39,7 @@ def _main(path: str, stem: str, names: KeptNames) -> None:
     try:
         imported = import_keras(Path(path), json.loads(stem), names)
     except ModelFault as fault:
-        answer({"fault": fault.message, "help": fault.help, "rule": fault.rule})
+        answer({"faults": [(each.rule, each.message, each.help) for each in (fault, *fault.others)]})
         return
     except ToolError as error:
         answer({"tool": error.message, "help": error.help})

@@ -8,8 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from netspec.importers.draft import Draft, Source
-from netspec.importers.faults import MalformedModel, ModelFault
+from netspec.importers.draft import Draft, Source, check_keys
+from netspec.importers.faults import Faults, MalformedModel, ModelFault
 from netspec.importers.keras_file import KerasFile, read_config
 from netspec.importers.keras_graph import KerasGraph, KerasLayer, flatten
 from netspec.importers.keras_layers import OPERATIONS, activation_layer, layer_keys, operation_keys, refuse_code
@@ -18,9 +18,12 @@ from netspec.importers.keras_operations import LAMBDA, Operation, is_operation, 
 from netspec.importers.names import identifier, is_automatic, spec_name
 from netspec.importers.result import Imported, graph_of, weights_name
 from netspec.importers.writer import KeptNames, write_spec
+from netspec.ops import Shape
 from netspec.quantize.stored import npz_bytes
 
 _DTYPES = ("float32", "int32")
+_UNKNOWN = "?"
+"""In the place of what holds the output of a layer that is refused: no input has this name."""
 
 
 def import_keras(path: Path, stem: str | None = None, names: KeptNames = "auto") -> Imported:
@@ -32,16 +35,16 @@ def import_keras(path: Path, stem: str | None = None, names: KeptNames = "auto")
         graph = graph_of(written.text)
         by_name = {layer.name: layer for layer in graph.layers}
         arrays: dict[str, Any] = {}
+        faults = Faults()
         for position, keras_layer in layer_of.items():
             layer = by_name.get(written.names[position])
             if layer is None or not layer.weights:
                 continue
-            for weight, array in zip(
-                layer.weights,
-                file.arrays(keras_layer.place, [weight.shape for weight in layer.weights]),
-                strict=True,
-            ):
-                arrays[f"{layer.name}/{weight.name}"] = array
+            with faults.collected():
+                given = file.arrays(keras_layer.place, [weight.shape for weight in layer.weights])
+                for weight, array in zip(layer.weights, given, strict=True):
+                    arrays[f"{layer.name}/{weight.name}"] = array
+        faults.raise_found()
     return Imported(draft.name, written.text, beside, npz_bytes(arrays), tuple(draft.notes))
 
 
@@ -63,11 +66,16 @@ def _draft(found: KerasGraph, file_name: str) -> tuple[Draft, dict[int, KerasLay
     source_of: dict[str, Source] = {}
     layer_of: dict[int, KerasLayer] = {}
     for layer in found.layers:
-        if layer.class_name == "InputLayer":
-            source_of[layer.key] = _input(draft, layer)
-            continue
-        reads = tuple(source_of[key] for key in layer.reads)
-        source_of[layer.key] = _layer(draft, layer, reads, layer_of, readers)
+        source_of[layer.key] = _UNKNOWN
+        with found.faults.collected():
+            reads = tuple(source_of[key] for key in layer.reads)
+            if layer.class_name == "InputLayer":
+                source_of[layer.key] = _input(draft, layer)
+            elif _UNKNOWN in reads or layer.key in found.doubtful:
+                _check_alone(layer, len(reads))
+            else:
+                source_of[layer.key] = _layer(draft, layer, reads, layer_of, readers)
+    found.faults.raise_found()
     outputs = [source_of[key] for key in found.outputs]
     positions = [output for output in outputs if isinstance(output, int)]
     if len(positions) != len(outputs) or not positions:
@@ -118,7 +126,7 @@ def _layer(
         kind, keys = found
     elif layer.class_name in OPERATIONS and (layer.module or "").startswith("keras.src.ops"):
         kind, keys = "reduce", operation_keys(layer.class_name, layer.config, layer.shown)
-    elif (operation := _operation(draft, layer, reads)) is not None:
+    elif (operation := _operation(layer, tuple(draft.shape(source) for source in reads))) is not None:
         kind, keys = operation
         if kind == "identity":
             draft.notes.append(f"Dropped: {layer.shown}, which does nothing.")
@@ -134,15 +142,37 @@ def _layer(
     return position
 
 
-def _operation(draft: Draft, layer: KerasLayer, reads: tuple[Source, ...]) -> tuple[str, dict[str, Any]] | None:
-    """Return the layer that an operation is; None for what is none. Raises `ModelFault` for one without a layer."""
+def _check_alone(layer: KerasLayer, reads: int) -> None:
+    """Raise for what is wrong with a layer whatever the shapes that it reads, which nobody knows after a fault."""
+    if layer.class_name == "Activation" and not layer.custom:
+        activation_layer(layer.config, layer.shown)
+    elif layer.class_name in OPERATIONS and (layer.module or "").startswith("keras.src.ops"):
+        check_keys("reduce", operation_keys(layer.class_name, layer.config, layer.shown), layer.shown)
+    elif is_operation(layer.class_name, layer.module):
+        found = _operation(layer, ((),) * reads, ranks=False)
+        if found is not None and found[0] != "identity":
+            check_keys(*found, layer.shown)
+    else:
+        refuse_code(layer.class_name, layer.shown, custom=layer.custom)
+        check_keys(*layer_keys(layer.class_name, layer.config, layer.shown, [], ()), layer.shown)
+
+
+def _operation(
+    layer: KerasLayer, shapes: tuple[Shape, ...], *, ranks: bool = True
+) -> tuple[str, dict[str, Any]] | None:
+    """Return the layer that an operation is; None for what is none. Raises `ModelFault` for one without a layer.
+
+    Without `ranks`, the shapes are made up, and None is also for an operation that depends on them.
+    """
     if not is_operation(layer.class_name, layer.module):
         return None
     name, keywords = snake_case(layer.class_name), {**layer.config, **layer.keywords}
     if layer.class_name == LAMBDA:
         name, keywords = str(layer.config.get("function", "")), dict(layer.keywords)
-    shapes = tuple(draft.shape(source) for source in reads)
-    found = Operation(name, layer.arguments, keywords, layer.shown).layer(shapes)
+    operation = Operation(name, layer.arguments, keywords, layer.shown)
+    if not ranks and operation.needs_ranks:
+        return None
+    found = operation.layer(shapes)
     if found is None:
         raise ModelFault(
             f"{layer.shown} is the operation '{name[:60]}', for which netspec has no layer",

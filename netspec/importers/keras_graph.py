@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netspec.importers.draft import MOST_LAYERS
-from netspec.importers.faults import MalformedModel, ModelFault
+from netspec.importers.faults import Faults, MalformedModel, ModelFault
 from netspec.importers.keras_calls import Call, Tensor, history, operation_call
 from netspec.importers.keras_file import Place
 from netspec.importers.keras_names import snake_case
@@ -51,6 +51,10 @@ class KerasGraph:
     name: str
     layers: list[KerasLayer] = field(default_factory=list)
     outputs: tuple[str, ...] = ()
+    faults: Faults = field(default_factory=Faults)
+    """What is wrong with the calls of single layers; the graph is whole without them."""
+    doubtful: set[str] = field(default_factory=set)
+    """Layers whose output may have another shape, for the fault of a call."""
 
 
 def flatten(config: Mapping[str, Any]) -> KerasGraph:
@@ -193,6 +197,7 @@ class _Functional(_Container):
         if len(set(names)) != len(names):
             raise MalformedModel("two layers of a model have the same name")
         waiting = [index for index in range(len(names)) if names[index] not in self.tensors]
+        self.faulty: set[int] = set()
         calls = {index: self._call(index) for index in waiting}
         reads = {index: call.reads for index, call in calls.items()}
         while waiting:
@@ -204,6 +209,8 @@ class _Functional(_Container):
                 if all(name in self.tensors for name, _ in reads[index]):
                     given = tuple(map(self._tensor, reads[index]))
                     self.tensors[names[index]] = self.append(index, given, calls[index])
+                    if index in self.faulty:
+                        self.graph.doubtful.update(self.tensors[names[index]])
                 else:
                     late.append(index)
             if len(late) == len(waiting):
@@ -235,20 +242,25 @@ class _Functional(_Container):
         if is_operation(str(layer.get("class_name")), str(layer.get("module"))):
             calls = [operation_call(node, shown) for node in nodes]
         else:
-            calls = [Call(tuple(self._reads(node, shown))) for node in nodes]
+            calls = [Call(tuple(self._reads(node, shown, index))) for node in nodes]
         if len(calls) > 1:
             uses = ["'" + "', '".join(name for name, _ in call.reads) + "'" for call in calls]
             places = ", ".join(uses[:6]) + (" and more" if len(uses) > 6 else "")
-            raise ModelFault(
+            self._refuse(
+                index,
                 f"{shown} is called {len(nodes)} times, on {places}, and a spec's layers share no weights",
-                help="give each place a layer of its own",
+                "give each place a layer of its own",
             )
         return calls[0]
 
-    def _reads(self, node: Any, shown: str) -> list[Tensor]:
+    def _refuse(self, index: int, message: str, help: str | None = None) -> None:
+        self.graph.faults.add(ModelFault(message, help))
+        self.faulty.add(index)
+
+    def _reads(self, node: Any, shown: str, index: int) -> list[Tensor]:
         if isinstance(node, dict):
             if any(True for _ in history(node.get("kwargs"), 0)):
-                raise ModelFault(f"{shown} is given a tensor by name, as a mask or a state may be")
+                self._refuse(index, f"{shown} is given a tensor by name, as a mask or a state may be")
             return list(history(node.get("args"), 0))
         entries = _list(node, "a node")
         if entries and isinstance(entries[0], str):

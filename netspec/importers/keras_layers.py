@@ -6,7 +6,7 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
-from netspec.importers.faults import MalformedModel, ModelFault
+from netspec.importers.faults import Faults, MalformedModel, ModelFault
 from netspec.importers.keras_names import NAMED, activation, layer_type
 from netspec.layers import LAYERS
 from netspec.layers._types import INITIALIZERS, REGULARIZERS
@@ -49,20 +49,23 @@ def layer_keys(
     fields = _fields(LAYERS[kind])
     switches = {field.alias or name for name, field in LAYERS[kind].model_fields.items() if field.annotation is bool}
     keys: dict[str, Any] = {}
+    faults = Faults()
     for key, value in config.items():
-        if key == "layer" and "layer" in fields:
-            keys[key] = _held(value, shown, notes)
-        elif key == "backward_layer" and "layer" in fields:
-            continue  # Keras makes it of the forward layer, and files it all the same
-        elif key in fields and key != "name":
-            keys |= _key(key, _truth(value) if key in switches else value, fields[key], shown, notes)
-        elif key == "data_format":
-            if value not in (None, "channels_last"):
-                raise ModelFault(f"{shown} has data_format {value!r}; netspec computes channels last")
-        elif key == "groups" and kind == "depthwise_conv2d":
-            continue  # Keras 2 wrote it for every convolution
-        elif key not in _SAY_NOTHING and value not in (None, False, 0, "") and value not in ([], {}):
-            raise ModelFault(f"{shown} has {key} {str(value)[:60]!r}, for which a spec has no key")
+        with faults.collected():
+            if key == "layer" and "layer" in fields:
+                keys[key] = _held(value, shown, notes)
+            elif key == "backward_layer" and "layer" in fields:
+                continue  # Keras makes it of the forward layer, and files it all the same
+            elif key in fields and key != "name":
+                keys |= _key(key, _truth(value) if key in switches else value, fields[key], shown, notes)
+            elif key == "data_format":
+                if value not in (None, "channels_last"):
+                    raise ModelFault(f"{shown} has data_format {value!r}; netspec computes channels last")
+            elif key == "groups" and kind == "depthwise_conv2d":
+                continue  # Keras 2 wrote it for every convolution
+            elif key not in _SAY_NOTHING and value not in (None, False, 0, "") and value not in ([], {}):
+                raise ModelFault(f"{shown} has {key} {str(value)[:60]!r}, for which a spec has no key")
+    faults.raise_found()
     _note_type(config.get("dtype"), shown, notes)
     if kind in ("batch_normalization", "softmax", "layer_normalization") and "axis" in keys and shapes:
         keys["axis"] = _axis(keys["axis"], len(shapes[0]) + 1)
@@ -83,9 +86,8 @@ def activation_layer(config: Mapping[str, Any], shown: str) -> tuple[str, dict[s
 
 def operation_keys(class_name: str, config: Mapping[str, Any], shown: str) -> dict[str, Any]:
     """Return the keys of `reduce` for one of `OPERATIONS`."""
-    odd = sorted(set(config) - {"axis", "keepdims", "name"})
-    if any(config[key] not in (None, False) for key in odd):
-        raise ModelFault(f"{shown} has {odd[0]}, for which a spec has no key")
+    odd = sorted(key for key in set(config) - {"axis", "keepdims", "name"} if config[key] not in (None, False))
+    Faults(ModelFault(f"{shown} has {key}, for which a spec has no key") for key in odd).raise_found()
     axis = config.get("axis")
     keys = {"op": OPERATIONS[class_name], "axis": list(axis) if isinstance(axis, tuple | list) else axis}
     return keys | {"keepdims": bool(config.get("keepdims"))}

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from netspec.importers.faults import ModelFault
+from netspec.importers.faults import Faults, ModelFault
 from netspec.importers.keras_layers import short_float
 from netspec.importers.keras_names import snake_case
 from netspec.ops import Shape
@@ -62,6 +62,11 @@ class Operation:
         self.arguments = list(arguments)
         self.keywords = {key: value for key, value in keywords.items() if key != "name"}
         self.shown = shown
+
+    @property
+    def needs_ranks(self) -> bool:
+        """Whether the layer that it is depends on how many axes it reads."""
+        return self.name in ("expand_dims", "squeeze")
 
     def layer(self, shapes: tuple[Shape, ...]) -> Found | None:
         """Return the layer that it is; `identity` where it does nothing, and None where it is none."""
@@ -176,6 +181,7 @@ class Operation:
         """Return a layer if every argument was understood."""
         left = [str(value) for value in self.arguments if value not in (None, False)]
         left += [f"{key}={value}" for key, value in self.keywords.items() if value not in (None, False)]
-        if left:
-            raise ModelFault(f"{self.shown} has the argument {left[0][:60]!r}, for which a spec has no key")
+        Faults(
+            ModelFault(f"{self.shown} has the argument {each[:60]!r}, for which a spec has no key") for each in left
+        ).raise_found()
         return found

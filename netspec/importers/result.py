@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from netspec.diagnostics import SpecError
 from netspec.graph import Graph, build_graph
-from netspec.importers.faults import ModelFault
+from netspec.importers.faults import refused
 from netspec.source import parse
 from netspec.spec import read
 
@@ -32,5 +32,4 @@ def graph_of(text: str) -> Graph:
     try:
         return build_graph(read(parse(text, "imported.yaml")))
     except SpecError as error:
-        first = error.diagnostics[0]
-        raise ModelFault(f"the net is refused: {first.message}", first.help) from error
+        raise refused(error, "the net is refused") from error

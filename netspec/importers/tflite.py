@@ -59,7 +59,7 @@ def _softmax(to: Translator, operator: FileOperator) -> None:
         drop_ranking(to, operator)
         return
     if operator.options["beta"] != 1.0:
-        raise ModelFault(f"{operator.shown} has beta {operator.options['beta']:g}, the layer has 1")
+        to.refuse(operator, ModelFault(f"{operator.shown} has beta {operator.options['beta']:g}, the layer has 1"))
     _fixed(to, operator, "softmax", "Softmax")
 
 
@@ -81,7 +81,7 @@ def _fixed(to: Translator, operator: FileOperator, layer_type: str, step: str) -
     output = to.output(operator)
     scale, zero_point = _FIXED_OUTPUTS[operator.kind]
     if to.result.integer and (output.scales, output.zero_points) != ((scale,), (zero_point,)):
-        raise ModelFault(f"{operator.shown} has an output with other than the scale 1/{1 / scale:g}")
+        to.refuse(operator, ModelFault(f"{operator.shown} has an output with other than the scale 1/{1 / scale:g}"))
     to.bind(operator, to.add(operator, layer_type, {}), step)
 
 
@@ -118,7 +118,8 @@ def _concatenation(to: Translator, operator: FileOperator) -> None:
     axis = operator.options["axis"]
     to.same_scale(operator, *range(count))
     if operator.options["activation"] != "NONE":
-        raise ModelFault(f"{operator.shown} has the fused activation {operator.options['activation']}")
+        activation = operator.options["activation"]
+        to.refuse(operator, ModelFault(f"{operator.shown} has the fused activation {activation}"))
     if not -rank <= axis < rank or count < 2:
         raise ModelFault(f"{operator.shown} joins {count} tensors along axis {axis} of {rank}")
     keys = {"axis": -1 if axis % rank == rank - 1 else axis % rank}

@@ -37,6 +37,8 @@ def quantize(to: Translator, operator: FileOperator) -> None:
     elif given.dtype == output.dtype == "int8":
         comment = "QUANTIZE in the file: the same values under another scale."
         to.bind(operator, to.add(operator, "rescaling", {"scale": 1.0}, comment=comment), "Unary requantize")
+    elif given.index in to.not_int8:
+        to.bind(operator, source)
     else:
         raise ModelFault(f"{operator.shown} takes {given.dtype} to {output.dtype} inside the net")
 

@@ -81,6 +81,8 @@ class FileTensor:
     zero_points: tuple[int, ...]
     quantized_dimension: int
     data: memoryview | None
+    is_variable: bool = False
+    """It keeps a state from one inference to the next."""
 
     @property
     def shown(self) -> str:
@@ -104,7 +106,7 @@ class FileOperator:
 
 @dataclass(frozen=True, slots=True)
 class FileModel:
-    """The only subgraph of a file. `input_names` and `output_names` are its signature's, where it has one."""
+    """The first subgraph of a file. `input_names` and `output_names` are its signature's, where it has one."""
 
     tensors: tuple[FileTensor, ...]
     operators: tuple[FileOperator, ...]
@@ -112,6 +114,7 @@ class FileModel:
     outputs: tuple[int, ...]
     input_names: Mapping[int, str]
     output_names: Mapping[int, str]
+    subgraphs: int = 1
 
 
 def read_file(path: Path) -> FileModel:
@@ -134,9 +137,9 @@ def read_model(data: bytes) -> FileModel:
     codes = root.tables(1, _operator_kind)
     buffers = root.tables(4, _buffer)
     graphs = root.tables(2, lambda table: table)
-    if len(graphs) != 1:
-        raise ModelFault(f"the model has {len(graphs)} subgraphs, netspec imports models of one")
-    [graph] = graphs
+    if not graphs:
+        raise ModelFault("the model has 0 subgraphs, netspec imports models of one")
+    graph = graphs[0]
     counter = iter(range(2**31))
     tensors = tuple(graph.tables(0, lambda table: _tensor(table, next(counter), buffers)))
     counter = iter(range(2**31))
@@ -147,7 +150,7 @@ def read_model(data: bytes) -> FileModel:
     _check_indices(tensors, operators, inputs, outputs)
     names = [signature for signature in root.tables(7, _signature) if signature[0] == 0]
     input_names, output_names = (names[0][1], names[0][2]) if len(names) == 1 else ({}, {})
-    return FileModel(tensors, operators, inputs, outputs, input_names, output_names)
+    return FileModel(tensors, operators, inputs, outputs, input_names, output_names, len(graphs))
 
 
 def _operator_kind(table: Table) -> str:
@@ -177,15 +180,13 @@ def _tensor(table: Table, index: int, buffers: list[memoryview | None]) -> FileT
         raise MalformedModel(f"tensor {index} is in buffer {buffer} of {len(buffers)}")
     if table.table(6) is not None:
         raise ModelFault(f"tensor {index} '{name}' is sparse, which netspec does not read")
-    if table.scalar(5, "bool"):
-        raise ModelFault(f"tensor {index} '{name}' is a variable: state between runs cannot be imported")
     scales, zero_points, dimension = _quantization(table.table(4), index)
     if sum(size > 1 for size in shape) == 1 and len(scales) == max(shape):
         # Converters of 2019 wrote 3, the axis of the weights, for their biases too; no interpreter reads it.
         dimension = shape.index(len(scales))
     found = FileTensor(
         index, name, shape, table.integers(7, "int32") or shape, _TENSOR_TYPES[code], scales, zero_points, dimension,
-        buffers[buffer] if buffers else None,
+        buffers[buffer] if buffers else None, bool(table.scalar(5, "bool")),
     )  # fmt: skip
     _check_tensor(found)
     return found
@@ -274,7 +275,7 @@ def _check_indices(
     for index in (*inputs, *outputs):
         if not 0 <= index < count:
             raise MalformedModel(f"the model's tensor {index} does not exist, it has {count}")
-    written = {*inputs, *(tensor.index for tensor in tensors if tensor.data is not None)}
+    written = {*inputs, *(tensor.index for tensor in tensors if tensor.data is not None or tensor.is_variable)}
     for operator in operators:
         for index in operator.inputs:
             if not -1 <= index < count:

@@ -9,10 +9,11 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from netspec.importers.draft import Draft, Source
-from netspec.importers.faults import MalformedModel, ModelFault
+from netspec.importers.faults import Faults, MalformedModel, ModelFault
 from netspec.importers.names import identifier, spec_name
 from netspec.importers.tflite_layer_names import common_suffix, given_name
 from netspec.importers.tflite_reader import FileModel, FileOperator, FileTensor
+from netspec.importers.tflite_unknown import known_help, leads_to_subgraphs, unknown_operator
 from netspec.ops import Shape
 
 if TYPE_CHECKING:
@@ -104,6 +105,13 @@ class Translator:
         self.float_tail = _float_tail(model)
         self.repeats: dict[int, Source] = {}
         """What holds the output of a TILE, under the shape that a RESHAPE after it gives."""
+        self.faults = Faults()
+        self.has_listed_kinds = False
+        """The kinds that netspec imports are listed in the help of the first unknown operator alone."""
+        self.unknown: set[int] = set()
+        """Tensors of which a fault leaves nothing to go on with; operators that read them are left out."""
+        self.not_int8: set[int] = set()
+        """Tensors that are reported as other than int8 with one scale, or that nothing is translated for."""
         int8 = _is_integer(model, self.float_tail)
         integer = int8 and not floats_only
         self.draft = Draft(spec_name(file_name.rpartition(".")[0] or file_name))
@@ -111,44 +119,106 @@ class Translator:
         self.draft.notes.append(f"Imported from {file_name}, {_origin(model, integer, floats_only if int8 else ())}")
 
     def run(self, operators: Mapping[str, OperatorTranslator]) -> Translated:
-        """Return the whole model translated, each operator by its own function."""
+        """Return the whole model translated, each operator by its own function.
+
+        Raises `ModelFault` with the faults of all operators: after one, translation goes on with the output that the
+        file says it has.
+        """
         for index in self.model.inputs:
-            self._input(self.model.tensors[index])
+            with self.faults.collected():
+                self._input(self.model.tensors[index])
+            if index not in self.result.source_of:
+                self._stand_in(index)
         needed = _needed(self.model)
-        self._refuse_unknown(operators, needed)
+        self._refuse_states(operators)
         for operator in self.model.operators:
             if needed.isdisjoint(operator.outputs):
                 continue
             if operator.kind in _SHAPE_ARITHMETIC and self._only_shapes(operator):
                 continue
-            translator = operators.get(operator.kind)
+            self._translate(operator, operators)
+        with self.faults.collected():
+            self._outputs()
+        self.faults.raise_found()
+        return self.result
+
+    def _translate(self, operator: FileOperator, operators: Mapping[str, OperatorTranslator]) -> None:
+        translator = operators.get(operator.kind)
+        kept = list(self.draft.layers)
+        try:
             if translator is None:
-                raise ModelFault(
-                    f"{operator.shown} has no counterpart on the device",
-                    help=f"netspec imports {', '.join(sorted(operators))}",
-                )
+                raise unknown_operator(operator, self.model, self._kinds_to_list(operator, operators))
+            if not self.unknown.isdisjoint(operator.inputs):
+                self._leave(operator)  # what is wrong with it may follow from another fault
+                return
             if not operator.outputs or not operator.inputs or operator.inputs[0] < 0:
                 raise MalformedModel(f"{operator.shown} lacks its inputs or outputs")
             if len(operator.outputs) != 1:
                 raise ModelFault(f"{operator.shown} has {len(operator.outputs)} outputs")
             translator(self, operator)
-        self._outputs()
-        return self.result
+        except ModelFault as fault:
+            self.refuse(operator, fault)
+            self.draft.layers[:] = kept
+            self._leave(operator)
 
-    def _refuse_unknown(self, operators: Mapping[str, OperatorTranslator], needed: frozenset[int]) -> None:
-        """Raise `ModelFault` with every operator that netspec has nothing for, each with the tensor that it writes."""
-        found = []
-        for operator in self.model.operators:
-            known = operator.kind in operators or operator.kind in _SHAPE_ARITHMETIC
-            if known or needed.isdisjoint(operator.outputs):
-                continue
-            written = ", ".join(self.model.tensors[index].shown for index in operator.outputs)
-            message = f"{operator.shown} has no counterpart on the device; it writes {written or 'nothing'}"
-            help = next((help for name, help in _KNOWN_KINDS.items() if name in operator.shown.lower()), None)
-            found.append(ModelFault(message, help or f"netspec imports {', '.join(sorted(operators))}"))
-        if found:
-            found[0].others = tuple(found[1:_MOST_FAULTS])
-            raise found[0]
+    # ----------------------------------------------------------------------------------------------------- faults
+
+    def refuse(self, operator: FileOperator, fault: ModelFault) -> None:
+        """Keep a fault of an operator, with the tensor that it writes where the fault names no tensor."""
+        for each in (fault, *fault.others):
+            if (
+                each.message.startswith(operator.shown.rstrip(","))
+                and "tensor " not in each.message
+                and operator.outputs
+            ):
+                each.message += f"; it writes {self.output(operator).shown}"
+        self.faults.add(fault)
+
+    def _kinds_to_list(self, operator: FileOperator, operators: Mapping[str, OperatorTranslator]) -> tuple[str, ...]:
+        """Return the kinds that netspec imports for the first operator of which nothing else can be said."""
+        if self.has_listed_kinds or known_help(operator) is not None:
+            return ()
+        self.has_listed_kinds = True
+        return tuple(operators)
+
+    def _refuse_states(self, operators: Mapping[str, OperatorTranslator]) -> None:
+        """Refuse variables, and subgraphs, unless an operator that is refused explains them."""
+        unknown = [operator for operator in self.model.operators if operator.kind not in operators]
+        explained = {index for operator in unknown for index in operator.inputs}
+        for tensor in self.model.tensors:
+            if tensor.is_variable:
+                self.unknown.add(tensor.index)
+                if tensor.index not in explained:
+                    message = f"{tensor.shown} is a variable: state between runs cannot be imported"
+                    self.faults.add(ModelFault(message))
+        if self.model.subgraphs != 1 and not any(leads_to_subgraphs(operator) for operator in unknown):
+            self.faults.add(
+                ModelFault(f"the model has {self.model.subgraphs} subgraphs, netspec imports models of one")
+            )
+
+    def _leave(self, operator: FileOperator) -> None:
+        """Let something stand for what a refused operator writes, so that those after it can be looked at."""
+        constant = bool(operator.inputs) and self._is_known_constant(operator.inputs[0])
+        for index in operator.outputs:
+            if constant or index in self.unknown:
+                self.unknown.add(index)
+            elif index not in self.result.source_of:
+                self._stand_in(index)
+
+    def _is_known_constant(self, index: int) -> bool:
+        return index >= 0 and (self.model.tensors[index].data is not None or index in self.constants)
+
+    def _stand_in(self, index: int) -> None:
+        """Let a made-up input hold a tensor; where the file does not say its shape, nothing is known of it."""
+        tensor = self.model.tensors[index]
+        sizes = tensor.shape[1:]
+        if not sizes or min(sizes) < 1 or tensor.shape[0] not in (1, -1) or -1 in tensor.signature[1:]:
+            self.unknown.add(index)
+            return
+        name = f"a {tensor.shown}"  # no identifier, so no input of the model has it
+        self.draft.inputs[name] = tuple(sizes)
+        self.result.source_of[index] = name
+        self.not_int8.add(index)
 
     # ------------------------------------------------------------------------------------------ inputs and outputs
 
@@ -181,6 +251,8 @@ class Translator:
         found: list[int] = []
         for index in self.model.outputs:
             source = self.result.source_of.get(index)
+            if index in self.unknown:
+                continue
             if source is None:
                 raise ModelFault(f"the output {self.model.tensors[index].shown} is a constant")
             if isinstance(source, str) or source in found:
@@ -271,14 +343,18 @@ class Translator:
         return self.model.tensors[operator.outputs[0]]
 
     def same_scale(self, operator: FileOperator, *positions: int) -> None:
-        """Raise unless an operator that copies integers has one scale for its inputs and its output."""
+        """Refuse an operator that copies integers unless it has one scale for its inputs and its output."""
         if not self.result.integer:
             return
         output = self.output(operator)
         for position in positions:
             given = self._tensor(operator, position)
+            if given.index in self.not_int8:
+                continue
             if (given.scales, given.zero_points) != (output.scales, output.zero_points):
-                raise ModelFault(f"{operator.shown} has another scale for its output than for {given.shown}")
+                message = f"{operator.shown} has another scale for its output than for {given.shown}"
+                self.refuse(operator, ModelFault(message))
+                return
 
     # ----------------------------------------------------------------------------------------------------- layers
 
@@ -303,8 +379,7 @@ class Translator:
                 f"{operator.shown} writes {output.shown} of shape {list(output.shape)}, "
                 f"its inputs give {[1, *self.draft.shape(source)]}"
             )
-        if self.result.integer:
-            require_int8(operator, output)
+        self.require_int8(operator, output)
         self.result.source_of[output.index] = source
         if step is not None:
             inputs = tuple(operator.inputs[:reads])
@@ -323,7 +398,8 @@ class Translator:
         if kind == "NONE":
             return {}
         if kind not in _ACTIVATIONS:
-            raise ModelFault(f"{operator.shown} has the fused activation {kind}, which no layer has")
+            self.refuse(operator, ModelFault(f"{operator.shown} has the fused activation {kind}, which no layer has"))
+            return {}
         return {"activation": _ACTIVATIONS[kind]}
 
     def activated(self, operator: FileOperator, source: int) -> int:
@@ -343,15 +419,24 @@ class Translator:
         has_bias = len(operator.inputs) > 2 and operator.inputs[2] >= 0
         bias = self.constant(operator, 2) if has_bias else None
         if any(tensor.zero_points):
-            raise ModelFault(f"{operator.shown} has weights with a zero point, {tensor.shown}")
+            self.refuse(operator, ModelFault(f"{operator.shown} has weights with a zero point, {tensor.shown}"))
         if self.result.integer:
             if kernel.dtype != np.int8 or not tensor.scales or (bias is not None and bias.dtype != np.int32):
-                raise ModelFault(f"{operator.shown} has other weights than int8 with biases of int32")
-            require_int8(operator, self._tensor(operator, 0))
+                self.refuse(operator, ModelFault(f"{operator.shown} has other weights than int8 with biases of int32"))
+            self.require_int8(operator, self._tensor(operator, 0))
             return LayerWeights(layout(kernel), None if bias is None else bias.reshape(-1), tensor.scales)
         floats = as_floats(kernel, tensor)
         bias_floats = None if bias is None else as_floats(bias, self._tensor(operator, 2)).reshape(-1)
         return LayerWeights(layout(floats), bias_floats)
+
+    def require_int8(self, operator: FileOperator, tensor: FileTensor) -> None:
+        """Refuse an operator of an int8 model with a tensor of another kind; each tensor once."""
+        if not self.result.integer or tensor.index in self.not_int8:
+            return
+        if tensor.dtype != "int8" or len(tensor.scales) != 1 or not -128 <= tensor.zero_points[0] <= 127:
+            message = f"{operator.shown} has {tensor.shown} of type {tensor.dtype}, int8 with one scale is expected"
+            self.refuse(operator, ModelFault(message))
+            self.not_int8.add(tensor.index)
 
     def geometry(self, operator: FileOperator) -> dict[str, Any]:
         options = operator.options
@@ -363,11 +448,6 @@ class Translator:
 
 OperatorTranslator = Callable[[Translator, FileOperator], None]
 """Appends an operator's layers to the draft, and binds its output to the last."""
-
-
-def require_int8(operator: FileOperator, tensor: FileTensor) -> None:
-    if tensor.dtype != "int8" or len(tensor.scales) != 1 or not -128 <= tensor.zero_points[0] <= 127:
-        raise ModelFault(f"{operator.shown} has {tensor.shown} of type {tensor.dtype}, int8 with one scale is expected")
 
 
 def _float_tail(model: FileModel) -> frozenset[int]:
@@ -383,23 +463,6 @@ def _float_tail(model: FileModel) -> frozenset[int]:
         if operator is not None and operator.kind == "DEQUANTIZE" and model.tensors[operator.inputs[0]].data is None:
             found.add(index)
     return frozenset(found)
-
-
-_MOST_FAULTS = 20
-_STREAMS = (
-    "it keeps a state from one inference to the next; a spec's net starts each anew, so unroll it into convolutions"
-)
-_KNOWN_KINDS = {
-    "ethos": "the file was compiled for an Ethos-U; import the .tflite that Vela was given",
-    "lstm": "use conv1d over the steps; a recurrent net can be imported from its .keras file, for training alone",
-    "rnn": "use conv1d over the steps; a recurrent net can be imported from its .keras file, for training alone",
-    "svdf": _STREAMS,
-    "var_handle": _STREAMS,
-    "read_variable": _STREAMS,
-    "assign_variable": _STREAMS,
-    "call_once": _STREAMS,
-}
-"""What to do about an operator, by a part of its name."""
 
 
 def _needed(model: FileModel) -> frozenset[int]:
