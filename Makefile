@@ -2,6 +2,7 @@
 # make test       lint, types and the tests that take seconds        make test-all   the slow ones too
 # make test-latest     the same as test, with the newest packages instead of the locked ones: tells what drifts
 # make lock       requirements.lock and tests/editor/package-lock.json: newest versions of what is asked for
+# make replay REF=main    what is emitted otherwise than at that commit, for 200 nets, both kernel sets and four cores
 # make bench      the figures in the README                          make lint       ruff and mypy only
 # make bench-firmware  docs/footprint.md: what networks take on Cortex-M, linked and run on emulated boards
 # make kernel-sizes    the sizes that `netspec show` predicts code with; CMSIS_NN_PATH names another copy to measure
@@ -20,7 +21,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet
 UV := 0.13.9
 
 .DELETE_ON_ERROR:
-.PHONY: demo test test-all test-latest lock bench bench-firmware kernel-sizes docs lint editor firmware-tools clean distclean
+.PHONY: demo test test-all test-latest lock replay bench bench-firmware kernel-sizes docs lint editor firmware-tools clean distclean
 
 demo: $(VENV)/.installed
 	$(BIN)/netspec build specs/digits.yaml
@@ -45,6 +46,9 @@ lock: | $(BIN)/python
 	  --custom-compile-command 'make lock' --extra locked --output-file requirements.lock pyproject.toml
 	cd tests/editor && npm install --silent --package-lock-only --omit-lockfile-registry-resolved
 	$(BIN)/python -m tests.lock tests/editor/package-lock.json
+
+replay: $(VENV)/.installed
+	$(BIN)/python -m tests.replay.compare $(REF)
 
 bench: $(VENV)/.installed
 	$(BIN)/python tests/bench.py
