@@ -5,7 +5,6 @@ Derived from the Graph alone, before any training: training only fills numbers i
 
 from __future__ import annotations
 
-import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -186,16 +185,12 @@ def _chain(layer: GraphLayer, ops: tuple[Op, ...], reads: tuple[str, ...], taken
     """Name a layer's ops: the first node and the last tensor carry the layer's name, the rest the op's beside it."""
     nodes: list[Node] = []
     for index, op in enumerate(ops):
-        kind = _snake_case(type(op).__name__)
+        kind = op.stem
         name = layer.name if index == 0 else free_name(f"{layer.name}_{kind}", taken)
         output = layer.name if index == len(ops) - 1 else free_name(f"{layer.name}_{kind}", taken)
         nodes.append(Node(name, op, reads, output, layer.name, (layer.name,), layer.line))
         reads = (output,)
     return nodes
-
-
-def _snake_case(name: str) -> str:
-    return re.sub(r"(?<=[a-z])(?=[A-Z])", "_", name).lower()
 
 
 def free_name(name: str, taken: set[str]) -> str:

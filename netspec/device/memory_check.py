@@ -15,7 +15,7 @@ from netspec.device.graph import DeviceGraph, Node
 from netspec.device.memory import MemoryPlan
 from netspec.device.ops import kernel_of
 from netspec.device.sharing import Share
-from netspec.ops import Concatenate
+from netspec.ops import output_shape
 
 _Value = list[tuple[str, int, int]]
 """Bytes as they follow each other: (tensor that they were computed as, its byte, how many)."""
@@ -141,7 +141,8 @@ class _Replay:
             assert (node.inputs[position], node.output) == (share.input, share.output), f"no such tensors: {share}"
         if node.name in self._plan.scratch_bytes:
             self._scratch(node, [*reads.items(), *([(node.output, output)] if output else [])])
-        if isinstance(node.op, Concatenate) and prod(node.op.output_shape[: node.op.axis]) == 1:
+        axis = node.op.join_axis()
+        if axis is not None and prod(output_shape(node.op)[:axis]) == 1:
             self._values[node.output] = self._join(node, output, reads, placed.keys())
             return
         self._values[node.output] = [(node.output, 0, self._bytes[node.output])]

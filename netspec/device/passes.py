@@ -18,11 +18,8 @@ from netspec.ops import (
     Add,
     BatchNorm,
     Conv2D,
-    Dense,
     DepthwiseConv2D,
-    Op,
     Pad,
-    Pool2D,
     Relu,
     Rescale,
     Unary,
@@ -30,9 +27,6 @@ from netspec.ops import (
     hwc,
     output_shape,
 )
-
-_Weighted = Conv2D | DepthwiseConv2D | Dense
-_Clamping = Conv2D | DepthwiseConv2D | Dense | Add | Pool2D
 
 
 def keep_identities(graph: DeviceGraph) -> DeviceGraph:
@@ -54,12 +48,12 @@ def fold_padding(graph: DeviceGraph) -> DeviceGraph:
     gone: set[str] = set()
     nodes: list[Node] = []
     for node in graph.nodes:
-        if isinstance(node.op, Conv2D | DepthwiseConv2D | Pad):
+        zeros = node.op.zeros_before()
+        if zeros is not None:
             before = producers.get(node.inputs[0])
             while before and isinstance(before.op, Pad) and readers[before.output] == 1:
-                assert isinstance(node.op, Conv2D | DepthwiseConv2D | Pad)
-                padding = node.op.padding.plus(before.op.padding)
-                op = replace(node.op, padding=padding, input_shape=before.op.input_shape)
+                zeros = zeros.plus(before.op.padding)
+                op = node.op.with_zeros_before(zeros, before.op.input_shape)
                 node = replace(node, op=op, inputs=before.inputs, layers=(*before.layers, *node.layers))
                 gone.add(before.output)
                 before = producers.get(node.inputs[0])
@@ -100,9 +94,9 @@ def fold_affine(graph: DeviceGraph) -> DeviceGraph:
         op = node.op
         if isinstance(op, BatchNorm | Rescale):
             before = nodes.get(node.inputs[0])
-            if before and isinstance(before.op, _Weighted) and readers[before.output] == 1:
+            folded = before.op.with_affine(op) if before and readers[before.output] == 1 else None
+            if before and folded:
                 del nodes[before.output]
-                folded = replace(before.op, affine=(*before.op.affine, op))
                 node = replace(before, op=folded, output=node.output, layers=_joined(before, node))
             else:
                 image = hwc(op.shape)
@@ -137,7 +131,7 @@ def fuse_activations(graph: DeviceGraph) -> DeviceGraph:
         if isinstance(node.op, Relu):
             before = nodes.get(node.inputs[0])
             relu = node.op
-            fused = _clamped(before.op, relu) if before and readers[before.output] == 1 else None
+            fused = before.op.clamped(relu) if before and readers[before.output] == 1 else None
             if before and fused:
                 del nodes[before.output]
                 node = replace(before, op=fused, output=node.output, layers=_joined(before, node))
@@ -145,17 +139,6 @@ def fuse_activations(graph: DeviceGraph) -> DeviceGraph:
                 node = replace(node, op=Unary("relu", relu.shape, relu.max_value))
         nodes[node.output] = node
     return graph.with_nodes(nodes.values())
-
-
-def _clamped(op: Op, relu: Relu) -> Op | None:
-    """Return `op` with the relu as its clamp, or None where the kernel has no such clamp."""
-    if not isinstance(op, _Clamping) or op.activation != "none":
-        return None
-    if relu.max_value is None or relu.max_value == 6.0:
-        return replace(op, activation="relu6" if relu.max_value else "relu")
-    if isinstance(op, Pool2D):  # a pool keeps its input's scale, so saturation cannot be the bound
-        return None
-    return replace(op, activation="relu", max_value=relu.max_value)
 
 
 def resolve_views(graph: DeviceGraph) -> DeviceGraph:

@@ -9,11 +9,9 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from math import prod
 
-from netspec.device.graph import DeviceGraph, Node, tensor_bytes
+from netspec.device.graph import DeviceGraph, Node
 from netspec.device.placement import Packing, aligned, place
-from netspec.ops import Conv2D, DepthwiseConv2D, Op, Pool2D, output_shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,31 +84,8 @@ def tensor_heat(graph: DeviceGraph) -> dict[str, float]:
     heat = dict.fromkeys(graph.tensors, 1.0)
     for node in graph.nodes:
         for name in node.inputs:
-            heat[name] += _reads(node.op)
+            heat[name] += node.op.input_reads()
     return heat
-
-
-def _reads(op: Op) -> float:
-    """Return in how many windows an element of the input is."""
-    if isinstance(op, Conv2D | DepthwiseConv2D):
-        return prod(op.kernel_size) / prod(op.strides)
-    if isinstance(op, Pool2D):
-        return prod(op.pool_size) / prod(op.strides)
-    return 1.0
-
-
-def weight_heat(node: Node) -> int:
-    """Return how often each constant of a node is read in one inference, about: once for each position of the output.
-
-    Of a table a byte is looked up for each 256 elements.
-    """
-    shape = output_shape(node.op)
-    positions = tensor_bytes(shape[:-1])
-    return (
-        positions
-        if isinstance(node.op, Conv2D | DepthwiseConv2D) or len(shape) > 1
-        else max(1, tensor_bytes(shape) // 256)
-    )
 
 
 def place_weights(
@@ -123,7 +98,7 @@ def place_weights(
     """
     free = dict(regions)
     found: dict[str, str] = {}
-    for node in sorted((node for node in nodes if sizes[node.name]), key=lambda node: -weight_heat(node)):
+    for node in sorted((node for node in nodes if sizes[node.name]), key=lambda node: -node.op.weight_reads()):
         wanted = sum(map(aligned, sizes[node.name]))
         region = next((name for name, room in free.items() if wanted <= room), None)
         if region is not None:

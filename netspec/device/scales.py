@@ -6,43 +6,17 @@ sigmoid always give 1/256 and -128, tanh 1/128 and 0 (TFLite int8 specification)
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Hashable
+from dataclasses import replace
 
 from netspec.device.graph import DeviceGraph, Node, free_name
-from netspec.ops import (
-    Add,
-    Concatenate,
-    Conv2D,
-    Dense,
-    DepthwiseConv2D,
-    Op,
-    Pad,
-    Pool2D,
-    Softmax,
-    Unary,
-)
-
-
-@dataclass(frozen=True, slots=True)
-class Fixed:
-    """Scale 1 / `denominator` and a zero point that the op itself prescribes."""
-
-    denominator: int
-    zero_point: int
+from netspec.ops import Fixed, Op, Unary
 
 
 def fixed_scale(op: Op) -> Fixed | None:
     """Return the scale that an op's output always has, if it has one."""
-    if isinstance(op, Softmax) or (isinstance(op, Unary) and op.kind == "sigmoid"):
-        return Fixed(256, -128)
-    if isinstance(op, Unary) and op.kind == "tanh":
-        return Fixed(128, 0)
-    return None
-
-
-def range_limit(op: Op) -> float | None:
-    """Return the value at which an op's output range must end for saturation to be its bound."""
-    return op.max_value if isinstance(op, Conv2D | DepthwiseConv2D | Dense | Add | Unary) else None
+    rule = op.scale_rule()
+    return rule if isinstance(rule, Fixed) else None
 
 
 class Groups:
@@ -80,7 +54,7 @@ def scale_groups(graph: DeviceGraph) -> Groups:
     """Return the groups of a graph whose concatenations can share."""
     groups = Groups()
     for node in graph.nodes:
-        if isinstance(node.op, Pool2D | Pad | Concatenate):
+        if node.op.scale_rule() == "same":
             for source in node.inputs:
                 groups.unite(source, node.output)
     return groups
@@ -102,11 +76,12 @@ def equal_tables(graph: DeviceGraph) -> dict[str, str]:
         constraint = groups.constraint(name)
         return constraint if isinstance(constraint, Fixed) else groups.find(name)
 
-    first: dict[tuple[str, float | None, Fixed | str, Fixed | str], str] = {}
+    first: dict[tuple[Hashable, Fixed | str, Fixed | str], str] = {}
     found: dict[str, str] = {}
     for node in graph.nodes:
-        if isinstance(node.op, Unary):
-            key = (node.op.kind, node.op.max_value, scale(node.inputs[0]), scale(node.output))
+        function = node.op.table_key()
+        if function is not None:
+            key = (function, scale(node.inputs[0]), scale(node.output))
             owner = first.setdefault(key, node.name)
             if owner != node.name:
                 found[node.name] = owner
@@ -121,15 +96,15 @@ def requantize_concatenations(graph: DeviceGraph) -> DeviceGraph:
     """
     groups = Groups()
     for node in graph.nodes:
-        if isinstance(node.op, Pool2D | Pad):
+        if node.op.scale_rule() == "same" and len(node.inputs) == 1:
             groups.unite(node.inputs[0], node.output)
-        constraint = fixed_scale(node.op) or range_limit(node.op)
+        constraint = fixed_scale(node.op) or node.op.range_end()
         if constraint is not None:
             groups.constrain(node.output, constraint)
     shapes, taken = graph.tensors, graph.names()
     nodes: list[Node] = []
     for node in graph.nodes:
-        if isinstance(node.op, Concatenate):
+        if node.op.scale_rule() == "same" and len(node.inputs) > 1:
             constraints = [groups.constraint(name) for name in node.inputs]
             same_fixed = isinstance(constraints[0], Fixed) and len(set(constraints)) == 1
             inputs = list(node.inputs)

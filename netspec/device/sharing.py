@@ -7,13 +7,14 @@ all that comes true is decided with the offsets. `memory_check` proves every suc
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from itertools import accumulate
 from math import prod
 
-from netspec.device.graph import DeviceGraph, tensor_bytes
+from netspec.device.graph import DeviceGraph, Node, tensor_bytes
 from netspec.device.ops import kernel_of
-from netspec.ops import Concatenate
+from netspec.ops import output_shape
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,15 @@ class Share:
     replaces: bool
 
 
-def slices(op: Concatenate) -> list[int]:
-    """Return the byte of the output at which each input begins; none where inputs lie in turns, row by row."""
-    if prod(op.output_shape[: op.axis]) != 1:
+def slices(node: Node, sizes: Mapping[str, int]) -> list[int]:
+    """Return the byte of a join's output at which each input begins; none where inputs lie in turns, row by row.
+
+    `sizes` are the bytes of each tensor.
+    """
+    axis = node.op.join_axis()
+    if axis is None or prod(output_shape(node.op)[:axis]) != 1:
         return []
-    starts = [0]
-    for shape in op.input_shapes[:-1]:
-        starts.append(starts[-1] + tensor_bytes(shape))
-    return starts
+    return list(accumulate((sizes[name] for name in node.inputs[:-1]), initial=0))
 
 
 def linked(shares: Iterable[Share]) -> set[frozenset[str | None]]:
@@ -68,9 +70,9 @@ def possible(graph: DeviceGraph, outside: frozenset[str]) -> list[Share]:
     for step, node in enumerate(graph.nodes):
         if node.output in outside:
             continue
-        joins = isinstance(node.op, Concatenate)
-        starts = slices(node.op) if isinstance(node.op, Concatenate) else []
-        ways = list(enumerate(starts)) if joins else [(at, 0) for at in kernel_of(node.op).in_place_inputs(node.op)]
+        joins = node.op.join_axis() is not None
+        in_place = [] if joins else kernel_of(node.op).in_place_inputs(node.op)
+        ways = list(enumerate(slices(node, sizes))) if joins else [(at, 0) for at in in_place]
         for position, offset in ways:
             name = node.inputs[position]
             if name in outside or lifetimes[name][1] != step or not (joins or sizes[name] == sizes[node.output]):

@@ -8,8 +8,8 @@ from dataclasses import replace
 from netspec.device.fixed_point import short_scale
 from netspec.device.graph import DeviceGraph
 from netspec.device.ops.base import Quant
-from netspec.device.scales import Fixed, Groups, fixed_scale, range_limit, scale_groups
-from netspec.ops import Dense, Rescale
+from netspec.device.scales import Groups, fixed_scale, scale_groups
+from netspec.ops import Dense, Fixed, Rescale
 from netspec.quantize.ranges import Range
 from netspec.quantize.raw_inputs import raw_range, raw_tensors, whole_offset
 
@@ -35,7 +35,7 @@ def choose_scales(graph: DeviceGraph, ranges: Mapping[str, Range]) -> dict[str, 
         prescribed = fixed_scale(node.op)
         if prescribed:
             assert fixed.setdefault(root, prescribed) == prescribed, f"{node.name} cannot share its scale"
-        limit = range_limit(node.op)
+        limit = node.op.range_end()
         if limit is not None:
             limits[root] = min(limit, limits.get(root, limit))
     unions: dict[str, Range] = {}

@@ -16,7 +16,6 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Literal
 
 from netspec.diagnostics import ToolError
-from netspec.ops import macs
 from netspec.toolchain.arm import (
     BOARD,
     CONSTANTS,
@@ -232,7 +231,7 @@ def _run(
     graph = model.plan.graph
     cases = len(inputs[graph.inputs[0].name])
     _write_samples(model, inputs, folder / "input")
-    work = sum(macs(node.op) for node in graph.nodes)
+    work = sum(node.op.macs() for node in graph.nodes)
 
     def boot(variant: Variant, word: str, samples: int, purpose: str) -> Run:
         seconds = TIMEOUT_SECONDS + samples * work / _MACS_PER_SECOND  # small networks run more often, in no time
@@ -305,6 +304,6 @@ def _layer_costs(model: QuantizedModel, run: Run, instructions: int) -> tuple[La
     counts = [fmean(ticks[index :: len(nodes)]) * tick for index in range(len(nodes))]
     of_trace = max(0.0, sum(counts) - instructions) / max(1, len(nodes))
     return tuple(
-        LayerFigures(node.layer, node.output, kernel_of(node.op).name, max(0, round(count - of_trace)), macs(node.op))
+        LayerFigures(node.layer, node.output, kernel_of(node.op).name, max(0, round(count - of_trace)), node.op.macs())
         for node, count in zip(nodes, counts, strict=True)
     )

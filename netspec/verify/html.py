@@ -13,7 +13,7 @@ from netspec.device.ops import kernel_of
 from netspec.device.plan import DevicePlan
 from netspec.emit.literals import shape_text
 from netspec.graph import Graph
-from netspec.ops import macs, output_shape
+from netspec.ops import output_shape
 from netspec.verify.arena_picture import ROW_HEIGHT, pictures
 from netspec.verify.board_bars import by_core, count
 from netspec.verify.report import Accuracy, Comparison, Report, score_text
@@ -205,7 +205,7 @@ def _layer(plan: DevicePlan, node: Node, live: int, peak: bool) -> _Layer:
         kernel=choice.function,
         reason=choice.reason,
         shape=shape_text(output_shape(node.op)),
-        macs=count(macs(node.op)),
+        macs=count(node.op.macs()),
         weight_bytes=count(plan.node_weight_bytes(node)),
         live_bytes=f"{live:,}",
         peak=peak,
@@ -214,7 +214,7 @@ def _layer(plan: DevicePlan, node: Node, live: int, peak: bool) -> _Layer:
 
 def _layer_totals(plan: DevicePlan) -> tuple[str, str, str]:
     return (
-        f"{sum(macs(node.op) for node in plan.graph.nodes):,}",
+        f"{sum(node.op.macs() for node in plan.graph.nodes):,}",
         f"{plan.weight_bytes:,}",
         f"{max(plan.live_bytes(), default=0):,}",
     )

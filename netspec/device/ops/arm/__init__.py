@@ -59,5 +59,5 @@ def on_arm_kernels(op: ops.Op) -> ops.Op:
     kind = _TYPES.get(type(op))
     if kind is None or (isinstance(op, ops.Pool2D) and op.kind == "max"):
         return op
-    found: ops.Op = kind(*(getattr(op, field.name) for field in fields(op)))
+    found: ops.Op = kind(*(getattr(op, field.name) for field in fields(kind)))
     return found

@@ -1,0 +1,64 @@
+"""The vocabulary between layers and devices: frozen descriptions of what is computed.
+
+A layer lowers itself to a chain of these; `netspec.device` decides how each runs in int8. An op holds geometry
+and the *names* of the float weights that training will fill in, never numbers that depend on training.
+
+An op answers what passes, planner and importers ask (`base.Op`), so that none of them has a list of types.
+"""
+
+from __future__ import annotations
+
+from netspec.ops.add import Add
+from netspec.ops.affine import Affine, BatchNorm, Rescale, RescaleEach
+from netspec.ops.base import (
+    NO_PADDING,
+    ActivationKind,
+    Fixed,
+    Op,
+    Padding,
+    Param,
+    ScaleRule,
+    Shape,
+    hwc,
+    output_shape,
+)
+from netspec.ops.concatenate import Concatenate
+from netspec.ops.conv2d import Conv2D
+from netspec.ops.dense import Dense
+from netspec.ops.depthwise_conv2d import DepthwiseConv2D
+from netspec.ops.mean import Mean
+from netspec.ops.pad import Pad
+from netspec.ops.pool2d import Pool2D
+from netspec.ops.relu import Relu
+from netspec.ops.softmax import Softmax
+from netspec.ops.unary import Unary
+from netspec.ops.view import View
+
+__all__ = [
+    "NO_PADDING",
+    "ActivationKind",
+    "Add",
+    "Affine",
+    "BatchNorm",
+    "Concatenate",
+    "Conv2D",
+    "Dense",
+    "DepthwiseConv2D",
+    "Fixed",
+    "Mean",
+    "Op",
+    "Pad",
+    "Padding",
+    "Param",
+    "Pool2D",
+    "Relu",
+    "Rescale",
+    "RescaleEach",
+    "ScaleRule",
+    "Shape",
+    "Softmax",
+    "Unary",
+    "View",
+    "hwc",
+    "output_shape",
+]

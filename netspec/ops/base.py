@@ -1,0 +1,148 @@
+"""What every op answers, and the words that ops are described in.
+
+Shapes carry no batch axis and are channels last. `hwc` gives the height, width, channels form in which every
+spatial op sees its tensors: a sequence (length, channels) is an image of height 1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from dataclasses import dataclass
+from math import prod
+from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+
+if TYPE_CHECKING:
+    from netspec.ops.affine import Affine
+    from netspec.ops.relu import Relu
+
+Shape = tuple[int, ...]
+ActivationKind = Literal["none", "relu", "relu6"]
+"""What a kernel clamps its output to: nothing, [0, inf), or [0, 6]."""
+
+
+class Padding(NamedTuple):
+    """Rows and columns of zeros around an image."""
+
+    top: int = 0
+    bottom: int = 0
+    left: int = 0
+    right: int = 0
+
+    def plus(self, other: Padding) -> Padding:
+        return Padding(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
+
+
+NO_PADDING = Padding()
+
+
+def hwc(shape: Shape) -> tuple[int, int, int]:
+    """Return `shape` as (height, width, channels); leading axes of higher ranks are merged into height."""
+    if not shape:
+        return (1, 1, 1)
+    channels = shape[-1]
+    width = shape[-2] if len(shape) > 1 else 1
+    return (prod(shape[:-2]), width, channels)
+
+
+@dataclass(frozen=True, slots=True)
+class Param:
+    """A float weight of a layer, as Keras holds it."""
+
+    layer: str
+    weight: str
+    shape: Shape
+
+
+@dataclass(frozen=True, slots=True)
+class Fixed:
+    """The quantization that an op's output always has: scale 1 / `denominator`, and a zero point."""
+
+    denominator: int
+    zero_point: int
+
+
+ScaleRule = Literal["free", "same"] | Fixed
+"""Where an output's scale comes from: its own range, the inputs, or the op itself."""
+
+
+class Op:
+    """What is computed. The answers here are those of an op that is nothing special."""
+
+    __slots__ = ()
+
+    stem: ClassVar[str]
+    """The op in the names of constants and tensors. Users see it in their code, so it never changes."""
+
+    def output_shapes(self) -> tuple[Shape, ...]:
+        """Return the shape of each output."""
+        raise NotImplementedError
+
+    def variant(self) -> str:
+        """Return the function that is computed, of those that the class describes: "pool2d.max"."""
+        return self.stem
+
+    def scale_rule(self) -> ScaleRule:
+        """Return where the output's scale comes from."""
+        return "free"
+
+    def range_end(self) -> float | None:
+        """Return the value at which the output's range must end, so that saturation is the op's bound."""
+        return None
+
+    def clamped(self, relu: Relu) -> Op | None:
+        """Return the op with a relu as the clamp of its output; None where its kernel has no such clamp."""
+        return None
+
+    def with_affine(self, affine: Affine) -> Op | None:
+        """Return the op with a batch norm or rescaling of its output in its weights; None where it has no weights."""
+        return None
+
+    def macs(self) -> int:
+        """Return the multiplications by weights; folded batch norms take none."""
+        return 0
+
+    def input_reads(self) -> float:
+        """Return how often an element of an input is read, about."""
+        return 1.0
+
+    def weight_reads(self) -> int:
+        """Return how often a constant is read in one inference, about: once for each position of the output.
+
+        Of a table a byte is read for each 256 elements.
+        """
+        (shape,) = self.output_shapes()
+        return prod(shape[:-1]) if len(shape) > 1 else max(1, prod(shape) // 256)
+
+    def join_axis(self) -> int | None:
+        """Return the axis, batch left out, along which an op that only copies joins its inputs; None for others."""
+        return None
+
+    def table_key(self) -> Hashable | None:
+        """Return what a table of 256 depends on besides the scales of input and output; None without a table."""
+        return None
+
+    def zeros_before(self) -> Padding | None:
+        """Return the zeros that the op puts around its input; None where it cannot put any."""
+        return None
+
+    def with_zeros_before(self, zeros: Padding, input_shape: Shape) -> Op:
+        """Return the op with other zeros, around an input of this shape; only where `zeros_before` is not None."""
+        raise NotImplementedError
+
+
+def output_shape(op: Op) -> Shape:
+    """Return the shape of the output of an op that has one."""
+    (shape,) = op.output_shapes()
+    return shape
+
+
+def clamp(activation: ActivationKind, relu: Relu) -> tuple[ActivationKind, float | None] | None:
+    """Return the clamp and the range's end with which a kernel without a clamp computes a relu; None where it has one.
+
+    Another bound than 6 has no clamp: the output's range ends there, so that int8 saturation is the bound.
+    """
+    if activation != "none":
+        return None
+    if relu.max_value is None:
+        return "relu", None
+    return ("relu6", None) if relu.max_value == 6.0 else ("relu", relu.max_value)
