@@ -162,6 +162,8 @@ class Layer:
     arrays: tuple[Array, ...]
     flash_bytes: int
     call: Mapping[str, Any]
+    takes_context: bool
+    """Whether the call passes a `cmsis_nn_context`, with scratch or without."""
 
 
 @dataclass(frozen=True, slots=True)

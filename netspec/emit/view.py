@@ -18,7 +18,7 @@ from netspec.device.symbols import PORT_MACROS, QUANTIZERS, reserve_fixed, reser
 from netspec.emit.literals import shape_text
 from netspec.emit.parts import Arena, Classes, Input, Layer, Output, Outside, Place, View
 from netspec.emit.weights import array
-from netspec.ops import Concatenate, Rescale, Shape, output_shape
+from netspec.ops import Rescale, Shape, output_shape
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.raw_inputs import rescaled_note
 
@@ -201,10 +201,7 @@ def _layer(
     elif "table" in identifiers:
         tables[node.name] = identifiers["table"]
     whole = " + ".join(node.layers)
-    call = kernel.call(node.op, q, plan.extension)
-    if isinstance(node.op, Concatenate):
-        there = {share.position for share in shares}
-        call = {**call, "copies": [copy for copy in call["copies"] if copy["input"] not in there]}
+    call = kernel.call(node.op, q, plan.extension, {share.position for share in shares})
     kind = f"{kernel.name} {call['kind']}" if "kind" in call else kernel.name
     reads = ", ".join(shape_text(shapes[name]) for name in node.inputs)
     return Layer(
@@ -232,4 +229,5 @@ def _layer(
         ),
         flash_bytes=plan.node_flash_bytes(node),
         call=call,
+        takes_context=kernel.takes_context(node.op, plan.extension),
     )

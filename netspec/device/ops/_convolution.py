@@ -19,6 +19,7 @@ from netspec.device.cmsis_nn import (
 )
 from netspec.device.ops.base import (
     Constant,
+    Dims,
     Integers,
     Kernel,
     Quant,
@@ -31,6 +32,7 @@ from netspec.device.ops.base import (
     dims,
     float_bounds,
     limits,
+    named_dims,
     tflite_activation,
     tile,
 )
@@ -200,9 +202,13 @@ class ConvolutionKernel(Kernel[ConvT]):
         sink.operator(self.tflite_kind, reads, [target], **options)
 
 
-def cmsis_call(
-    op: Conv2D | DepthwiseConv2D, q: Quantized, function: str, filter_dims: Mapping[str, int]
-) -> dict[str, Any]:
+def cmsis_shapes(op: Conv2D | DepthwiseConv2D, filter_dims: Dims) -> dict[str, Dims]:
+    """Return the shapes that calls of CMSIS-NN's convolutions point to."""
+    window = window_of(op)
+    return {"input_dims": (1, *window.input_hwc), "filter_dims": filter_dims, "output_dims": (1, *window.output_hwc)}
+
+
+def cmsis_call(op: Conv2D | DepthwiseConv2D, q: Quantized, function: str, shapes: Mapping[str, Dims]) -> dict[str, Any]:
     """Return what the calls of CMSIS-NN's convolutions share: the function, its parameters and the shapes."""
     window = window_of(op)
     return {
@@ -215,9 +221,7 @@ def cmsis_call(
         "padding": tile(window.padding),
         "dilation": tile(window.dilation),
         "activation": limits(q),
-        "input_dims": dims(1, *window.input_hwc),
-        "filter_dims": filter_dims,
-        "output_dims": dims(1, *window.output_hwc),
+        **named_dims(shapes),
     }
 
 

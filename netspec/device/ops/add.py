@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import asdict
 from math import prod
 from typing import TYPE_CHECKING, Any
@@ -72,5 +72,5 @@ class AddKernel(Kernel[Add]):
         reads = [sink.read(0, shape), sink.read(1, shape)]
         sink.operator("ADD", reads, [sink.write(shape)], activation=tflite_activation(op.activation))
 
-    def call(self, op: Add, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+    def call(self, op: Add, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
         return {**q.numbers, "activation": limits(q), "size": prod(op.shape)}

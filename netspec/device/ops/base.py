@@ -7,7 +7,7 @@ numpy is imported inside methods: the static half of this package runs in `netsp
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, Protocol, TypeVar
 
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 OpT = TypeVar("OpT")
+Dims = tuple[int, int, int, int]
+"""A `cmsis_nn_dims`: n, h, w, c."""
 C_TYPE_BYTES = {"int8_t": 1, "int32_t": 4}
 
 
@@ -159,6 +161,18 @@ class Kernel(ABC, Generic[OpT]):
         """Return the bytes that the call needs beside input and output: on the core, and on the host that verifies."""
         return max(self.kernel_scratch_bytes(op, extension, machine) for machine in (extension, HOST_EXTENSION))
 
+    def shapes(self, op: OpT, extension: Extension) -> Mapping[str, Dims]:
+        """Return the shapes that the call points to, each a constant in flash, by the names that `call` gives them."""
+        return {}
+
+    def calls(self, op: OpT, there: Container[int] = ()) -> int:
+        """Return how often the function is called; `there` are the inputs that are where the output wants them."""
+        return 1
+
+    def takes_context(self, op: OpT, extension: Extension) -> bool:
+        """Return whether the function takes a `cmsis_nn_context`, so that the call needs one also without scratch."""
+        return False
+
     def in_place_inputs(self, op: OpT) -> tuple[int, ...]:
         """Return the positions of the inputs that the output may be written over, byte for byte.
 
@@ -196,8 +210,10 @@ class Kernel(ABC, Generic[OpT]):
         """Append the op's operators to a .tflite file."""
 
     @abstractmethod
-    def call(self, op: OpT, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+    def call(self, op: OpT, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
         """Return the finished values of the C call, for the template `ops/<template>.c.j2`, which does no arithmetic.
+
+        `there` are the positions of inputs that lie in the output already.
 
         Shapes and pairs are mappings with CMSIS-NN's field names, offsets have CMSIS-NN's signs. Arena, constants and
         the handling of the status are the emitter's.
@@ -212,6 +228,11 @@ def batched(array: NDArray[Any], shape: Shape) -> NDArray[Any]:
 def dims(n: int, h: int, w: int, c: int) -> dict[str, int]:
     """Return a `cmsis_nn_dims`."""
     return {"n": n, "h": h, "w": w, "c": c}
+
+
+def named_dims(shapes: Mapping[str, Dims]) -> dict[str, dict[str, int]]:
+    """Return shapes as `cmsis_nn_dims`, by name."""
+    return {name: dims(*shape) for name, shape in shapes.items()}
 
 
 def tile(pair: tuple[int, int]) -> dict[str, int]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -45,8 +45,16 @@ class ConcatenateKernel(Kernel[Concatenate]):
         reads = [sink.read(position, (1, *shape)) for position, shape in enumerate(op.input_shapes)]
         sink.operator("CONCATENATION", reads, [sink.write((1, *op.output_shape))], axis=op.axis + 1, activation="NONE")
 
-    def call(self, op: Concatenate, q: Quantized, extension: Extension) -> Mapping[str, Any]:
-        """Return `copies`: which input, how many rows of how many bytes, and where they go.
+    def calls(self, op: Concatenate, there: Container[int] = ()) -> int:
+        return sum(copy["input"] not in there for copy in self._copies(op))
+
+    def call(
+        self, op: Concatenate, q: Quantized, extension: Extension, there: Container[int] = ()
+    ) -> Mapping[str, Any]:
+        return {"copies": [copy for copy in self._copies(op) if copy["input"] not in there]}
+
+    def _copies(self, op: Concatenate) -> list[dict[str, int]]:
+        """Return the copies: which input, how many rows of how many bytes, and where they go.
 
         Whatever the axis, an input is `rows` rows that lie `pitch` bytes apart in the output, from `offset` on.
         `input_at` and `output_at` are bytes to skip before the call looks at either.
@@ -62,7 +70,7 @@ class ConcatenateKernel(Kernel[Concatenate]):
                 for block in (_blocks if pitch <= _LARGEST_SIZE else _long_blocks)(rows, size, pitch, offset)
             )
             offset += size
-        return {"copies": copies}
+        return copies
 
 
 def _blocks(rows: int, size: int, pitch: int, offset: int) -> Iterator[dict[str, int]]:

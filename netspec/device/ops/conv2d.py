@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import CONVOLVE, Extension, KernelChoice, convolve_choice
 from netspec.device.ops._convolution import (
     ConvolutionKernel,
     cmsis_call,
+    cmsis_shapes,
     own_call,
     own_constants,
     own_scratch,
     window_of,
 )
-from netspec.device.ops.base import Constant, Layout, Quantized, StoredWeights, Weights, dims
+from netspec.device.ops.base import Constant, Dims, Layout, Quantized, StoredWeights, Weights
 from netspec.ops import Conv2D, Shape
 
 if TYPE_CHECKING:
@@ -46,6 +47,15 @@ class Conv2DKernel(ConvolutionKernel[Conv2D]):
     def _is_own(self, op: Conv2D, extension: Extension) -> bool:
         return self.kernel_choice(op, extension).function == CONVOLVE
 
+    def shapes(self, op: Conv2D, extension: Extension) -> Mapping[str, Dims]:
+        """Return those of Arm's 1x1 kernel; our own has them in the one constant that it points to."""
+        if self._is_own(op, extension):
+            return {}
+        return cmsis_shapes(op, (op.output_shape[-1], *op.kernel_size, op.kernel.shape[-2]))
+
+    def takes_context(self, op: Conv2D, extension: Extension) -> bool:
+        return not self._is_own(op, extension)
+
     def kernel_array(self, op: Conv2D, weights: Weights | StoredWeights) -> NDArray[Any]:
         return weights(op.kernel).reshape(self.kernel_shape(op))
 
@@ -53,12 +63,11 @@ class Conv2DKernel(ConvolutionKernel[Conv2D]):
         """Return the room for columns, which is the same wherever the call is compiled: with less it takes fewer."""
         return own_scratch(op, extension) if self._is_own(op, extension) else 0
 
-    def call(self, op: Conv2D, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+    def call(self, op: Conv2D, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
         if self._is_own(op, extension):
             return own_call(op, q, extension, "kernel")
-        filter_dims = dims(op.output_shape[-1], *op.kernel_size, op.kernel.shape[-2])
         function = self.kernel_choice(op, extension).function
-        return cmsis_call(op, q, function, filter_dims) | {
+        return cmsis_call(op, q, function, self.shapes(op, extension)) | {
             "params": "cmsis_nn_conv_params",
             "ch_mult": None,
             "sized": False,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -134,7 +134,7 @@ class DenseKernel(Kernel[Dense]):
         target = sink.write((rows, op.output_shape[-1]))
         sink.operator("FULLY_CONNECTED", reads, [target], activation=tflite_activation(op.activation))
 
-    def call(self, op: Dense, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+    def call(self, op: Dense, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
         units, inputs = q.arrays["kernel"].shape
         return {
             "rows": prod(op.input_shape[:-1]),

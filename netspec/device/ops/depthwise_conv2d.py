@@ -6,7 +6,7 @@ that of a plain convolution.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -84,7 +84,9 @@ class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
     def kernel_scratch_bytes(self, op: DepthwiseConv2D, extension: Extension, compiled_for: Extension) -> int:
         return own_scratch(op, extension) if self._is_plain(op, extension) else 0
 
-    def call(self, op: DepthwiseConv2D, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+    def call(
+        self, op: DepthwiseConv2D, q: Quantized, extension: Extension, there: Container[int] = ()
+    ) -> Mapping[str, Any]:
         if self._is_plain(op, extension):
             return own_call(op, q, extension, "filters")
         return own_depthwise_call(op, q)

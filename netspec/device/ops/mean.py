@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension, KernelChoice
-from netspec.device.ops.base import Integers, Kernel, Quant, Quantized, Sink, Weights, batched, dims
+from netspec.device.ops.base import Dims, Integers, Kernel, Quant, Quantized, Sink, Weights, batched, named_dims
 from netspec.ops import Mean, hwc
 
 if TYPE_CHECKING:
@@ -22,6 +22,9 @@ class MeanKernel(Kernel[Mean]):
             "netspec_mean_s8",
             "CMSIS-NN has no mean over an image that changes the scale, as TensorFlow Lite's MEAN does",
         )
+
+    def shapes(self, op: Mean, extension: Extension) -> Mapping[str, Dims]:
+        return {"input_dims": (1, *hwc(op.input_shape))}
 
     def numbers(self, op: Mean, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         from netspec.device.fixed_point import INT32_MAX, mean_parameters
@@ -64,9 +67,9 @@ class MeanKernel(Kernel[Mean]):
         axes = sink.constant("axes", np.array([1, 2], np.int32))
         sink.operator("MEAN", [source, axes], [sink.write((1, op.output_shape[-1]))], keep_dims=False)
 
-    def call(self, op: Mean, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+    def call(self, op: Mean, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
         return {
-            "input_dims": dims(1, *hwc(op.input_shape)),
+            **named_dims(self.shapes(op, extension)),
             "input_offset": -q.numbers["input_zero_point"],
             "multiplier": q.numbers["multiplier"],
             "shift": q.numbers["shift"],

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension, KernelChoice
-from netspec.device.ops.base import Integers, Kernel, Quant, Quantized, Sink, Weights, batched, dims
+from netspec.device.ops.base import Dims, Integers, Kernel, Quant, Quantized, Sink, Weights, batched, named_dims
 from netspec.ops import Pad, hwc
 
 if TYPE_CHECKING:
@@ -19,6 +19,14 @@ class PadKernel(Kernel[Pad]):
 
     def kernel_choice(self, op: Pad, extension: Extension) -> KernelChoice:
         return KernelChoice("arm_pad_s8", "rows are copied, and the zero point, which stands for 0, around them")
+
+    def shapes(self, op: Pad, extension: Extension) -> Mapping[str, Dims]:
+        top, bottom, left, right = op.padding
+        return {
+            "input_dims": (1, *hwc(op.input_shape)),
+            "before_dims": (0, top, left, 0),
+            "after_dims": (0, bottom, right, 0),
+        }
 
     def numbers(self, op: Pad, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         assert inputs[0] == output, "padding keeps its input's scale"
@@ -46,11 +54,8 @@ class PadKernel(Kernel[Pad]):
         amounts = sink.constant("padding", np.array(self._amounts(op), np.int32))
         sink.operator("PAD", [source, amounts], [sink.write((1, *hwc(op.output_shape)))])
 
-    def call(self, op: Pad, q: Quantized, extension: Extension) -> Mapping[str, Any]:
-        top, bottom, left, right = op.padding
+    def call(self, op: Pad, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
         return {
             "value": q.numbers["pad_value"],
-            "input_dims": dims(1, *hwc(op.input_shape)),
-            "before_dims": dims(0, top, left, 0),
-            "after_dims": dims(0, bottom, right, 0),
+            **named_dims(self.shapes(op, extension)),
         }

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension, KernelChoice
 from netspec.device.ops.base import (
+    Dims,
     Integers,
     Kernel,
     Quant,
@@ -15,9 +16,9 @@ from netspec.device.ops.base import (
     Weights,
     batched,
     clamp_numbers,
-    dims,
     float_bounds,
     limits,
+    named_dims,
     tflite_activation,
     tile,
 )
@@ -37,6 +38,16 @@ class Pool2DKernel(Kernel[Pool2D]):
         return KernelChoice(
             "netspec_average_pool_s8", "sums of integers, divided by their number: the scale stays; without scratch"
         )
+
+    def shapes(self, op: Pool2D, extension: Extension) -> Mapping[str, Dims]:
+        return {
+            "input_dims": (1, *hwc(op.input_shape)),
+            "filter_dims": (1, *op.pool_size, 1),
+            "output_dims": (1, *hwc(op.output_shape)),
+        }
+
+    def takes_context(self, op: Pool2D, extension: Extension) -> bool:
+        return op.kind == "max"
 
     def numbers(self, op: Pool2D, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         assert inputs[0] == output, "a pool keeps its input's scale"
@@ -76,15 +87,12 @@ class Pool2DKernel(Kernel[Pool2D]):
             activation=tflite_activation(op.activation),
         )
 
-    def call(self, op: Pool2D, q: Quantized, extension: Extension) -> Mapping[str, Any]:
-        output_hwc = hwc(op.output_shape)
+    def call(self, op: Pool2D, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
         return {
             "kind": op.kind,
             "function": self.kernel_choice(op, extension).function,
             "stride": tile(op.strides),
             "padding": tile((op.padding.top, op.padding.left)),
             "activation": limits(q),
-            "input_dims": dims(1, *hwc(op.input_shape)),
-            "filter_dims": dims(1, *op.pool_size, 1),
-            "output_dims": dims(1, *output_hwc),
+            **named_dims(self.shapes(op, extension)),
         }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -52,5 +52,5 @@ class SoftmaxKernel(Kernel[Softmax]):
         rows = (prod(op.shape[:-1]), op.shape[-1])
         sink.operator("SOFTMAX", [sink.read(0, rows)], [sink.write(rows)], beta=1.0)
 
-    def call(self, op: Softmax, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+    def call(self, op: Softmax, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
         return {**q.numbers, "rows": prod(op.shape[:-1]), "row_size": op.shape[-1]}

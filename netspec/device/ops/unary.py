@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
@@ -90,5 +90,5 @@ class UnaryKernel(Kernel[Unary]):
         kind = "RELU6" if "relu6" in q.numbers else _TFLITE_KINDS[op.kind]
         sink.operator(kind, [sink.read(0, shape)], [sink.write(shape)])
 
-    def call(self, op: Unary, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+    def call(self, op: Unary, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
         return {"kind": op.kind, "size": prod(op.shape)}

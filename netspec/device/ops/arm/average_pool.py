@@ -17,5 +17,8 @@ class ArmAveragePoolKernel(Pool2DKernel):
     def functions(self, op: Pool2D, extension: Extension) -> tuple[str, ...]:
         return ("arm_avgpool_s8", "arm_avgpool_s8_get_buffer_size")
 
+    def takes_context(self, op: Pool2D, extension: Extension) -> bool:
+        return True
+
     def kernel_scratch_bytes(self, op: Pool2D, extension: Extension, compiled_for: Extension) -> int:
         return average_pool_bytes(compiled_for, hwc(op.input_shape)[2])

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import Any
 
 from netspec.device.cmsis_nn import Extension, KernelChoice, scratch_bytes
 from netspec.device.cmsis_nn.arm import arm_convolve_choice, arm_depthwise_choice, is_plain
 from netspec.device.cmsis_nn.scratch import ARM_CONVOLVE, ARM_DEPTHWISE_OPT
-from netspec.device.ops._convolution import ConvolutionKernel, cmsis_call, window_of
-from netspec.device.ops.base import Constant, Quantized, dims
+from netspec.device.ops._convolution import ConvolutionKernel, cmsis_call, cmsis_shapes, window_of
+from netspec.device.ops.base import Constant, Dims, Quantized
 from netspec.device.ops.conv2d import Conv2DKernel
 from netspec.device.ops.depthwise_conv2d import DepthwiseConv2DKernel
 from netspec.ops import Conv2D, DepthwiseConv2D
@@ -29,8 +29,14 @@ class ArmConv2DKernel(Conv2DKernel):
     def kernel_scratch_bytes(self, op: Conv2D, extension: Extension, compiled_for: Extension) -> int:
         return scratch_bytes(self.kernel_choice(op, extension).function, compiled_for, window_of(op))
 
-    def call(self, op: Conv2D, q: Quantized, extension: Extension) -> Mapping[str, Any]:
-        return _plain_call(op, q, self.kernel_choice(op, extension).function, "kernel")
+    def call(self, op: Conv2D, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
+        return _plain_call(op, q, self.kernel_choice(op, extension).function, self.shapes(op, extension), "kernel")
+
+    def shapes(self, op: Conv2D, extension: Extension) -> Mapping[str, Dims]:
+        return _plain_shapes(op)
+
+    def takes_context(self, op: Conv2D, extension: Extension) -> bool:
+        return True
 
 
 class ArmDepthwiseConv2DKernel(DepthwiseConv2DKernel):
@@ -49,16 +55,26 @@ class ArmDepthwiseConv2DKernel(DepthwiseConv2DKernel):
     def kernel_scratch_bytes(self, op: DepthwiseConv2D, extension: Extension, compiled_for: Extension) -> int:
         return scratch_bytes(self.kernel_choice(op, extension).function, compiled_for, window_of(op))
 
-    def call(self, op: DepthwiseConv2D, q: Quantized, extension: Extension) -> Mapping[str, Any]:
+    def call(
+        self, op: DepthwiseConv2D, q: Quantized, extension: Extension, there: Container[int] = ()
+    ) -> Mapping[str, Any]:
         """Return the call; `sized` where the kernel's own idea of its scratch is asserted."""
-        function = self.kernel_choice(op, extension).function
+        function, shapes = self.kernel_choice(op, extension).function, self.shapes(op, extension)
         if is_plain(extension, window_of(op)):
-            return _plain_call(op, q, function, "filters")
-        return cmsis_call(op, q, function, dims(*self.kernel_shape(op))) | {
+            return _plain_call(op, q, function, shapes, "filters")
+        return cmsis_call(op, q, function, shapes) | {
             "params": "cmsis_nn_dw_conv_params",
             "ch_mult": op.depth_multiplier,
             "sized": function in _SIZED,
         }
+
+    def shapes(self, op: DepthwiseConv2D, extension: Extension) -> Mapping[str, Dims]:
+        if is_plain(extension, window_of(op)):
+            return _plain_shapes(op)
+        return cmsis_shapes(op, (1, *op.kernel_size, op.output_shape[-1]))
+
+    def takes_context(self, op: DepthwiseConv2D, extension: Extension) -> bool:
+        return True
 
 
 # Those whose scratch is asserted; that of a row differs between releases.
@@ -70,11 +86,16 @@ def _with_sizer(function: str) -> tuple[str, ...]:
     return (function, f"{function}_get_buffer_size") if function in _SIZED else (function,)
 
 
-def _plain_call(op: Conv2D | DepthwiseConv2D, q: Quantized, function: str, role: str) -> dict[str, Any]:
-    """Return the call of a plain convolution; `role` is the constant that holds the filters."""
+def _plain_shapes(op: Conv2D | DepthwiseConv2D) -> dict[str, Dims]:
     window = window_of(op)
-    filter_dims = dims(window.output_hwc[2], *window.kernel_hw, window.input_hwc[2])
-    return cmsis_call(op, q, function, filter_dims) | {
+    return cmsis_shapes(op, (window.output_hwc[2], *window.kernel_hw, window.input_hwc[2]))
+
+
+def _plain_call(
+    op: Conv2D | DepthwiseConv2D, q: Quantized, function: str, shapes: Mapping[str, Dims], role: str
+) -> dict[str, Any]:
+    """Return the call of a plain convolution; `role` is the constant that holds the filters."""
+    return cmsis_call(op, q, function, shapes) | {
         "params": "cmsis_nn_conv_params",
         "ch_mult": None,
         "role": role,

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from math import prod
 from typing import Any
 
 from netspec.device.cmsis_nn import Extension, KernelChoice
 from netspec.device.ops._convolution import has_bias
-from netspec.device.ops.base import Constant, Quantized, dims, limits
+from netspec.device.ops.base import Constant, Dims, Quantized, limits, named_dims
 from netspec.device.ops.dense import DenseKernel
 from netspec.ops import Dense
 
@@ -33,8 +33,18 @@ class ArmDenseKernel(DenseKernel):
         sums = (Constant("kernel_sum", "int32_t", units, table=True),) if extension == "mve" else ()
         return (Constant("kernel", "int8_t", prod(op.kernel.shape)), *bias, *sums)
 
-    def call(self, op: Dense, q: Quantized, extension: Extension) -> Mapping[str, Any]:
-        rows, (units, inputs) = prod(op.input_shape[:-1]), q.arrays["kernel"].shape
+    def shapes(self, op: Dense, extension: Extension) -> Mapping[str, Dims]:
+        rows, (inputs, units) = prod(op.input_shape[:-1]), op.kernel.shape
+        return {
+            "input_dims": (rows, 1, 1, inputs),
+            "filter_dims": (inputs, 1, 1, units),
+            "output_dims": (rows, 1, 1, units),
+        }
+
+    def takes_context(self, op: Dense, extension: Extension) -> bool:
+        return True
+
+    def call(self, op: Dense, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
         sums = [each.bytes for each in self.constants(op, extension) if each.role == "kernel_sum"]
         return {
             "function": "arm_fully_connected_s8",
@@ -43,8 +53,6 @@ class ArmDenseKernel(DenseKernel):
             "activation": limits(q),
             "multiplier": q.numbers["multiplier"],
             "shift": q.numbers["shift"],
-            "input_dims": dims(rows, 1, 1, inputs),
-            "filter_dims": dims(inputs, 1, 1, units),
-            "output_dims": dims(rows, 1, 1, units),
+            **named_dims(self.shapes(op, extension)),
             "kernel_sum_bytes": sum(sums),
         }
