@@ -14,7 +14,7 @@ import z3
 
 from netspec.device.cmsis_nn import Extension
 from netspec.device.graph import DeviceGraph, Node
-from netspec.device.ops import kernel_of
+from netspec.device.kernels import kernel_of
 from netspec.ops import Concatenate
 
 _MILLISECONDS = 600_000
@@ -27,7 +27,7 @@ def fits(graph: DeviceGraph, extension: Extension, arena: int) -> bool:
     """
     lives, sizes = dict(graph.lifetimes()), {name: prod(shape) for name, shape in graph.tensors.items()}
     for step, node in enumerate(graph.nodes):
-        scratch = kernel_of(node.op).scratch_bytes(node.op, extension)
+        scratch = kernel_of(node).scratch_bytes(node.op, extension)
         if scratch:
             lives[f"scratch of {node.name}"], sizes[f"scratch of {node.name}"] = (step, step), scratch
     solver = z3.Solver()
@@ -57,7 +57,7 @@ def fits(graph: DeviceGraph, extension: Extension, arena: int) -> bool:
 def _ways(node: Node, sizes: dict[str, int]) -> list[tuple[str, int]]:
     """Return the inputs of a node that may stand in its output, and the byte of it where they would begin."""
     if not isinstance(node.op, Concatenate):
-        alike = (node.inputs[position] for position in kernel_of(node.op).in_place_inputs(node.op))
+        alike = (node.inputs[position] for position in kernel_of(node).in_place_inputs(node.op))
         return [(name, 0) for name in alike if sizes[name] == sizes[node.output]]
     if prod(node.op.output_shape[: node.op.axis]) != 1:
         return []

@@ -29,7 +29,7 @@ from typer.testing import CliRunner
 from netspec.cli import app
 from netspec.device.cmsis_nn import CORE_EXTENSIONS
 from netspec.device.explain import explain_device
-from netspec.device.ops import kernel_of
+from netspec.device.kernels import kernel_of
 from netspec.device.ops.base import Layout
 from netspec.device.plan import plan_device
 from netspec.explain import Explained, explain, explain_data
@@ -104,7 +104,7 @@ def test_all_of_a_net_that_the_device_runs(text: str, core: str) -> None:
         assert step.arena is not None
         assert step.arena.live == plan.live_tensors(node)
         assert sum(step.arena.live.values()) == live <= step.arena.total == plan.arena_bytes
-        assert step.choice.function in kernel_of(node.op).functions(node.op, device.extension)
+        assert step.choice.function in kernel_of(node).functions(node.op, device.extension)
 
 
 @given(device_nets())
@@ -162,7 +162,7 @@ def test_the_index_of_a_layout(layer_type: str, keys: dict[str, Any], shape: tup
     nodes = plan_device(make_graph([{layer_type: keys}], shape)).graph.nodes
     layouts = 0
     for node in nodes:
-        kernel: Any = kernel_of(node.op)
+        kernel: Any = kernel_of(node)
         for layout in kernel.layout(node.op):
             assert isinstance(node.op, Conv2D | DepthwiseConv2D | Dense)
             keras = np.arange(np.prod(layout.keras_shape, dtype=int), dtype=np.float32).reshape(layout.keras_shape)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from netspec.device.cmsis_nn import CORE_EXTENSIONS, Extension, KernelChoice
 from netspec.device.graph import DeviceGraph, Node, lower_supported
-from netspec.device.ops import kernel_of
+from netspec.device.kernels import kernel_of
 from netspec.device.ops.base import Constant, Layout
 from netspec.device.passes import run_passes
 from netspec.device.plan import DevicePlan, plan_device
@@ -83,7 +83,7 @@ class Device:
         return OnDevice(no_code=_why_no_code(ops, layer, nodes[0] if nodes else None))
 
     def _step(self, node: Node) -> Step:
-        kernel = kernel_of(node.op)
+        kernel = kernel_of(node)
         arena = None
         if self.plan is not None:
             arena = Arena(self.live[node.name], self.plan.arena_bytes)
@@ -111,7 +111,7 @@ def explain_device(graph: Graph, core: str | None = None) -> Device:
     try:
         plan = plan_device(graph, core)
     except SpecError as error:
-        rest = run_passes(lower_supported(graph), graph.spec.kernels)
+        rest = run_passes(lower_supported(graph))
         return Device(core, extension, None, error.diagnostics, _nodes(rest), {})
     return Device(core, extension, plan, (), _nodes(plan.graph), _live(plan), plan.memory.shares_by_node())
 

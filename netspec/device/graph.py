@@ -9,12 +9,16 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from math import prod
+from typing import TYPE_CHECKING, Any
 
 from netspec.device.input_rescaling import InputRescale, left_over
 from netspec.diagnostics import Diagnostic, Span, SpecError
 from netspec.graph import Graph, GraphLayer, diagnose
 from netspec.layers.base import DeviceUnsupported
 from netspec.ops import Op, Shape, output_shape
+
+if TYPE_CHECKING:
+    from netspec.device.ops.base import Kernel
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +35,8 @@ class Node:
     layer: str
     layers: tuple[str, ...]
     line: int
+    kernel: Kernel[Any] | None = None
+    """What runs the op; the last pass chooses it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +68,8 @@ class DeviceGraph:
     inputs: tuple[DeviceInput, ...]
     nodes: tuple[Node, ...]
     outputs: tuple[DeviceOutput, ...]
+    kernels: str = "best"
+    """The name of the set that the nodes' kernels come from."""
 
     @property
     def tensors(self) -> dict[str, Shape]:
@@ -166,7 +174,7 @@ def _lowered_without(graph: Graph, refused: Mapping[str, DeviceUnsupported]) -> 
         tensor_of[layer.name] = layer.name if chain else reads[0]
     shapes = graph.shapes
     outputs = tuple(DeviceOutput(name, shapes[name], tensor_of[name]) for name in graph.outputs)
-    return DeviceGraph(graph.name, tuple(inputs), tuple(nodes), outputs), found
+    return DeviceGraph(graph.name, tuple(inputs), tuple(nodes), outputs, graph.spec.kernels), found
 
 
 def _integer_inputs(graph: Graph) -> Iterator[Diagnostic]:

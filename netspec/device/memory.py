@@ -13,7 +13,7 @@ from math import inf
 
 from netspec.device.cmsis_nn import Extension
 from netspec.device.graph import DeviceGraph, tensor_bytes
-from netspec.device.ops import kernel_of
+from netspec.device.kernels import kernel_of
 from netspec.device.placement import Overlay, Packing, Piece, place
 from netspec.device.regions import Region, distribute, tensor_heat
 from netspec.device.sharing import Share, groups, possible
@@ -91,7 +91,7 @@ class _Everything:
     def of(graph: DeviceGraph, extension: Extension, outside: frozenset[str], shares: Sequence[Share]) -> _Everything:
         lifetimes, shapes = graph.lifetimes(), graph.tensors
         tensors = tuple(name for name in shapes if name not in outside)
-        scratch = {node.name: kernel_of(node.op).scratch_bytes(node.op, extension) for node in graph.nodes}
+        scratch = {node.name: kernel_of(node).scratch_bytes(node.op, extension) for node in graph.nodes}
         scratch = {name: size for name, size in scratch.items() if size}
         steps = {node.name: step for step, node in enumerate(graph.nodes)}
         pieces = [Piece(tensor_bytes(shapes[name]), *lifetimes[name]) for name in tensors]

@@ -12,8 +12,8 @@ from collections.abc import Container
 from math import prod
 
 from netspec.device.graph import DeviceGraph, Node
+from netspec.device.kernels import kernel_of
 from netspec.device.memory import MemoryPlan
-from netspec.device.ops import kernel_of
 from netspec.device.sharing import Share
 from netspec.ops import output_shape
 
@@ -146,7 +146,7 @@ class _Replay:
             self._values[node.output] = self._join(node, output, reads, placed.keys())
             return
         self._values[node.output] = [(node.output, 0, self._bytes[node.output])]
-        can = kernel_of(node.op).in_place_inputs(node.op)
+        can = kernel_of(node).in_place_inputs(node.op)
         replaced = {node.inputs[position] for position in placed}
         for position in placed:
             assert position in can, f"the kernel of {node.name} cannot write over input {position}"

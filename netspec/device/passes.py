@@ -7,17 +7,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
-from typing import Literal
 
-from netspec.device.cmsis_nn.arm import padding_is_exact
 from netspec.device.graph import DeviceGraph, Node, free_name
 from netspec.device.input_rescaling import IDENTITY, fold_rescaling
+from netspec.device.kernels import kernel_set
 from netspec.device.scales import requantize_concatenations
 from netspec.ops import (
     NO_PADDING,
     Add,
     BatchNorm,
-    Conv2D,
     DepthwiseConv2D,
     Pad,
     Relu,
@@ -63,25 +61,18 @@ def fold_padding(graph: DeviceGraph) -> DeviceGraph:
 
 
 def materialize_padding(graph: DeviceGraph) -> DeviceGraph:
-    """Pad in an op of its own where a kernel of CMSIS-NN would read past its input, or a faster one could not run."""
-    taken = graph.names()
+    """Pad in an op of its own where the kernel would read past its input, or a faster one could not run."""
+    kernels, shapes, taken = kernel_set(graph.kernels), graph.tensors, graph.names()
     nodes: list[Node] = []
     for node in graph.nodes:
-        op = node.op
-        if isinstance(op, Conv2D | DepthwiseConv2D) and not padding_is_exact(
-            kernel_hw=op.kernel_size,
-            dilation=op.dilation,
-            padding=op.padding,
-            depthwise=isinstance(op, DepthwiseConv2D),
-            depth_multiplier=op.depth_multiplier if isinstance(op, DepthwiseConv2D) else 1,
-        ):
-            height, width, channels = hwc(op.input_shape)
-            top, bottom, left, right = op.padding
-            padded = (height + top + bottom, width + left + right, channels)
+        zeros = node.op.zeros_before()
+        if zeros is not None and not kernels.pads_itself(node.op):
+            shape = shapes[node.inputs[0]]
+            height, width, channels = hwc(shape)
+            padded = (height + zeros.top + zeros.bottom, width + zeros.left + zeros.right, channels)
             name = free_name(f"{node.name}_pad", taken)
-            pad = replace(node, name=name, op=Pad(op.input_shape, padded, op.padding), output=name)
-            nodes.append(pad)
-            node = replace(node, op=replace(op, input_shape=padded, padding=NO_PADDING), inputs=(name,))
+            nodes.append(replace(node, name=name, op=Pad(shape, padded, zeros), output=name))
+            node = replace(node, op=node.op.with_zeros_before(NO_PADDING, padded), inputs=(name,))
         nodes.append(node)
     return graph.with_nodes(nodes)
 
@@ -153,11 +144,10 @@ def resolve_views(graph: DeviceGraph) -> DeviceGraph:
     return _rename(graph.with_nodes(nodes), renamed)
 
 
-def take_arm_kernels(graph: DeviceGraph) -> DeviceGraph:
-    """Make each op that a kernel of CMSIS-NN can run one that only that kernel runs."""
-    from netspec.device.ops.arm import on_arm_kernels
-
-    return graph.with_nodes(replace(node, op=on_arm_kernels(node.op)) for node in graph.nodes)
+def choose_kernels(graph: DeviceGraph) -> DeviceGraph:
+    """Give each op the kernel that runs it."""
+    kernels = kernel_set(graph.kernels)
+    return graph.with_nodes(replace(node, kernel=kernels.kernel(node.op)) for node in graph.nodes)
 
 
 def _rename(graph: DeviceGraph, renamed: dict[str, str]) -> DeviceGraph:
@@ -170,22 +160,24 @@ def _joined(first: Node, second: Node) -> tuple[str, ...]:
     return tuple(dict.fromkeys((*first.layers, *second.layers)))
 
 
-_FIRST: tuple[Callable[[DeviceGraph], DeviceGraph], ...] = (fold_rescaling, keep_identities, fold_padding)
-_THEN: tuple[Callable[[DeviceGraph], DeviceGraph], ...] = (
+PASSES: tuple[Callable[[DeviceGraph], DeviceGraph], ...] = (
+    fold_rescaling,
+    keep_identities,
+    fold_padding,
+    materialize_padding,
     fold_affine,
     split_sums,
     fuse_activations,
     resolve_views,
     requantize_concatenations,
+    choose_kernels,
 )
-PASSES = (*_FIRST, *_THEN)
-ARM_PASSES = (*_FIRST, materialize_padding, *_THEN, take_arm_kernels)
 
 
-def run_passes(graph: DeviceGraph, kernels: Literal["best", "cmsis-nn"] = "best") -> DeviceGraph:
+def run_passes(graph: DeviceGraph) -> DeviceGraph:
     """Return the graph that runs. Raises `AssertionError` with the pass's name where a pass breaks an invariant."""
     verify(graph, "lower")
-    for each in ARM_PASSES if kernels == "cmsis-nn" else PASSES:
+    for each in PASSES:
         graph = each(graph)
         verify(graph, each.__name__)
     return graph

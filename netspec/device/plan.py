@@ -8,9 +8,9 @@ from typing import Literal
 
 from netspec.device.cmsis_nn import CORE_EXTENSIONS, Extension
 from netspec.device.graph import DeviceGraph, Node, lower, tensor_bytes
+from netspec.device.kernels import kernel_of
 from netspec.device.memory import MemoryPlan, plan_memory
 from netspec.device.memory_check import check_plan
-from netspec.device.ops import kernel_of
 from netspec.device.ops.base import Constant
 from netspec.device.passes import run_passes
 from netspec.device.placement import aligned
@@ -24,7 +24,6 @@ INDEX_LIMIT = 2**31 - 1
 """Sizes and indices in CMSIS-NN, and shapes in a .tflite file, are int32."""
 
 Io = Literal["arena", "external"]
-Kernels = Literal["best", "cmsis-nn"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,12 +44,10 @@ class DevicePlan:
     """The memories of the target; empty where it names none."""
     weight_regions: Mapping[str, str] = field(default_factory=dict)
     """By node whose constants are copied from flash at start-up: the region that they are copied to."""
-    kernels: Kernels = "best"
-    """Whose kernels run, as the target says."""
 
     def constants(self, node: Node) -> tuple[Constant, ...]:
         """Return the arrays that a node reads."""
-        return kernel_of(node.op).constants(node.op, self.extension)
+        return kernel_of(node).constants(node.op, self.extension)
 
     def kept_constants(self, node: Node) -> tuple[Constant, ...]:
         """Return the arrays that a node keeps in flash: those it reads, but no table that another one keeps."""
@@ -185,15 +182,13 @@ class DevicePlan:
                 del alive[name]
 
 
-def plan_graph(
-    graph: DeviceGraph, core: str, io: Io = "arena", regions: tuple[Region, ...] = (), kernels: Kernels = "best"
-) -> DevicePlan:
+def plan_graph(graph: DeviceGraph, core: str, io: Io = "arena", regions: tuple[Region, ...] = ()) -> DevicePlan:
     """Return the plan of the ops that run, proven by the checker."""
     extension = CORE_EXTENSIONS[core]
     outside = {each.name for each in graph.inputs} | {each.tensor for each in graph.outputs}
     memory = plan_memory(graph, extension, outside if io == "external" else (), regions)
     check_plan(graph, memory)
-    plan = DevicePlan(core, extension, graph, memory, io, equal_tables(graph), regions, kernels=kernels)
+    plan = DevicePlan(core, extension, graph, memory, io, equal_tables(graph), regions)
     free = [(region.name, region.size - plan.region_arena_bytes(region)) for region in regions if region.weights]
     sizes = {node.name: [constant.bytes for constant in plan.kept_constants(node)] for node in graph.nodes}
     return replace(plan, weight_regions=place_weights(graph.nodes, sizes, free))
@@ -242,10 +237,10 @@ def plan_device(graph: Graph, core: str | None = None) -> DevicePlan:
 def plan_of_any_size(graph: Graph, core: str | None = None) -> DevicePlan:
     """Return what `plan_device` does, also where the arena is more than its regions hold."""
     core = core or graph.spec.core
-    device_graph = run_passes(lower(graph), graph.spec.kernels)
+    device_graph = run_passes(lower(graph))
     memory = (graph.spec.target.memory if graph.spec.target else None) or []
     regions = tuple(Region(each.name, each.size, "arena" in each.holds, "weights" in each.holds) for each in memory)
-    plan = plan_graph(device_graph, core, graph.spec.io, regions, graph.spec.kernels)
+    plan = plan_graph(device_graph, core, graph.spec.io, regions)
     _require_addressable(graph, device_graph, plan)
     return plan
 

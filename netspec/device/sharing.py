@@ -13,7 +13,7 @@ from itertools import accumulate
 from math import prod
 
 from netspec.device.graph import DeviceGraph, Node, tensor_bytes
-from netspec.device.ops import kernel_of
+from netspec.device.kernels import kernel_of
 from netspec.ops import output_shape
 
 
@@ -71,7 +71,7 @@ def possible(graph: DeviceGraph, outside: frozenset[str]) -> list[Share]:
         if node.output in outside:
             continue
         joins = node.op.join_axis() is not None
-        in_place = [] if joins else kernel_of(node.op).in_place_inputs(node.op)
+        in_place = [] if joins else kernel_of(node).in_place_inputs(node.op)
         ways = list(enumerate(slices(node, sizes))) if joins else [(at, 0) for at in in_place]
         for position, offset in ways:
             name = node.inputs[position]

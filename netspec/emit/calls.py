@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from netspec.device.cmsis_nn import CORE_EXTENSIONS, Extension
 from netspec.device.graph import Node
-from netspec.device.ops import kernel_of
+from netspec.device.kernels import kernel_of
 from netspec.device.plan import DevicePlan
 from netspec.emit.view import View
 
@@ -63,7 +63,7 @@ def guards(plan: DevicePlan) -> list[Guard]:
         if extension == CORE_EXTENSIONS[plan.core]:
             continue
         for node in plan.graph.nodes:
-            wanted = kernel_of(node.op).kernel_scratch_bytes(node.op, plan.extension, extension)
+            wanted = kernel_of(node).kernel_scratch_bytes(node.op, plan.extension, extension)
             given = plan.memory.scratch_bytes.get(node.name, 0)
             if wanted > given:
                 reason = f"{node.name} has {given:,} bytes of scratch and wants {wanted:,} with {name}."
@@ -75,5 +75,5 @@ def guards(plan: DevicePlan) -> list[Guard]:
 
 def reads_sums(plan: DevicePlan, node: Node) -> bool:
     """Return whether a kernel of CMSIS-NN reads sums of weights from flash."""
-    function = kernel_of(node.op).kernel_choice(node.op, plan.extension).function
+    function = kernel_of(node).kernel_choice(node.op, plan.extension).function
     return function == "arm_fully_connected_s8" and plan.extension == "mve"

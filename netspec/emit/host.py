@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from netspec.device.graph import tensor_bytes
-from netspec.device.ops import kernel_of
+from netspec.device.kernels import kernel_of
 from netspec.emit.render import render
 from netspec.emit.view import make_view
 from netspec.quantize.model import QuantizedModel
@@ -34,5 +34,5 @@ def host_tensors(model: QuantizedModel) -> tuple[tuple[str, int], ...]:
 def host_functions(model: QuantizedModel) -> frozenset[str]:
     """Return the kernel functions that the emitted code calls: what `toolchain.portable_kernels` wants to know."""
     return frozenset(
-        name for node in model.plan.graph.nodes for name in kernel_of(node.op).functions(node.op, model.plan.extension)
+        name for node in model.plan.graph.nodes for name in kernel_of(node).functions(node.op, model.plan.extension)
     )

@@ -9,8 +9,8 @@ from typing import Any
 from netspec.device.blocks import Block, blocks, together
 from netspec.device.graph import DeviceInput, DeviceOutput, Node
 from netspec.device.input_rescaling import InputRescale
+from netspec.device.kernels import kernel_of
 from netspec.device.names import Names
-from netspec.device.ops import kernel_of
 from netspec.device.ops.base import Quantized
 from netspec.device.plan import DevicePlan
 from netspec.device.sharing import Share
@@ -189,7 +189,7 @@ def _layer(
     tables: dict[str, str],
 ) -> Layer:
     """Return a layer; `tables` are the names of the look-up tables so far, by node."""
-    kernel, plan = kernel_of(node.op), model.plan
+    kernel, plan = kernel_of(node), model.plan
     shapes = plan.graph.tensors
     constants = {each.role: each for each in plan.constants(node)}
     kept = [constant.role for constant in plan.kept_constants(node)]

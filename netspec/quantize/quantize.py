@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.graph import Node
-from netspec.device.ops import kernel_of
+from netspec.device.kernels import kernel_of
 from netspec.device.ops.base import Quant, Quantized, Weights
 from netspec.device.plan import DevicePlan
 from netspec.diagnostics import ToolError
@@ -36,7 +36,7 @@ def quantize(plan: DevicePlan, weights: Weights, tensors: Mapping[str, Quant]) -
     numbers: dict[str, Quantized] = {}
     raw = raw_tensors(plan.graph)
     for node in plan.graph.nodes:
-        kernel = kernel_of(node.op)
+        kernel = kernel_of(node)
         reads = [tensors[name] for name in node.inputs]
         own = weights
         if reads[0].raw and not tensors[node.output].raw:  # else it pads

@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.data.headers import HeaderError, read_header
 from netspec.device.graph import DeviceGraph
-from netspec.device.ops import kernel_of
+from netspec.device.kernels import kernel_of
 from netspec.device.ops.base import Quant, Quantized
 from netspec.device.plan import DevicePlan
 from netspec.diagnostics import Diagnostic, SpecError, ToolError
@@ -65,7 +65,7 @@ def quantize_stored(plan: DevicePlan, stored: Stored) -> QuantizedModel:
     """Return the network of given integers. `ToolError` names the layer whose numbers leave a kernel's range."""
     numbers: dict[str, Quantized] = {}
     for node in plan.graph.nodes:
-        kernel = kernel_of(node.op)
+        kernel = kernel_of(node)
         reads = [stored.tensors[name] for name in node.inputs]
         try:
             integers = kernel.stored_integers(node.op, stored, reads)

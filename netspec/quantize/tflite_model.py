@@ -11,7 +11,7 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.graph import DeviceInput, Node
-from netspec.device.ops import kernel_of
+from netspec.device.kernels import kernel_of
 from netspec.device.ops.base import Quant
 from netspec.ops import Shape
 from netspec.quantize.model import QuantizedModel
@@ -42,7 +42,7 @@ class TFLiteModel:
         for given in model.plan.graph.inputs:
             self.index_of[given.name] = self._rescaled(given)
         for node, numbers in model.nodes:
-            kernel_of(node.op).tflite(node.op, numbers, _NodeSink(self, node))
+            kernel_of(node).tflite(node.op, numbers, _NodeSink(self, node))
         self.outputs = tuple(
             self._output(output.name, output.tensor, (1, *output.shape)) for output in model.plan.graph.outputs
         )

@@ -295,7 +295,7 @@ def _instructions_per_tick(run: Run) -> float:
 
 def _layer_costs(model: QuantizedModel, run: Run, instructions: int) -> tuple[LayerFigures, ...]:
     """Return what each layer takes of `instructions`, without what the trace adds to each alike."""
-    from netspec.device.ops import kernel_of
+    from netspec.device.kernels import kernel_of
 
     nodes, ticks = model.plan.graph.nodes, run.figures("ticks")
     if nodes and (not ticks or len(ticks) % len(nodes)):
@@ -304,6 +304,6 @@ def _layer_costs(model: QuantizedModel, run: Run, instructions: int) -> tuple[La
     counts = [fmean(ticks[index :: len(nodes)]) * tick for index in range(len(nodes))]
     of_trace = max(0.0, sum(counts) - instructions) / max(1, len(nodes))
     return tuple(
-        LayerFigures(node.layer, node.output, kernel_of(node.op).name, max(0, round(count - of_trace)), node.op.macs())
+        LayerFigures(node.layer, node.output, kernel_of(node).name, max(0, round(count - of_trace)), node.op.macs())
         for node, count in zip(nodes, counts, strict=True)
     )

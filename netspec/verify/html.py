@@ -9,7 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.graph import Node
-from netspec.device.ops import kernel_of
+from netspec.device.kernels import kernel_of
 from netspec.device.plan import DevicePlan
 from netspec.emit.literals import shape_text
 from netspec.graph import Graph
@@ -197,7 +197,7 @@ def _layers(plan: DevicePlan) -> list[_Layer]:
 
 
 def _layer(plan: DevicePlan, node: Node, live: int, peak: bool) -> _Layer:
-    choice = kernel_of(node.op).kernel_choice(node.op, plan.extension)
+    choice = kernel_of(node).kernel_choice(node.op, plan.extension)
     return _Layer(
         name=node.name,
         folded=tuple(name for name in node.layers if name != node.name),

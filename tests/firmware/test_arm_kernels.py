@@ -13,7 +13,7 @@ import pytest
 
 from netspec import toolchain
 from netspec.device.cmsis_nn import HOST_EXTENSION
-from netspec.device.ops import kernel_of
+from netspec.device.kernels import kernel_of
 from netspec.emit import host_functions
 from netspec.graph import Graph
 from netspec.sections import Target
@@ -147,7 +147,7 @@ def test_only_the_calls_change() -> None:
 def test_scratch_serves_the_core_and_the_host(net: str, core: str) -> None:
     plan = make_model(on_arm(CASES[net]()), core=core).plan
     for node in plan.graph.nodes:
-        kernel, given = kernel_of(node.op), plan.memory.scratch_bytes.get(node.name, 0)
+        kernel, given = kernel_of(node), plan.memory.scratch_bytes.get(node.name, 0)
         wanted = {each: kernel.kernel_scratch_bytes(node.op, plan.extension, each) for each in EXTENSIONS}
         assert given == max(wanted[plan.extension], wanted[HOST_EXTENSION])
 

@@ -12,10 +12,10 @@ import numpy as np
 import pytest
 
 from netspec import toolchain
-from netspec.device.ops import KERNELS, kernel_of
+from netspec.device.kernels import kernel_set
 from netspec.emit import host_defines, host_functions, host_main
 from netspec.graph import Graph
-from netspec.ops import Add, Softmax, Unary
+from netspec.ops import Add, Op, Softmax, Unary
 from netspec.quantize.model import QuantizedModel
 from netspec.toolchain.arm import device_kernels
 from netspec.toolchain.compiler import ADDRESS, STRICT
@@ -293,7 +293,8 @@ _SUM = """
 static const netspec_add sum = {.multiplier1 = 1073741824, .multiplier2 = 1518500250, .multiplier = 1288490189,
     .offset1 = 3, .offset2 = -7, .shift1 = 0, .shift2 = -1, .shift = -18, .output_offset = 4, .min = -120, .max = 127};
 """
-_CALLS: dict[type, list[str]] = {
+_KERNELS = kernel_set("best").kernels
+_CALLS: dict[type[Op], list[str]] = {
     Add: [
         f"{_SUM} memcpy(apart, one, MOST); netspec_add_s8(&sum, one, two, apart, size); memcpy(here, one, MOST);"
         f" netspec_add_s8(&sum, here, two, here, size); {_COMPARE}",
@@ -314,19 +315,20 @@ _CALLS: dict[type, list[str]] = {
         f" {_COMPARE}",
     ],
 }
-_SAMPLES: dict[type, Any] = {Add: Add((4,)), Unary: Unary("tanh", (4,)), Softmax: Softmax((4,))}
+_SAMPLES: dict[type[Op], Any] = {Add: Add((4,)), Unary: Unary("tanh", (4,)), Softmax: Softmax((4,))}
 
 
 def test_every_kernel_that_works_in_place_is_tried() -> None:
-    overridden = {op for op, kernel in KERNELS.items() if "in_place_inputs" in type(kernel).__dict__}
-    assert overridden == set(_CALLS) == set(_SAMPLES)
-    assert all(kernel_of(sample).in_place_inputs(sample) for sample in _SAMPLES.values())
+    overridden = {op for op, kernel in _KERNELS.items() if "in_place_inputs" in type(kernel).__dict__}
+    assert set(_CALLS) == set(_SAMPLES)
+    assert overridden == {op.stem for op in _SAMPLES}
+    assert all(_KERNELS[sample.stem].in_place_inputs(sample) for sample in _SAMPLES.values())
 
 
 @pytest.mark.parametrize(("op", "call"), [(op, call) for op, calls in _CALLS.items() for call in calls])
 @pytest.mark.parametrize("optimized", ["-O0", "-O3"])
-def test_kernels_give_the_same_in_place(op: type, call: str, optimized: str, tmp_path: Path) -> None:
-    kernels = toolchain.portable_kernels(frozenset(kernel_of(_SAMPLES[op]).functions(_SAMPLES[op], "none")))
+def test_kernels_give_the_same_in_place(op: type[Op], call: str, optimized: str, tmp_path: Path) -> None:
+    kernels = toolchain.portable_kernels(frozenset(_KERNELS[op.stem].functions(_SAMPLES[op], "none")))
     (tmp_path / "main.c").write_text(_IN_PLACE % call)
     program = toolchain.compile_program(
         [tmp_path / "main.c"],

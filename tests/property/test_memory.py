@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from netspec.device.graph import DeviceGraph, DeviceInput, DeviceOutput, Node
 from netspec.device.memory import plan_memory
 from netspec.device.memory_check import check_plan
+from netspec.device.passes import choose_kernels
 from netspec.device.sharing import linked
 from netspec.ops import NO_PADDING, Add, Concatenate, Conv2D, Dense, Op, Param, Unary, output_shape
 from tests.optimum import fits
@@ -55,7 +56,7 @@ def random_graph(seed: int, most: int = 40) -> DeviceGraph:
     last = nodes[-1].output
     unread = tensors.keys() - {source for node in nodes for source in node.inputs} - {last}
     outputs = tuple(DeviceOutput(name, (tensors[name],), name) for name in [last, *sorted(unread)][:2])
-    return DeviceGraph("net", (DeviceInput("x", (tensors["x"],)),), tuple(nodes), outputs)
+    return choose_kernels(DeviceGraph("net", (DeviceInput("x", (tensors["x"],)),), tuple(nodes), outputs))
 
 
 def test_without_joins_in_place_the_arena_is_the_largest_live_set() -> None:

@@ -17,12 +17,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from netspec.device import ops as device_ops
 from netspec.device.blocks import Block, blocks, together
 from netspec.device.cmsis_nn import Extension
+from netspec.device.kernels import kernel_of, kernel_set
 from netspec.device.names import Names
-from netspec.device.ops import concatenate, kernel_of
-from netspec.device.ops.arm import ARM_KERNELS
+from netspec.device.ops import concatenate
 from netspec.device.ops.base import Integers, Quant, Quantized
 from netspec.device.plan import plan_device
 from netspec.emit import plain_inputs
@@ -173,7 +172,7 @@ def test_missing_values_are_errors() -> None:
 
 def test_every_kernel_has_a_template_and_every_template_a_kernel() -> None:
     templates = {path.name.removesuffix(".c.j2") for path in (templates_dir() / "ops").glob("*.c.j2")}
-    kernels = [*device_ops.KERNELS.values(), *ARM_KERNELS.values()]
+    kernels = [kernel for name in ("best", "cmsis-nn") for kernel in kernel_set(name).kernels.values()]
     assert templates == {kernel.template for kernel in kernels}
 
 
@@ -217,7 +216,7 @@ def test_concatenation_copies_any_size_in_blocks(shape: list[int], axis: int, si
     op = Concatenate(shapes, expected.shape, axis)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(concatenate, "_LARGEST_SIZE", largest)
-        copies = kernel_of(op).call(op, Quantized(), "none")["copies"]
+        copies = kernel_set("best").kernel(op).call(op, Quantized(), "none")["copies"]
     output = np.full(expected.size, -1)
     for copy in copies:
         assert max(copy["size"], copy["rows"], copy["pitch"]) <= largest
@@ -260,7 +259,7 @@ _NUMBERS = Quantized(
 )
 @pytest.mark.parametrize("extension", ["none", "dsp", "mve"])
 def test_a_row_is_told_as_it_is_and_read_where_it_lies(op: Conv2D, gathered: bool, extension: Extension) -> None:
-    kernel = kernel_of(op)
+    kernel = kernel_set("best").kernel(op)
     call = kernel.call(op, _NUMBERS, extension)
     assert call["function"] == "netspec_convolve_s8"
     assert kernel.functions(op, extension) == ("netspec_convolve_s8",)
@@ -319,10 +318,10 @@ def test_two_taps_of_128_below_zero_are_refused() -> None:
         rows = np.array([[1, 2, 3], taps], np.int8)
         integers = Integers(rows, None, (0.01, 0.01), (0.005, 0.005))
         with pytest.raises(ValueError, match="two weights of -128") if refused else nullcontext():
-            kernel_of(node.op).numbers(node.op, integers, [quant], quant)
+            kernel_of(node).numbers(node.op, integers, [quant], quant)
     (node,) = plan_device(make_graph([layer], (4, 6, 2), target={"kernels": "cmsis-nn"})).graph.nodes
     integers = Integers(np.full((2, 3), -128, np.int8), None, (0.01, 0.01), (0.005, 0.005))
-    kernel_of(node.op).numbers(node.op, integers, [quant], quant)
+    kernel_of(node).numbers(node.op, integers, [quant], quant)
 
 
 def _guards(

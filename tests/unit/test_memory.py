@@ -9,9 +9,9 @@ import pytest
 
 from netspec.check import check
 from netspec.device.cmsis_nn import Extension
+from netspec.device.kernels import kernel_of
 from netspec.device.memory import MemoryPlan, plan_memory
 from netspec.device.memory_check import check_plan
-from netspec.device.ops import kernel_of
 from netspec.device.placement import aligned
 from netspec.device.plan import DevicePlan, plan_device
 from netspec.device.sharing import linked
@@ -65,7 +65,7 @@ def test_sizes_and_offsets_are_aligned() -> None:
 def test_input_output_and_scratch_lie_in_the_arena() -> None:
     plan = plan_of({"conv2d": {"name": "c", "filters": 4, "kernel_size": 3, "padding": "same"}})
     (node,) = plan.graph.nodes
-    scratch = kernel_of(node.op).scratch_bytes(node.op, "dsp")
+    scratch = kernel_of(node).scratch_bytes(node.op, "dsp")
     assert scratch > 0
     assert plan.memory.scratch_bytes == {"c": scratch}
     assert plan.arena_bytes == 192 + 256 + aligned(scratch)
@@ -195,7 +195,7 @@ def test_every_extension_gets_a_plan_of_its_own() -> None:
     graph = plan_of({"conv2d": {"filters": 4, "kernel_size": 3, "padding": "same"}}).graph
     (node,) = graph.nodes
     extensions: tuple[Extension, ...] = ("none", "dsp", "mve")
-    scratch = [kernel_of(node.op).scratch_bytes(node.op, extension) for extension in extensions]
+    scratch = [kernel_of(node).scratch_bytes(node.op, extension) for extension in extensions]
     assert len(set(scratch)) > 1
     for extension, size in zip(extensions, scratch, strict=True):
         assert plan_memory(graph, extension).arena_bytes == 192 + 256 + aligned(size)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import zlib
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 from numpy.typing import NDArray
 
 from netspec.device.graph import DeviceGraph, lower
-from netspec.device.ops import kernel_of
+from netspec.device.kernels import kernel_set
 from netspec.device.passes import PASSES, run_passes, verify
 from netspec.device.scales import scale_groups
 from netspec.diagnostics import SpecError
@@ -52,7 +53,7 @@ def evaluate_raw(graph: DeviceGraph, inputs: dict[str, Array]) -> dict[str, Arra
             case Add() if op.arity != 2:
                 result = np.sum(reads, axis=0)
             case _:
-                result = kernel_of(op).evaluate(op, weights, reads)
+                result = kernel_set("best").kernel(op).evaluate(op, weights, reads)
         values[node.output] = result
     return values
 
@@ -212,7 +213,7 @@ def test_only_kernels_of_arm_have_padding_apart(layer: dict[str, Any]) -> None:
     if kind == "conv2d" and keys["kernel_size"] == 1:
         layers[0] = {"zero_padding2d": {"padding": [[0, 1], [0, 1]]}}
     assert len(run(layers).nodes) == 1
-    pad, node = run_passes(lower(make_graph(layers, IMAGE)), "cmsis-nn").nodes
+    pad, node = run_passes(replace(lower(make_graph(layers, IMAGE)), kernels="cmsis-nn")).nodes
     assert type(pad.op).__name__ == "Pad"
     assert tuple(node.op.padding) == (0, 0, 0, 0)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 
 from netspec.device.graph import Node
-from netspec.device.ops import kernel_of
+from netspec.device.kernels import kernel_of
 from netspec.device.ops.base import Dims
 from netspec.device.plan import DevicePlan
 
@@ -27,7 +27,7 @@ def features(plan: DevicePlan) -> dict[str, int]:
     for node in plan.graph.nodes:
         if node.name in plan.memory.scratch_bytes:
             counts["scratch"] += 1
-        elif kernel_of(node.op).takes_context(node.op, plan.extension):
+        elif kernel_of(node).takes_context(node.op, plan.extension):
             counts["no scratch"] = 1  # one constant serves all
     called = calls(plan)
     if called.total() == 1 and "_conv" in next(iter(called)):
@@ -41,7 +41,7 @@ def calls(plan: DevicePlan) -> Counter[str]:
     shares = plan.memory.shares_by_node()
     for node in plan.graph.nodes:
         there = {share.position for share in shares.get(node.name, ())}
-        counts[function_of(plan, node)] += kernel_of(node.op).calls(node.op, there)
+        counts[function_of(plan, node)] += kernel_of(node).calls(node.op, there)
     # What several ports of the caller's are given is copied to all but the first.
     ports = [given.name for given in plan.graph.inputs] + [each.tensor for each in plan.graph.outputs]
     outside = [name for name in ports if name in plan.memory.outside]
@@ -51,10 +51,10 @@ def calls(plan: DevicePlan) -> Counter[str]:
 
 def function_of(plan: DevicePlan, node: Node) -> str:
     """Return the function that emitted code calls for a node."""
-    return kernel_of(node.op).kernel_choice(node.op, plan.extension).function
+    return kernel_of(node).kernel_choice(node.op, plan.extension).function
 
 
 def shapes(plan: DevicePlan) -> frozenset[Dims]:
     """Return the shapes that the calls point to, each of which is one constant: (batch, height, width, channels)."""
-    pointed_to = (kernel_of(node.op).shapes(node.op, plan.extension) for node in plan.graph.nodes)
+    pointed_to = (kernel_of(node).shapes(node.op, plan.extension) for node in plan.graph.nodes)
     return frozenset(each for shapes in pointed_to for each in shapes.values())

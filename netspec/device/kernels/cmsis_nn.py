@@ -1,0 +1,42 @@
+"""Arm's kernels wherever CMSIS-NN has one, as the conditions of its wrappers choose them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netspec.device.cmsis_nn.arm import padding_is_exact
+from netspec.device.kernels import KernelSet
+from netspec.device.kernels.netspec import KERNELS
+from netspec.device.ops.arm.add import ArmAddKernel
+from netspec.device.ops.arm.average_pool import ArmAveragePoolKernel
+from netspec.device.ops.arm.convolutions import ArmConv2DKernel, ArmDepthwiseConv2DKernel
+from netspec.device.ops.arm.dense import ArmDenseKernel
+from netspec.device.ops.arm.softmax import ArmSoftmaxKernel
+from netspec.device.ops.base import Kernel
+from netspec.ops import Conv2D, DepthwiseConv2D, Op
+
+ARM_KERNELS: dict[str, Kernel[Any]] = {
+    "add": ArmAddKernel(),
+    "conv2d": ArmConv2DKernel(),
+    "dense": ArmDenseKernel(),
+    "depthwise_conv2d": ArmDepthwiseConv2DKernel(),
+    "pool2d.average": ArmAveragePoolKernel(),
+    "softmax": ArmSoftmaxKernel(),
+}
+
+
+def pads_itself(op: Op) -> bool:
+    """Return whether Arm's kernel reads no byte outside its input, and none faster is ruled out by the padding."""
+    if not isinstance(op, Conv2D | DepthwiseConv2D):
+        return True
+    multiplier = op.depth_multiplier if isinstance(op, DepthwiseConv2D) else 1
+    return padding_is_exact(
+        kernel_hw=op.kernel_size,
+        dilation=op.dilation,
+        padding=op.padding,
+        depthwise=isinstance(op, DepthwiseConv2D),
+        depth_multiplier=multiplier,
+    )
+
+
+SET = KernelSet("cmsis-nn", KERNELS | ARM_KERNELS, pads_itself)
