@@ -1,21 +1,27 @@
 """Read a file in a process of its own: a malformed one can hang the C library that reads it, or make it fail.
 
-What that process finds comes back as JSON and bytes, never as a pickle. It is ended after a while, and may take no more
-memory than the largest file that is read would need.
+What that process finds comes back as JSON and bytes, never as a pickle. It may take no more memory than the largest
+file that is read would need. A call into the library that takes more processor time than any sound file needs ends it,
+and so does a long wait.
 """
 
 from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 SECONDS = 60
 _LARGEST_ADDRESS_SPACE = 12 * 1024**3
 _HEADER_BYTES = 8
+_SECONDS_A_CALL = 1.0
+"""Of processor time, for one call into the library. Sound files take thousandths of a second, and more only to read."""
+_BYTES_A_SECOND = 16 * 1024**2
 
 
 class ReaderFailed(Exception):
@@ -39,6 +45,8 @@ def run_isolated(
     size = int.from_bytes(done.stdout[:_HEADER_BYTES], "little")
     if done.returncode != 0 or len(done.stdout) < _HEADER_BYTES + size or not size:
         said = done.stderr.decode("utf-8", "replace").strip().splitlines()
+        if done.returncode == -getattr(signal, "SIGPROF", 0):
+            raise ReaderFailed("the HDF5 library hangs in the file")
         if done.returncode < 0 or (said and "MemoryError" in said[-1]):
             raise ReaderFailed("the HDF5 library fails in the file")
         raise AssertionError(f"{module} ended with {done.returncode}: {said[-1] if said else 'nothing'}")
@@ -59,3 +67,27 @@ def limit_memory() -> None:
     except ImportError:
         return
     resource.setrlimit(resource.RLIMIT_AS, (_LARGEST_ADDRESS_SPACE, resource.getrlimit(resource.RLIMIT_AS)[1]))
+
+
+class _Clock:
+    """The processor time that one call into the library may take; None outside of a process made for reading."""
+
+    seconds: float | None = None
+
+
+def limit_time(path: Path) -> None:
+    """Let each call into the library take as long as the largest part of this file needs; not on Windows."""
+    if hasattr(signal, "setitimer"):
+        _Clock.seconds = _SECONDS_A_CALL + path.stat().st_size / _BYTES_A_SECOND
+
+
+def begin_call() -> None:
+    """Start the time of a call anew. The timer's signal ends the process, whatever the library does."""
+    if _Clock.seconds is not None:
+        signal.setitimer(signal.ITIMER_PROF, _Clock.seconds)
+
+
+def end_calls() -> None:
+    """Stop the time: what comes now is our own work."""
+    if _Clock.seconds is not None:
+        signal.setitimer(signal.ITIMER_PROF, 0)

@@ -10,7 +10,7 @@ from netspec.diagnostics import ToolError
 from netspec.importers.faults import MALFORMED, Faults, MalformedModel, ModelFault
 from netspec.importers.result import Imported
 from netspec.importers.writer import KeptNames
-from netspec.isolation import SECONDS, ReaderFailed, answer, limit_memory, run_isolated
+from netspec.isolation import SECONDS, ReaderFailed, answer, limit_memory, limit_time, run_isolated
 
 
 def import_keras_isolated(
@@ -36,6 +36,7 @@ def _main(path: str, stem: str, names: KeptNames) -> None:
     from netspec.importers.keras import import_keras
 
     limit_memory()
+    limit_time(Path(path))
     try:
         imported = import_keras(Path(path), json.loads(stem), names)
     except ModelFault as fault:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.diagnostics import ToolError
 from netspec.importers.faults import MalformedModel, ModelFault
+from netspec.isolation import begin_call, end_calls
 from netspec.layers.base import describe
 from netspec.ops import Shape
 
@@ -54,6 +55,7 @@ class KerasFile:
         with path.open("rb") as file:
             magic = file.read(4)
         self.legacy = magic[:2] != b"PK"
+        begin_call()
         try:
             if self.legacy:
                 if path.stat().st_size > LARGEST_WEIGHTS:
@@ -77,6 +79,8 @@ class KerasFile:
             raise MalformedModel(f"the zip archive cannot be read: {_said(error)}") from error
         except (OSError, RuntimeError, ValueError) as error:
             raise MalformedModel(f"the HDF5 file cannot be read: {_said(error)}") from error
+        finally:
+            end_calls()
 
     def __enter__(self) -> KerasFile:
         return self
@@ -88,6 +92,7 @@ class KerasFile:
         """Return a layer's arrays in Keras' order as floats. Raises `ModelFault` where they are not of these shapes."""
         import numpy as np
 
+        begin_call()
         try:
             datasets = list(self._legacy(place) if self.legacy else self._current(place))
             found = [tuple(dataset.shape) for dataset in datasets]
@@ -105,6 +110,8 @@ class KerasFile:
                 arrays.append(np.ascontiguousarray(array))
         except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as error:
             raise MalformedModel(f"the arrays of layer '{place.name}' cannot be read: {_said(error)}") from error
+        finally:
+            end_calls()
         return arrays
 
     def _current(self, place: Place) -> Iterator[Any]:

@@ -22,7 +22,7 @@ import numpy.typing as npt
 from netspec.data.headers import Header, HeaderError, read_header
 from netspec.diagnostics import ToolError
 from netspec.files import open_regular, read_at_most
-from netspec.isolation import ReaderFailed, answer, limit_memory, run_isolated
+from netspec.isolation import ReaderFailed, answer, begin_call, end_calls, limit_memory, limit_time, run_isolated
 
 Wanted = Mapping[str, Sequence[tuple[str, tuple[int, ...]]]]
 """{layer: its weights' names and shapes, in Keras' order}."""
@@ -51,18 +51,18 @@ def read_arrays(path: Path, wanted: Wanted) -> tuple[Found, list[str]]:
 
     Arrays of another shape or type than is wanted are described alone.
     """
+    if not path.name.endswith((".npz", ".keras", ".h5")):
+        raise ToolError(f"weights file {path} is of no known kind", help="use .npz, .keras or .weights.h5")
     open_regular(path).close()  # a pipe would never end
     if path.name.endswith(".npz"):
         return _from_npz(path, wanted)
     if path.name.endswith(".keras"):
         return _from_keras(path, wanted)
-    if path.name.endswith(".h5"):
-        most = _most_bytes(wanted)
-        content = read_at_most(path, most)
-        if content is None:
-            raise ValueError(f"it has more than {most:,} bytes, far more than the spec's weights")
-        return _from_h5(content, path, wanted, {})
-    raise ToolError(f"weights file {path} is of no known kind", help="use .npz, .keras or .weights.h5")
+    most = _most_bytes(wanted)
+    content = read_at_most(path, most)
+    if content is None:
+        raise ValueError(f"it has more than {most:,} bytes, far more than the spec's weights")
+    return _from_h5(content, path, wanted, {})
 
 
 def read_arrays_isolated(path: Path, wanted: Wanted, seconds: float | None = None) -> tuple[Found, list[str]]:
@@ -187,11 +187,13 @@ def _from_h5(content: bytes, path: Path, wanted: Wanted, names: Mapping[str, str
         ) from error
     found: Found = {}
     odd = []
+    begin_call()
     with h5py.File(io.BytesIO(content), "r") as file:
         groups = _group(h5py, file, "layers")
         if groups is None and "model_weights" in file:
             raise ToolError(f"{path} is a whole model of Keras 2", help=f"run `netspec import {path}`, and build that")
         for key in groups if groups is not None else ():
+            begin_call()
             group = _group(h5py, groups, key)
             datasets = list(_datasets(h5py, group, 0)) if group is not None else []
             if not datasets:
@@ -206,6 +208,7 @@ def _from_h5(content: bytes, path: Path, wanted: Wanted, names: Mapping[str, str
             odd += [f"{name}/{index}" for index in range(len(weights), len(datasets))]
             for (weight, shape), dataset in zip(weights, datasets, strict=False):
                 found[str(name), weight] = _array(dataset, shape)
+    end_calls()
     return found, odd
 
 
@@ -243,6 +246,7 @@ def _array(dataset: Any, shape: tuple[int, ...]) -> npt.NDArray[np.generic]:
 
 def _main(path: str) -> None:
     limit_memory()
+    limit_time(Path(path))
     wanted = {layer: [(name, tuple(shape)) for name, shape in row] for layer, row in json.load(sys.stdin).items()}
     try:
         found, odd = read_arrays(Path(path), wanted)
