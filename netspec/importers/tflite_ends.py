@@ -59,7 +59,7 @@ def dequantize(to: Translator, operator: FileOperator) -> None:
 def is_last_ranking(to: Translator, operator: FileOperator) -> bool:
     """Say whether a softmax or its logarithm ends the net, and the device cannot or need not compute it."""
     output = to.output(operator)
-    if not to.result.integer or not _ends(to, output):
+    if not to.result.integer or not output.shape or not _ends(to, output):
         return False
     return output.dtype == "float32" or operator.kind == "LOG_SOFTMAX" or output.shape[-1] > WIDEST_SOFTMAX
 
