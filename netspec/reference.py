@@ -237,8 +237,8 @@ _HEAD = """\
 
 A list item of `layers` is a bare type, where no key is required, or a mapping with one key, the type, whose value holds
 the layer's keys. Keys are Keras' arguments with Keras' defaults; axes count as in Keras, the batch being axis 0.
-Wherever a value stands, `$name` and `${...}` may stand for it. What has no int8 kernel has none in netspec yet; Keras
-trains it.
+Wherever a value stands, `$name` and `${...}` may stand for it. For some, netspec has no int8 kernel yet; Keras trains
+them.
 """
 
 

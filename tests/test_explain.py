@@ -255,4 +255,4 @@ def test_a_target_does_not_hide_what_it_cannot_run() -> None:
     document: Document = parse(text + "target: {core: cortex-m4}\n", "n.yaml")
     said = explain_text(explain(document, "lstm"))
     assert "= 4 * 2 * (4 + 2 + 1) = 56" in said
-    assert "not supported: lstm has no int8 kernel" in said
+    assert "not supported: netspec has no int8 kernel for lstm yet" in said

@@ -133,7 +133,8 @@ def _lowered(graph: Graph) -> tuple[DeviceGraph, list[Diagnostic]]:
     layers = {layer.name: layer for layer in graph.layers}
     refused = {
         node.layer: DeviceUnsupported(
-            "{layer} has a mean for each index of an axis: an input's quantization computes that, but no int8 kernel",
+            "{layer} has a mean for each index of an axis: an input's quantization computes that, and netspec has no "
+            "int8 kernel for it yet",
             field="mean",
             help="let {layer} be the first and only reader of an input, or give one number as mean and one as variance",
         )

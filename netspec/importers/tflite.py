@@ -73,7 +73,7 @@ def _transpose(to: Translator, operator: FileOperator) -> None:
     if transpose(to, operator):
         return
     if to.result.integer:
-        raise ModelFault(f"{operator.shown} moves values, for which the device has no int8 kernel")
+        raise ModelFault(f"{operator.shown} moves values, for which netspec has no int8 kernel yet")
     permuted(to, operator)
 
 

@@ -93,7 +93,7 @@ class Translator:
         floats_only: tuple[str, ...] = (),
         rescalings: Mapping[int, InputRescaling] | None = None,
     ) -> None:
-        """Take a model; `floats_only` are kinds of its operators for which the device has no int8 kernel.
+        """Take a model; `floats_only` are kinds of its operators for which netspec has no int8 kernel yet.
 
         `rescalings` are the operators that rescale an input, by their place.
         """
@@ -496,7 +496,7 @@ def _origin(model: FileModel, integer: bool, floats_only: tuple[str, ...]) -> st
         )
     floats = "Its weights are here as floats: a build chooses int8 scales of its own."
     if floats_only:
-        return f"an int8 model with {', '.join(floats_only)}, for which the device has no int8 kernel yet. {floats}"
+        return f"an int8 model with {', '.join(floats_only)}, for which netspec has no int8 kernel yet. {floats}"
     written = {index for operator in model.operators for index in operator.outputs}
     if any(model.tensors[index].dtype == "int16" for index in written):
         return (

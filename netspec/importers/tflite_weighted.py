@@ -23,7 +23,7 @@ def convolution(to: Translator, operator: FileOperator) -> None:
     if len(shape) != 4 or len(to.draft.shape(source)) != 3:
         raise MalformedModel(f"{operator.shown} has a kernel of shape {list(shape)}")
     if channels != shape[3] and to.result.integer:
-        raise ModelFault(f"{operator.shown} is grouped, and grouped convolutions have no kernel on the device")
+        raise ModelFault(f"{operator.shown} is grouped, and netspec has no int8 kernel for grouped convolutions yet")
     weights = to.weights(operator, lambda kernel: kernel.transpose(1, 2, 3, 0))
     keys = {"filters": shape[0], "kernel_size": list(shape[1:3]), **to.geometry(operator)}
     keys |= {"dilation_rate": [operator.options["dilation_h"], operator.options["dilation_w"]]}

@@ -22,7 +22,9 @@ def lower_softmax(shape: Shape) -> tuple[Op, ...]:
 def no_kernel(kind: str, field: str | None = None) -> DeviceUnsupported:
     """Return the complaint about an activation; `field` is the key that names it."""
     what = f"activation '{kind}'" if field else kind
-    return DeviceUnsupported(f"{what} has no int8 kernel", field=field, help="use relu, relu6, sigmoid or tanh")
+    return DeviceUnsupported(
+        f"netspec has no int8 kernel for {what} yet", field=field, help="use relu, relu6, sigmoid or tanh"
+    )
 
 
 def lower_activation(kind: str | None, shape: Shape, field: str | None = "activation") -> tuple[Op, ...]:

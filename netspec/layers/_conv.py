@@ -106,7 +106,7 @@ def refuse_groups(groups: int) -> None:
     """Raise `DeviceUnsupported` for grouped convolutions: CMSIS-NN before 5.0 computes them as plain ones."""
     if groups > 1:
         raise DeviceUnsupported(
-            f"groups {groups} of {{layer}} has no int8 kernel in every supported CMSIS-NN",
+            f"netspec has no int8 kernel for groups {groups} of {{layer}} yet",
             field="groups",
             help="use depthwise_conv2d, or convolutions side by side and concatenate",
         )

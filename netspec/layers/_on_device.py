@@ -63,7 +63,8 @@ def device_support(layer: type[Layer], keys: Mapping[str, Mapping[str, Any]]) ->
         ]
         if len(found) > 1 and "enum" in str(schema):
             names = ", ".join(f"`{value}`" for value, _ in found)
-            others.append(Case(f"`{key}` {names}", help=found[0][1].help, why=found[0][1].why and "no int8 kernel"))
+            why = found[0][1].why and "netspec has no int8 kernel yet"
+            others.append(Case(f"`{key}` {names}", help=found[0][1].help, why=why))
         elif found:
             others.append(replace(found[0][1], what=f"`{found[0][1].what}`"))
     odd = _odd_inputs(layer, given, inputs)

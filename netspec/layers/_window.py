@@ -106,6 +106,6 @@ def refuse_volume(rank: int) -> None:
     """Raise `DeviceUnsupported` for windows over three axes: CMSIS-NN's move along height and width."""
     if rank == 3:
         raise DeviceUnsupported(
-            "{layer} moves along three axes, the int8 kernels along two",
+            "{layer} moves along three axes, and netspec has no int8 kernel for that yet",
             help="`reshape` the depth into the channels or the height, and use the 2-D layer",
         )

@@ -54,7 +54,7 @@ class ReLU(_Elementwise):
         for field in ("negative_slope", "threshold"):
             if getattr(self, field):
                 raise DeviceUnsupported(
-                    f"{field} {getattr(self, field)} of {{layer}} has no int8 kernel",
+                    f"netspec has no int8 kernel for {field} {getattr(self, field)} of {{layer}} yet",
                     field=field,
                     help="use relu without it, bounded by `max_value` where needed",
                 )

@@ -184,7 +184,7 @@ class _ConvTranspose(Convolution, Kernelled):
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         output = self.output_shape(inputs)
         raise DeviceUnsupported(
-            f"{{layer}} cannot run on the device: no int8 kernel computes {self.type}",
+            f"{{layer}} cannot run on the device: netspec has no int8 kernel for {self.type} yet",
             help=f"use `- dense: {{units: {prod(output)}}}` and `- reshape: {{target_shape: {list(output)}}}` "
             "after `flatten`, where that is small enough",
         )

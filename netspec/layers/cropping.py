@@ -47,7 +47,7 @@ class _Cropping(Layer):
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         raise DeviceUnsupported(
-            f"{{layer}} cannot run on the device: no int8 kernel computes {self.type}",
+            f"{{layer}} cannot run on the device: netspec has no int8 kernel for {self.type} yet",
             help="crop the samples before they enter the net, or let a convolution with `padding: valid` shrink them",
         )
 

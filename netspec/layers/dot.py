@@ -75,7 +75,9 @@ class Dot(Layer):
         return (KerasCall("Dot", {"axes": self.axes, "normalize": self.normalize}),)
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
-        raise DeviceUnsupported("dot has no int8 kernel", help="join the inputs with concatenate, then dense")
+        raise DeviceUnsupported(
+            "netspec has no int8 kernel for dot yet", help="join the inputs with concatenate, then dense"
+        )
 
 
 def _without(shape: Shape, axis: int) -> Shape:

@@ -58,7 +58,7 @@ class Embedding(Layer):
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         raise DeviceUnsupported(
-            "embedding has no int8 kernel",
+            "netspec has no int8 kernel for embedding yet",
             help=f"look the {prod(inputs[0])} vectors up before, and give the net the shape "
             f"{list(self.output_shape(inputs))} as its input",
         )

@@ -79,5 +79,6 @@ class LayerNormalization(Layer):
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         raise DeviceUnsupported(
-            "layer_normalization has no int8 kernel", help="use batch_normalization, which folds into the layer before"
+            "netspec has no int8 kernel for layer_normalization yet",
+            help="use batch_normalization, which folds into the layer before",
         )

@@ -60,7 +60,7 @@ class _Merge(Layer):
         return (KerasCall(self.type.capitalize()),)
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
-        raise DeviceUnsupported(f"{self.type} has no int8 kernel", help=self.remedy)
+        raise DeviceUnsupported(f"netspec has no int8 kernel for {self.type} yet", help=self.remedy)
 
 
 def _merge_help(one: Shape, two: Shape) -> str:

@@ -140,7 +140,7 @@ class Recurrent(Kernelled):
 def refuse_recurrent(layer_type: str) -> NoReturn:
     """Raise `DeviceUnsupported` for what runs over steps."""
     raise DeviceUnsupported(
-        f"{layer_type} has no int8 kernel",
+        f"netspec has no int8 kernel for {layer_type} yet",
         help="use conv1d over the steps, `padding: causal` where it must not look ahead",
     )
 

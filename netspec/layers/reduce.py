@@ -85,11 +85,13 @@ class Reduce(Layer):
             return (Pool2D("max", hwc(shape), output, window, window, NO_PADDING),)
         if self.op in ("mean", "max"):
             raise DeviceUnsupported(
-                f"{self.op} over axis {self.axis} of {{layer}} has no int8 kernel",
+                f"netspec has no int8 kernel for {self.op} over axis {self.axis} of {{layer}} yet",
                 field="axis",
                 help="use all axes but the channels: `axis: 1` of (steps, channels), `axis: [1, 2]` of images",
             )
-        raise DeviceUnsupported(f"{self.op} of {{layer}} has no int8 kernel", field="op", help=self._remedy(shape))
+        raise DeviceUnsupported(
+            f"netspec has no int8 kernel for {self.op} of {{layer}} yet", field="op", help=self._remedy(shape)
+        )
 
     def _remedy(self, shape: Shape) -> str:
         if self.op == "min":

@@ -157,7 +157,7 @@ class Permute(Layer):
         if moving == sorted(moving):  # only axes of size 1 change places, so the values do not
             return (View(inputs[0], self.output_shape(inputs)),)
         raise DeviceUnsupported(
-            f"{{layer}} moves the values of {describe(inputs[0])}, and no int8 kernel computes permute",
+            f"{{layer}} moves the values of {describe(inputs[0])}, and netspec has no int8 kernel for permute yet",
             field="dims",
             help="store the samples in the order that the net needs",
         )
@@ -190,6 +190,6 @@ class RepeatVector(Layer):
             return (View(inputs[0], self.output_shape(inputs)),)
         target = list(self.output_shape(inputs))
         raise DeviceUnsupported(
-            "{layer} cannot run on the device: no int8 kernel computes repeat_vector",
+            "{layer} cannot run on the device: netspec has no int8 kernel for repeat_vector yet",
             help=f"use `- dense: {{units: {prod(target)}}}` and `- reshape: {{target_shape: {target}}}`",
         )

@@ -40,7 +40,7 @@ class _UpSampling(Layer):
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         raise DeviceUnsupported(
-            f"{{layer}} cannot run on the device: no int8 kernel computes {self.type}",
+            f"{{layer}} cannot run on the device: netspec has no int8 kernel for {self.type} yet",
             help="keep the resolution: leave out the strides or the pooling that lowered it",
         )
 

@@ -286,4 +286,4 @@ class TimeDistributed(_Wrapper):
 
     def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         remedy = "use `dense` alone: it keeps leading axes" if self.layer.type == "dense" else "repeat the layer"
-        raise DeviceUnsupported("time_distributed has no int8 kernel", help=remedy)
+        raise DeviceUnsupported("netspec has no int8 kernel for time_distributed yet", help=remedy)

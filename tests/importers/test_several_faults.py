@@ -87,7 +87,8 @@ def test_what_reads_a_refused_operator_is_looked_at_with_the_shape_of_the_file(t
     file.operator("AVERAGE_POOL_2D", (here,), y, stride_h=1, stride_w=1, filter_h=4, filter_w=3, padding="VALID")
     one, two = refusals(file, [x], [y], tmp_path)
     assert one.message == (
-        "operator 0, CONV_2D, is grouped, and grouped convolutions have no kernel on the device; it writes tensor 1 'h'"
+        "operator 0, CONV_2D, is grouped, and netspec has no int8 kernel for grouped convolutions yet; "
+        "it writes tensor 1 'h'"
     )
     assert two.message.startswith("operator 1, AVERAGE_POOL_2D: ")
     assert two.message.endswith("; it writes tensor 2 'y'")

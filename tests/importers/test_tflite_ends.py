@@ -188,7 +188,7 @@ def test_a_transpose_that_moves_values_inside_is_refused() -> None:
     here = file.operator("TANH", (x,), file.activation("here", (1, 4, 3), 1 / 128, 0))
     order = file.constant("order", np.array([0, 2, 1], np.int32))
     y = file.operator("TRANSPOSE", (here, order), file.activation("y", (1, 3, 4), 1 / 128, 0))
-    with pytest.raises(ModelFault, match="TRANSPOSE, moves values, for which the device has no int8 kernel"):
+    with pytest.raises(ModelFault, match="TRANSPOSE, moves values, for which netspec has no int8 kernel yet"):
         spec_of_tflite(file.to_bytes([x], [y]), "model.tflite")
 
 
@@ -234,7 +234,7 @@ def test_an_int8_model_with_such_a_layer_keeps_what_its_weights_stand_for(tmp_pa
     scores = dense(file, x, 6, 4)
     y = file.operator("LEAKY_RELU", (scores,), file.activation("y", (1, 4), 0.1, 5), alpha=0.1)
     found, graph = imported(file.to_bytes([x], [y]), tmp_path)
-    assert "an int8 model with LEAKY_RELU, for which the device has no int8 kernel yet" in found.notes[0]
+    assert "an int8 model with LEAKY_RELU, for which netspec has no int8 kernel yet" in found.notes[0]
     assert "negative_slope: 0.1}" in found.text
     (tmp_path / found.weights_name).write_bytes(found.weights)
     weights = read_weights(tmp_path / found.weights_name, graph)
