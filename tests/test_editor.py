@@ -159,7 +159,11 @@ def test_a_type_is_explained_alone_and_with_keys(editor: Editor) -> None:
         ),
         (
             "layers: [flatten]\ntrain: {data: {npx: d.npz}, loss: mse, optimizer: {adam: {learning_rat: 1}}}\n",
-            {"npx": "Property npx is not allowed.", "learning_rat": "Property learning_rat is not allowed."},
+            {
+                "npx": "Property npx is not allowed.",
+                "data": 'Missing property "npz".',
+                "learning_rat": "Property learning_rat is not allowed.",
+            },
         ),
     ],
 )

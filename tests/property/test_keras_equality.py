@@ -194,6 +194,8 @@ def test_a_layer_is_what_keras_makes_of_its_keys(layer_type: str) -> None:
         if keys.get("axis") in (0, -len(shapes[0]) - 1):
             assert ours is None  # the batch: Keras computes over it, so that one sample would change another's answer
             return
+        if ours is None and "takes one for both axes" in str(reason):
+            return  # TensorFlow computes unequal depthwise strides with oneDNN alone: not without it, nor on a GPU
         theirs, keras_reason = keras_facts(layer_type, keys, shapes)
         assert ours == theirs, (reason, keras_reason)
 

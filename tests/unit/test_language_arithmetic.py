@@ -47,8 +47,8 @@ def value_of(name: str) -> int:
         ("-9223372036854775807 - 1", -(2**63)),
         ("(" * MAX_DEPTH + "1" + ")" * MAX_DEPTH, 1),
         ("\t2\n+\n3", 5),
-        (" + ".join(["1"] * 20_000), 20_000),
-        ("-" * 20_000 + "1", 1),
+        ("+".join(["1"] * 500), 500),
+        ("-" * 998 + "1", 1),
     ],
 )
 def test_value(expression: str, value: int) -> None:
@@ -91,7 +91,7 @@ def test_value(expression: str, value: int) -> None:
         ("1 // 0", "0", "bad-arithmetic", "by zero"),
         ("1 % (2 - 2)", "(2 - 2)", "bad-arithmetic", "by zero"),
         ("9223372036854775808", "9223372036854775808", "bad-arithmetic", "64 bits"),
-        ("9" * 5000, "9" * 5000, "bad-arithmetic", "64 bits"),
+        ("9" * 999, "9" * 999, "bad-arithmetic", "64 bits"),
         ("9223372036854775807 + 1", "+", "bad-arithmetic", "64 bits"),
         ("-9223372036854775807 - 2", "-", "bad-arithmetic", "64 bits"),
         ("4294967296 * 4294967296", "*", "bad-arithmetic", "64 bits"),
@@ -111,3 +111,9 @@ def test_fault(expression: str, at: str, rule: str, part: str) -> None:
 def test_dividing_the_least_integer_by_minus_one_does_not_fit() -> None:
     with pytest.raises(ExpressionError, match="64 bits"):
         evaluate("(-9223372036854775807 - 1) // -1", value_of)
+
+
+def test_a_very_long_expression_is_not_read() -> None:
+    with pytest.raises(ExpressionError, match="the expression has 5,000 characters, more than 1,000") as caught:
+        evaluate("9" * 5000, value_of)
+    assert caught.value.rule == "bad-expression"

@@ -217,6 +217,7 @@ def test_a_lock_dies_with_its_process(tmp_path: Path, repository: Path) -> None:
 def test_a_signal_waits_for_the_swap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fill(tmp_path / "net", OLD)
     real = staging.exchange
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job starts with it ignored
 
     def interrupted(one: Path, other: Path) -> bool:
         os.kill(os.getpid(), signal.SIGINT)

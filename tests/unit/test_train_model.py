@@ -66,14 +66,9 @@ def test_integer_inputs_keep_their_dtype() -> None:
     assert model.outputs[0].dtype == "float32"
 
 
-@pytest.mark.parametrize(
-    ("keys", "key"),
-    [
-        ({"kernel_initializer": {"variance_scaling": {"mode": "sideways"}}}, "kernel_initializer"),
-        ({"bias_initializer": "identity"}, None),
-    ],
-)
-def test_what_keras_refuses_is_told_at_its_place(keys: dict[str, object], key: str | None) -> None:
+def test_what_keras_refuses_is_told_at_its_place() -> None:
+    key = "kernel_initializer"
+    keys = {key: {"variance_scaling": {"mode": "sideways"}}}
     graph = make_graph([{"dense": {"name": "it", "units": 2, **keys}}], [3])
     with pytest.raises(SpecError) as caught:
         build_model(graph)

@@ -158,7 +158,7 @@ def test_calibration_reads_what_it_needs(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(
         samples._File, "read_into", lambda self, target, offset: (asked.append(len(target)), read(self, target, offset))
     )
-    chosen = calibration_samples(plan_device(graph).graph, data, 5)
+    chosen = calibration_samples(plan_device(graph).graph, data.train.x, 5)
     assert asked == [6] * 5
     np.testing.assert_array_equal(chosen["x"], X[[0, 9, 19, 29, 39]])
     held, split = held_out(data)

@@ -41,4 +41,4 @@ def test_doctor_reads_a_version_and_survives_a_broken_tool(tmp_path: Path, monke
     tools = {tool.name: tool for tool in toolchain.describe()}
     assert (tools["cmake"].version, tools["cmake"].path) == ("3.99.1", tmp_path / "cmake")
     assert not tools["make"].found
-    assert "ends with status 3" in (tools["make"].problem or "")
+    assert "ended with status 3" in (tools["make"].problem or "")
