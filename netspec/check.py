@@ -166,8 +166,10 @@ def budget_breaches(graph: Graph, plan: DevicePlan) -> list[Diagnostic]:
     )
     found: list[Diagnostic] = []
     for key, limit, measure, unit, find in checks:
+        if limit is None:
+            continue
         needed = measure(graph, plan)
-        if limit is None or needed <= limit:
+        if needed <= limit:
             continue
         culprit = find(graph, plan)
         counted, portable = _flash_providers(plan, limit) if key == "flash" else ("", "")

@@ -9,11 +9,13 @@ import contextlib
 import io
 import random
 import time
+from bisect import insort
 from pathlib import Path
 
 import pytest
 
 from netspec import diagnostics
+from netspec.device import placement
 from netspec.diagnostics import LONGEST_MESSAGE, LONGEST_WORD, MAX_NOTES, MAX_SHOWN, Diagnostic, Note, Span
 from netspec.running import check_files
 from tests import fuzz_specs
@@ -114,3 +116,18 @@ def test_fuzzed_specs_are_answered(number: int, tmp_path: Path, monkeypatch: pyt
 
 
 CORPUS = fuzz_specs.corpus()
+
+
+def test_room_is_taken_where_the_lowest_gap_is() -> None:
+    for seed in range(200):
+        chance, room = random.Random(seed), placement._Room()
+        taken: list[tuple[int, int]] = []
+        bound = chance.choice([0, 64, 256, 1024])
+        for _ in range(60):
+            if taken and chance.random() < 0.48:
+                room.free(*taken.pop(chance.randrange(len(taken))))
+                continue
+            size = 16 * chance.randint(1, 6)
+            start = placement._lowest(taken, size, bound)
+            assert room.take(size, bound) == start
+            insort(taken, (start, start + size))

@@ -30,10 +30,12 @@ def fold_rescaling(graph: DeviceGraph) -> DeviceGraph:
     readers, producers = graph.readers(), graph.producers()
     inputs = {given.name: given for given in graph.inputs}
     renamed: dict[str, str] = {}
+    last_alias: dict[str, str] = {}  # by tensor: the last that was renamed to it
     nodes: list[Node] = []
     for node in graph.nodes:
-        node = replace(node, inputs=tuple(renamed.get(name, name) for name in node.inputs))
-        source = _input_behind(node, producers, renamed, readers)
+        if renamed:
+            node = replace(node, inputs=tuple(renamed.get(name, name) for name in node.inputs))
+        source = _input_behind(node, producers, renamed, last_alias, readers)
         folded = None
         if source in inputs and isinstance(node.op, Rescale | RescaleEach):
             before = inputs[source].rescale
@@ -42,14 +44,19 @@ def fold_rescaling(graph: DeviceGraph) -> DeviceGraph:
         if source is not None and folded is not None:
             inputs[source] = replace(inputs[source], rescale=folded)
             renamed[node.output] = node.inputs[0]
+            last_alias[node.inputs[0]] = node.output
         else:
             nodes.append(node)
+    if not renamed:
+        return graph
     outputs = (replace(each, tensor=renamed.get(each.tensor, each.tensor)) for each in graph.outputs)
     return replace(graph, inputs=tuple(inputs.values()), nodes=tuple(nodes), outputs=tuple(outputs))
 
 
 def left_over(graph: DeviceGraph) -> list[Node]:
     """Return the nodes that only the quantization of an input computes, and that no input's quantization can."""
+    if not any(isinstance(node.op, RescaleEach) for node in graph.nodes):
+        return []
     return [node for node in fold_rescaling(graph).nodes if isinstance(node.op, RescaleEach)]
 
 
@@ -60,10 +67,13 @@ def _is_requantization(node: Node, before: InputRescale | None, name: str) -> bo
 
 
 def _input_behind(
-    node: Node, producers: Mapping[str, Node], renamed: Mapping[str, str], readers: Mapping[str, int]
+    node: Node,
+    producers: Mapping[str, Node],
+    renamed: Mapping[str, str],
+    last_alias: Mapping[str, str],
+    readers: Mapping[str, int],
 ) -> str | None:
     """Return the tensor that a node alone reads, directly, through views, or past rescalings that are folded."""
-    last_alias = {tensor: alias for alias, tensor in renamed.items()}
     name = node.inputs[0]
     while True:
         # A rescaling that was folded was the only reader; what counts then are the readers of its output.

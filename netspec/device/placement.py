@@ -183,18 +183,49 @@ def _in_order_of_time(packing: Packing, chains: Sequence[Sequence[int]], bound: 
     """Return the offsets that an allocator gives which serves chains as they come."""
     pieces = packing.pieces
     offsets = [0] * len(pieces)
-    live: list[tuple[int, int]] = []  # (start, end), sorted
+    room = _Room()
     ending: list[tuple[int, tuple[int, int]]] = []  # (last step, (start, end)), a heap
     for chain in sorted(chains, key=lambda chain: (pieces[chain[0]].first, -pieces[chain[0]].size)):
         size = aligned(pieces[chain[0]].size)
         while ending and ending[0][0] < pieces[chain[0]].first:
-            del live[bisect_left(live, heappop(ending)[1])]
-        start = _lowest(live, size, bound)
+            room.free(*heappop(ending)[1])
+        start = room.take(size, bound)
         for index in chain:
             offsets[index] = start
-        insort(live, (start, start + size))
         heappush(ending, (pieces[chain[-1]].last, (start, start + size)))
     return offsets
+
+
+class _Room:
+    """What is free between intervals that are taken: so thousands of them that leave no gap cost no time."""
+
+    def __init__(self) -> None:
+        self._gaps: list[tuple[int, int]] = []  # (start, end), sorted
+        self._top = 0  # above it all is free
+
+    def take(self, size: int, bound: int) -> int:
+        """Take `size` bytes where `_lowest` finds them, and return the offset."""
+        for index, (start, end) in enumerate(self._gaps):
+            if end - start >= size:
+                self._gaps[index : index + 1] = [(start + size, end)] if start + size < end else []
+                return start
+        start = max(self._top, bound - size) if self._top else 0
+        if start > self._top:
+            self._gaps.append((self._top, start))
+        self._top = start + size
+        return start
+
+    def free(self, start: int, end: int) -> None:
+        index = bisect_left(self._gaps, (start, end))
+        if index and self._gaps[index - 1][1] == start:
+            index -= 1
+            start = self._gaps.pop(index)[0]
+        if end == self._top:
+            self._top = start
+            return
+        if index < len(self._gaps) and self._gaps[index][0] == end:
+            end = self._gaps.pop(index)[1]
+        self._gaps.insert(index, (start, end))
 
 
 def _lowest(taken: Iterable[tuple[int, int]], size: int, bound: int) -> int:

@@ -44,10 +44,16 @@ class DevicePlan:
     """The memories of the target; empty where it names none."""
     weight_regions: Mapping[str, str] = field(default_factory=dict)
     """By node whose constants are copied from flash at start-up: the region that they are copied to."""
+    _constants: dict[str, tuple[Node, tuple[Constant, ...]]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     def constants(self, node: Node) -> tuple[Constant, ...]:
         """Return the arrays that a node reads."""
-        return kernel_of(node).constants(node.op, self.extension)
+        found = self._constants.get(node.name)
+        if found is None or found[0] is not node:
+            found = self._constants[node.name] = node, kernel_of(node).constants(node.op, self.extension)
+        return found[1]
 
     def kept_constants(self, node: Node) -> tuple[Constant, ...]:
         """Return the arrays that a node keeps in flash: those it reads, but no table that another one keeps."""

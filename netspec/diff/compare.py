@@ -7,7 +7,7 @@ from typing import Any, Literal
 
 from netspec.diff.match import Matching, match, same_weights
 from netspec.diff.net import Net
-from netspec.diff.values import Change, changes, layer_keys, plain
+from netspec.diff.values import Change, changes, plain
 from netspec.graph import GraphLayer
 from netspec.layers.base import describe
 from netspec.ops import Shape
@@ -178,7 +178,7 @@ def _alone(status: Literal["added", "removed"], net: Net, layer: GraphLayer, on_
 
 def _pair(matching: Matching, old: GraphLayer, new: GraphLayer, on_device: bool) -> LayerDiff | None:
     """Return what is different about a layer; None if nothing is."""
-    found = list(changes(layer_keys(old.layer), layer_keys(new.layer)))
+    found = list(matching.changes(old.name, new.name))
     if matching.rewired(old.name, new.name):
         found.append(Change("from", list(old.inputs), list(new.inputs)))
     renamed = matching.renamed(old.name, new.name)

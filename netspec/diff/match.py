@@ -18,11 +18,11 @@ from functools import cached_property
 
 from netspec.diff.align import aligned
 from netspec.diff.net import Given, Net
-from netspec.diff.values import Change, changes, layer_keys
+from netspec.diff.values import Change, changes
 from netspec.graph import GraphLayer
 
 LARGEST_TABLE = 250_000
-"""Most pairs of layers that are weighed against each other in one gap."""
+"""Most pairs of layers that are weighed against each other, in all gaps together, the smallest first."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,7 @@ class Matching:
     after: Net
     layers: dict[str, str]
     inputs: dict[str, str]
+    catalogue: Catalogue
 
     @cached_property
     def names(self) -> dict[str, str]:
@@ -48,6 +49,10 @@ class Matching:
         """Return, for each side, from which matched layers (by their name after) an unmatched one gets its data."""
         ends = (_reached(self.before, self.names), _reached(self.after, {name: name for name in self.old_names}))
         return ends
+
+    def changes(self, old: str, new: str) -> tuple[Change, ...]:
+        """Return which keys of a pair differ."""
+        return self.catalogue.changes(self.before.layers[old], self.after.layers[new])
 
     def renamed(self, old: str, new: str) -> bool:
         """Say whether a pair's names differ in what somebody wrote, and not only in a number."""
@@ -70,14 +75,14 @@ class Matching:
 def match(before: Net, after: Net) -> Matching:
     """Return which layers and inputs are the same; takes time linear in their number, but for what changed."""
     inputs = _match_inputs(before, after)
-    catalogue = _Catalogue(before, after)
+    catalogue = Catalogue(before, after)
     best: Matching | None = None
     least = 0
     for trust_names in (True, False):
+        pairing = _Pairing(before, after, inputs, catalogue, trust_names)
         for front_first in (True, False):
-            pairs = _Pairing(before, after, inputs, catalogue, trust_names).run(front_first)
-            found = Matching(before, after, pairs, inputs)
-            cost = _cost(found, catalogue)
+            found = Matching(before, after, pairing.run(front_first), inputs, catalogue)
+            cost = _cost(found)
             if best is None or cost < least:
                 best, least = found, cost
             if not least:
@@ -91,26 +96,36 @@ def same_weights(one: GraphLayer, other: GraphLayer) -> bool:
     return [(each.name, each.shape) for each in one.weights] == [(each.name, each.shape) for each in other.weights]
 
 
-class _Catalogue:
+class Catalogue:
     """What is known of each layer alone: its keys, and a number for its type and keys that both nets share."""
 
     def __init__(self, before: Net, after: Net) -> None:
         self._numbers: dict[Hashable, int] = {}
+        self._changes: dict[tuple[int, int], tuple[Change, ...]] = {}
         self.keys: dict[int, dict[str, object]] = {}
         self.kinds: dict[int, int] = {}
         for net in (before, after):
+            known: dict[tuple[str, int], int] = {}  # by the mapping of keys, which layers share
             for layer in net.graph.layers:
-                keys = layer_keys(layer.layer)
-                self.keys[id(layer)] = keys
-                self.kinds[id(layer)] = self.number((layer.type, json.dumps(keys, sort_keys=True)))
+                keys = self.keys[id(layer)] = net.keys[layer.name]
+                kind = known.get((layer.type, id(keys)))
+                if kind is None:
+                    kind = self.number((layer.type, json.dumps(keys, sort_keys=True)))
+                    known[layer.type, id(keys)] = kind
+                self.kinds[id(layer)] = kind
 
     def number(self, value: Hashable) -> int:
         return self._numbers.setdefault(value, len(self._numbers))
 
-    def changes(self, old: GraphLayer, new: GraphLayer) -> list[Change]:
-        if self.kinds[id(old)] == self.kinds[id(new)]:
-            return []
-        return list(changes(self.keys[id(old)], self.keys[id(new)]))
+    def changes(self, old: GraphLayer, new: GraphLayer) -> tuple[Change, ...]:
+        """Return which keys of two layers differ."""
+        kinds = self.kinds[id(old)], self.kinds[id(new)]
+        if kinds[0] == kinds[1]:
+            return ()
+        found = self._changes.get(kinds)
+        if found is None:
+            found = self._changes[kinds] = tuple(changes(self.keys[id(old)], self.keys[id(new)]))
+        return found
 
 
 @dataclass(slots=True)
@@ -155,7 +170,7 @@ class _Pairing:
     """One way to match: with the written names or without."""
 
     def __init__(
-        self, before: Net, after: Net, inputs: dict[str, str], catalogue: _Catalogue, trust_names: bool
+        self, before: Net, after: Net, inputs: dict[str, str], catalogue: Catalogue, trust_names: bool
     ) -> None:
         self.catalogue = catalogue
         self.trust_names = trust_names
@@ -175,6 +190,7 @@ class _Pairing:
 
     def run(self, front_first: bool) -> dict[str, str]:
         """Return {layer before: layer after}; each step matches what those before it have left."""
+        self.pairs, self.taken = {}, set()
         if self.trust_names:
             self._match_alike(_full_name)
         self._match_alike(lambda side, name: (side.fore[name], side.aft[name]))
@@ -222,10 +238,13 @@ class _Pairing:
                 last = layer.name
             elif last in gaps:
                 gaps[last][1].append(layer.name)
-        for olds, news in gaps.values():
-            if len(olds) * len(news) <= LARGEST_TABLE:
-                for old, new in aligned(olds, news, self._likeness):
-                    self._pair(old, new)
+        room = LARGEST_TABLE
+        for olds, news in sorted(gaps.values(), key=lambda gap: len(gap[0]) * len(gap[1])):
+            room -= len(olds) * len(news)
+            if room < 0:
+                return
+            for old, new in aligned(olds, news, self._likeness):
+                self._pair(old, new)
 
     def _likeness(self, old: str, new: str) -> float:
         """Return how much speaks for a pair; nothing does where the types differ."""
@@ -286,12 +305,12 @@ def _reached(net: Net, matched: dict[str, str]) -> dict[str, frozenset[str]]:
     return found
 
 
-def _cost(found: Matching, catalogue: _Catalogue) -> int:
+def _cost(found: Matching) -> int:
     """Return how much there is to tell of a matching; trained weights that are lost count as well."""
     cost = 2 * (len(found.before.layers) + len(found.after.layers) - 2 * len(found.layers))
     for old, new in found.layers.items():
         was, now = found.before.layers[old], found.after.layers[new]
-        cost += len(catalogue.changes(was, now)) + found.rewired(old, new) + found.renamed(old, new)
+        cost += len(found.changes(old, new)) + found.rewired(old, new) + found.renamed(old, new)
         cost += not same_weights(was, now)
     for new, layer in found.after.layers.items():
         cost += bool(layer.weights) and new not in found.old_names

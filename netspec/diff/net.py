@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 from netspec.check import check
 from netspec.device.plan import DevicePlan, plan_device
 from netspec.diagnostics import Diagnostic, Span, SpecError
+from netspec.diff.values import layer_keys
 from netspec.graph import Graph, GraphLayer, build_graph
 from netspec.source import Document, Mapping, Node, Scalar, Sequence
 from netspec.spec import read
@@ -39,6 +41,12 @@ class Net:
     @cached_property
     def layers(self) -> dict[str, GraphLayer]:
         return {layer.name: layer for layer in self.graph.layers}
+
+    @cached_property
+    def keys(self) -> dict[str, dict[str, Any]]:
+        """Return each layer's keys as plain values; layers that have the same share one mapping."""
+        found = layer_keys(layer.layer for layer in self.graph.layers)
+        return {layer.name: keys for layer, keys in zip(self.graph.layers, found, strict=True)}
 
     @cached_property
     def readers(self) -> dict[str, list[str]]:
@@ -95,7 +103,7 @@ def _written_names(root: Mapping) -> dict[Span, str]:
             continue
         seen.add(id(node))
         inner: Iterable[Node] = node.items if isinstance(node, Sequence) else [each.value for each in node.entries]
-        pending += inner
+        pending += [each for each in inner if not isinstance(each, Scalar)]
         if isinstance(node, Mapping):
             for entry in node.entries:
                 name = entry.value.get("name") if isinstance(entry.value, Mapping) else None

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
 from netspec.layers.base import Layer
+
+_WIRING = frozenset(["name", "from_"])
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,10 +20,20 @@ class Change:
     after: Any
 
 
-def layer_keys(layer: Layer) -> dict[str, Any]:
-    """Return every key of a layer but its name and wiring, defaults included: `3` and `[3, 3]` are the same kernel."""
-    dumped: dict[str, Any] = plain(layer.model_dump(by_alias=True, exclude={"name", "from_"}))
-    return dumped
+def layer_keys(layers: Iterable[Layer]) -> list[dict[str, Any]]:
+    """Return of each layer every key but its name and wiring, defaults included: `3` and `[3, 3]` are the same kernel.
+
+    Layers with the same keys share one mapping: in a long net there are few.
+    """
+    found: dict[tuple[type[Layer], str], dict[str, Any]] = {}
+    keys = []
+    for layer in layers:
+        values = layer.__dict__
+        written = type(layer), repr([values[name] for name in layer.keys if name not in _WIRING])
+        if written not in found:
+            found[written] = plain(layer.model_dump(by_alias=True, exclude=_WIRING))
+        keys.append(found[written])
+    return keys
 
 
 def plain(value: Any) -> Any:

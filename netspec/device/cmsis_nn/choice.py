@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from types import MappingProxyType
 from typing import Final
 
@@ -32,6 +33,7 @@ class KernelChoice:
     reason: str
 
 
+@lru_cache(maxsize=1024)
 def convolve_choice(extension: Extension, window: Window) -> KernelChoice:
     """Return the kernel of a convolution without groups. CMSIS-NN's for 1x1 windows knows no padding."""
     positions = window.output_hwc[:2] == window.input_hwc[:2]
@@ -46,6 +48,7 @@ def convolve_choice(extension: Extension, window: Window) -> KernelChoice:
     return KernelChoice(CONVOLVE, f"{at_a_time} at a time, gathered into {'columns' if count > 1 else 'a column'}")
 
 
+@lru_cache(maxsize=1024)
 def depthwise_choice(extension: Extension, window: Window) -> KernelChoice:
     """Return the kernel of a depthwise convolution, whose multiplier is that of output to input channels.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from functools import lru_cache
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
@@ -271,14 +272,19 @@ def _own_convolution(window: Window, q: Quantized, filters: Mapping[str, int]) -
 
 def window_of(op: Conv2D | DepthwiseConv2D) -> Window:
     """Return a convolution's geometry as its kernel is told it."""
-    return Window(
-        hwc(op.input_shape),
-        op.kernel_size,
-        hwc(op.output_shape),
-        op.strides,
-        op.dilation,
-        (op.padding.top, op.padding.left),
-    )
+    return _window(op.input_shape, op.kernel_size, op.output_shape, op.strides, op.dilation, op.padding)
+
+
+@lru_cache(maxsize=1024)  # every question about a node needs it, and layers repeat
+def _window(
+    inputs: Shape,
+    kernel: tuple[int, int],
+    outputs: Shape,
+    strides: tuple[int, int],
+    dilation: tuple[int, int],
+    padding: Padding,
+) -> Window:
+    return Window(hwc(inputs), kernel, hwc(outputs), strides, dilation, (padding.top, padding.left))
 
 
 def tflite_bias(q: Quantized, outputs: int, sink: Sink) -> int:
