@@ -10,9 +10,13 @@ from types import ModuleType
 def main() -> None:
     """Run the command line."""
     try:
-        _run()
-    except KeyboardInterrupt:  # while modules were still being imported; later `running.run` takes it
-        sys.exit(130)
+        from netspec.interruption import end_at_interrupt
+
+        end_at_interrupt()
+    except KeyboardInterrupt:
+        os.write(2, b"interrupted\n")
+        os._exit(130)
+    _run()
 
 
 def _run() -> None:

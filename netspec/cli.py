@@ -13,9 +13,9 @@ import typer
 
 from netspec import completion
 from netspec.help import CommandLine, Commands
+from netspec.interruption import INTERRUPTED
 from netspec.running import (
     FINDINGS,
-    INTERRUPTED,
     OK,
     check_files,
     load,

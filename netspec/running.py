@@ -14,6 +14,8 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
+from netspec.interruption import INTERRUPTED, end_at_interrupt, raise_at_interrupt
+
 if TYPE_CHECKING:
     from netspec.check import Checked
     from netspec.diagnostics import Diagnostic
@@ -23,7 +25,6 @@ _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe\0\0", b"\0\0\xfe\xff", b"\xff\x
 """Of UTF-8, UTF-32 and UTF-16; those of UTF-32 first, since one begins as one of UTF-16 does."""
 
 OK, FINDINGS, USAGE, FAILURE = 0, 1, 2, 3
-INTERRUPTED = 130  # 128 + SIGINT, as shells have it
 
 
 def run(action: Callable[[], object]) -> None:
@@ -40,6 +41,7 @@ def run(action: Callable[[], object]) -> None:
     try:
         _guarded(action)
     finally:
+        end_at_interrupt()
         gc.freeze()  # the interpreter would look through all of it once more before it ends
 
 
@@ -66,6 +68,7 @@ def _guarded(action: Callable[[], object]) -> None:
     from netspec.diagnostics import SpecError, ToolError
 
     try:
+        raise_at_interrupt()
         action()
     except SpecError as error:
         sources = {path: text for path in {d.span.path for d in error.diagnostics} if (text := _text_of(path))}
