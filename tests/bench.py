@@ -197,27 +197,35 @@ def hostile(runs: int, scratch: Path) -> list[Figure]:
 
     sizes = (MAX_BYTES // 4 - 5000, MAX_BYTES - 5000)
     slowest = largest = growth = printed = 0.0
-    names = {}
+    names = {"growth": "none"}
     for name, make in SPECS.items():
-        cost = []
-        for size in sizes:
-            path = scratch / "hostile.yaml"
-            path.write_bytes(make(size).encode())
-            cost.append(run((*NETSPEC, "check", path), codes=(0, 1)))
-        small, large = cost
+        large = checked_at(sizes[1], make, scratch)
         if large.processor_seconds > slowest:
             slowest, names["slowest"] = large.processor_seconds, name
         if large.peak_mib > largest:
             largest, names["largest"] = large.peak_mib, name
-        if (ratio := large.processor_seconds / small.processor_seconds) > growth:
-            growth, names["growth"] = ratio, name
+        if large.processor_seconds > HOSTILE_SECONDS_LIMIT / 2:  # what is quicker is not measured twice
+            ratio = large.processor_seconds / checked_at(sizes[0], make, scratch).processor_seconds
+            if ratio > growth:
+                growth, names["growth"] = ratio, name
         printed = max(printed, len(large.output))
     return [
         Figure(f"slowest of {len(SPECS)} hostile specs: {names['slowest']}", slowest, HOSTILE_SECONDS_LIMIT, "s"),
         Figure(f"most memory: {names['largest']}", largest, HOSTILE_MIB_LIMIT, "MiB", 0),
-        Figure(f"four times the bytes, in times the processor time: {names['growth']}", growth, HOSTILE_GROWTH_LIMIT),
+        Figure(
+            f"four times the bytes, in times the processor time: {names['growth']}",
+            growth,
+            HOSTILE_GROWTH_LIMIT,
+        ),
         Figure("longest output", printed, HOSTILE_OUTPUT_LIMIT, "bytes", 0),
     ]
+
+
+def checked_at(size: int, make: Callable[[int], str], scratch: Path) -> Run:
+    """Check a generated spec of so many bytes."""
+    path = scratch / "hostile.yaml"
+    path.write_bytes(make(size).encode())
+    return run((*NETSPEC, "check", path), codes=(0, 1))
 
 
 PARTS: dict[str, Callable[[int, Path], list[Figure]]] = {

@@ -72,6 +72,12 @@ SPECS |= {
     "parallel convolutions": layer(
         "conv2d: {name: c_INDEX, from: x, filters: 2, kernel_size: 1}",
     ),
+    "branches joined": lambda size: (
+        f"{HEAD}{INPUT}layers:\n"
+        + rows(size // 3, lambda i: f"  - conv2d: {{name: c{i}, from: x, filters: {i % 7 + 1}, kernel_size: 1}}\n")
+        + rows(size // 5, lambda i: f"  - conv2d: {{name: e{i}, from: c{i}, filters: 1, kernel_size: 1}}\n")
+        + f"  - add: {{from: [{rows(size // 70, lambda i: f'e{i}', ', ')}]}}\n{TARGET}"
+    ),
     "residuals": layer("add: {name: a_INDEX, from: [x, x]}", tail=TARGET),
     "unused layers": layer("relu: {from: x}"),
     "layers with names": layer("relu: {name: layer_number_INDEX}"),

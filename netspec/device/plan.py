@@ -144,7 +144,7 @@ class DevicePlan:
 
     def live_tensors(self, node: Node) -> dict[str, int]:
         """Return what the arena must hold while `node` runs, in bytes by tensor, its scratch included."""
-        return next(live for each, live in self.live_by_node() if each is node)
+        return next(live for _, live in self._live_by_node(node))
 
     def live_bytes(self) -> list[int]:
         """Return, for each node, the bytes of what `live_tensors` lists."""
@@ -163,6 +163,10 @@ class DevicePlan:
 
     def live_by_node(self) -> Iterator[tuple[Node, dict[str, int]]]:
         """Yield each node with what `live_tensors` lists: tensors whose bytes another one's include are left out."""
+        return self._live_by_node(None)
+
+    def _live_by_node(self, only: Node | None) -> Iterator[tuple[Node, dict[str, int]]]:
+        """Yield what `live_by_node` does, or of one node only: what thousands of others hold is not listed for it."""
         born: dict[int, list[str]] = {}
         dying: dict[int, list[str]] = {}
         for name, (first, last) in self.graph.lifetimes().items():
@@ -178,12 +182,13 @@ class DevicePlan:
             alive |= {name: sizes[name] for name in born.get(step, ())}
             live = {
                 name: size
-                for name, size in alive.items()
+                for name, size in (alive.items() if only is None or node is only else ())
                 # What replaces an input counts when that is gone; a slice, until the join that holds it is there.
                 if not any((share.input if share.replaces else share.output) in alive for share in inner.get(name, ()))
             }
             scratch = self.memory.scratch_bytes.get(node.name)
-            yield node, live | ({f"scratch of {node.name}": scratch} if scratch else {})
+            if only is None or node is only:
+                yield node, live | ({f"scratch of {node.name}": scratch} if scratch else {})
             for name in dying.get(step, ()):
                 del alive[name]
 
