@@ -235,7 +235,7 @@ def test_an_interrupted_first_build_is_no_build(built: Path, tmp_path: Path) -> 
     _, said = run("verify", "build/net", folder=tmp_path, expect=3)
     assert "is no finished build" in said
     assert "a training was stopped there" in said
-    # Edited before it is built again: what changed is told, and what stays possible.
+    # Edited before it is built again: the build lists what changed and what is still possible.
     (tmp_path / "net.yaml").write_text(SPEC.replace("seed: 1", "seed: 2"))
     _, said = run("build", "net.yaml", folder=tmp_path)
     assert "  train.epochs was 100000 and is 3\n  train.seed was 1 and is 2\n" in said

@@ -116,7 +116,7 @@ def _code(view: View, layer: Layer) -> str:
 
 
 def _vector_classes(view: View, vectors: TestVectors) -> dict[str, list[int]]:
-    """Return the class that each sample's output stands for, by output; of equal values the first."""
+    """Return the predicted class of each sample, by output: the index of the largest value, the first of equal ones."""
     import numpy as np
 
     found = {}

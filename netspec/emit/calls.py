@@ -40,7 +40,7 @@ def shapes(view: View) -> list[Mapping[str, int]]:
 def needs_no_scratch(view: View) -> bool:
     """Return whether some call passes on that it has no scratch."""
     return any(
-        layer.takes_context and not layer.scratch and not layer.call.get("kernel_sum_bytes")  # which stand in for it
+        layer.takes_context and not layer.scratch and not layer.call.get("kernel_sum_bytes")  # passed instead
         for layer in view.layers
     )
 

@@ -107,7 +107,7 @@ RAW_TYPES = (("u8", "uint8_t"), ("s16", "int16_t"))
 
 @dataclass(frozen=True, slots=True)
 class Output(Port):
-    """An output, with the classes that its values stand for, where the data name them."""
+    """An output, with the names of its classes where the data give them."""
 
     classes: Classes | None
 

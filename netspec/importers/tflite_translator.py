@@ -197,7 +197,7 @@ class Translator:
             )
 
     def _leave(self, operator: FileOperator) -> None:
-        """Let something stand for what a refused operator writes, so that those after it can be looked at."""
+        """Put a placeholder in place of a refused operator's output, so that the operators after it are checked too."""
         constant = bool(operator.inputs) and self._is_known_constant(operator.inputs[0])
         for index in operator.outputs:
             if constant or index in self.unknown:

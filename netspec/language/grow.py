@@ -22,7 +22,7 @@ MAX_GROUPS = 20_000
 MAX_VALUES = 300_000
 """Most values that the keys of these, and the parameters, may hold together."""
 MAX_DOUBTFUL = 20
-"""Most unknown types of which it is asked what they may be, and so what names their layers may have."""
+"""How many unknown types get a suggestion; of the others their layers' names are not guessed either."""
 MAX_DEPTH = 32
 """Most blocks and repeats inside each other."""
 

@@ -114,7 +114,7 @@ def whole_offset(rescale: Rescale, quant: Quant, *, short: bool) -> Quant:
 
 @dataclass(frozen=True, slots=True)
 class FileRescale:
-    """What stands in front of a file's net: x of `raw` times `factor`, plus `steps` times the net's input scale."""
+    """The operators before a file's net: x of `raw` times `factor`, plus `steps` times the net's input scale."""
 
     raw: Quant
     factor: float

@@ -1,4 +1,4 @@
-"""Ctrl-C, edit, build again: what changed is told by its keys, and training goes on or starts anew as asked."""
+"""Ctrl-C, edit, build again: the build lists the changed keys, and training goes on or starts anew as asked."""
 
 from __future__ import annotations
 
