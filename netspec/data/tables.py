@@ -49,7 +49,7 @@ def _separator(columns: list[str], target: str) -> str | None:
     """Return what is between the columns of a header that was read as with commas; None if commas are."""
     header = ",".join(columns)
     for mark in _SEPARATORS:
-        if mark in header and target in [each.strip("\"' ") for each in header.split(mark)]:
+        if header.count(mark) > len(columns) - 1 and target in [each.strip("\"' ") for each in header.split(mark)]:
             return mark
     return next((mark for mark in ";\t|" if len(columns) == 1 and mark in header), None)
 

@@ -27,9 +27,10 @@ def test_another_separator_is_named_and_converted(mark: str, word: str, quote: s
 
 
 def test_a_target_that_is_nowhere_is_no_separator(tmp_path: Path) -> None:
-    (tmp_path / "t.csv").write_text("a b,c;d\n1,2\n")
-    with pytest.raises(TableError, match="has no column 'label'"):
-        Table(tmp_path / "t.csv", "t.csv", "label")
+    for header in ("a b,c;d", "a,my label", "a,b,my label;c"):
+        (tmp_path / "t.csv").write_text(f"{header}\n1,2\n")
+        with pytest.raises(TableError, match="has no column 'label'"):
+            Table(tmp_path / "t.csv", "t.csv", "label")
 
 
 def test_a_decimal_comma_is_named(tmp_path: Path) -> None:
