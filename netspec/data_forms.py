@@ -167,14 +167,16 @@ def _one_loader(value: Any) -> Any:
     unknown = next((key for key in loaders if key not in FORMS), None)
     if len(loaders) > 1 and unknown is not None:
         raise WrongName(f"has no key '{unknown}'", str(unknown), (*FORMS, "classes"), "key")
-    if len(loaders) != 1:
+    if len(loaders) > 1:
+        raise InvalidValue(f"has the loaders {' and '.join(loaders)}, one is read", "keep one of them")
+    if not loaders:
         raise InvalidValue("must be a mapping with one key, the loader", "write `data: {npz: FILE}`")
     kind, source = next(iter(loaders.items()))
     if kind not in FORMS:
         raise WrongName(f"has no loader '{kind}'", str(kind), FORMS, "loader")
     if not isinstance(source, str if kind in _NAMED else dict):
         what = "one name" if kind in _NAMED else "a mapping of keys"
-        raise InvalidValue(f"must give {kind} {what}", f"write `data: {FORMS[kind]}`")
+        raise InvalidValue(f"must be {what}", f"write `data: {FORMS[kind]}`", place=(kind,))
     return value
 
 
