@@ -51,7 +51,8 @@ if TYPE_CHECKING:
 
 MADE_UP_RANGES = (
     "the ranges of the activations are made up, from normally distributed inputs, so the accuracy on real data is not "
-    "known; give samples without labels: `quantize: {calibration: {data: {npz: FILE}}}`"
+    "known; give samples without labels: `quantize: {calibration: {data: {npz: FILE}}}`, or in place of npz a csv, "
+    "images or audio"
 )
 
 
@@ -298,7 +299,7 @@ def quantize_network(state: State) -> None:
     from netspec.quantize.quantize import quantize, weight_lookup
     from netspec.quantize.ranges import find_ranges
     from netspec.quantize.scales import choose_scales
-    from netspec.train.loaders import load_calibration
+    from netspec.train.calibration_data import load_calibration
 
     calibration = state.graph.spec.quantize.calibration
     given = load_calibration(state.graph) or (state.dataset.train.x if state.dataset else None)

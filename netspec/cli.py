@@ -98,7 +98,11 @@ def check(
     ] = CheckFormat.text,
     strict: Annotated[bool, typer.Option("--strict", help="Warnings are findings too.")] = False,
     data: Annotated[
-        bool, typer.Option("--data", help="Hold the headers of the files in train.data against the spec too.")
+        bool,
+        typer.Option(
+            "--data",
+            help="Hold the headers of the files in train.data and quantize.calibration.data against the spec too.",
+        ),
     ] = False,
     only_specs: Annotated[
         bool,

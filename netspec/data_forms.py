@@ -1,9 +1,10 @@
-"""The keys of `train.data`: a form a loader."""
+"""The keys of `train.data` and `quantize.calibration.data`: a form a loader."""
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from netspec.diagnostics import InvalidValue, WrongName, write
@@ -18,6 +19,7 @@ FORMS = {
     "audio": "{audio: {path: FOLDER, features: mfcc}}",
     "python": "{python: 'package.module:function'}",
 }
+UNLABELLED_FORMS = FORMS | {"npy": "{npy: FILE}", "csv": "{csv: {path: FILE}}"}
 _NAMED = ("npz", "python")
 
 
@@ -164,20 +166,27 @@ def _classes_schema() -> dict[str, Any]:
 
 def _one_loader(value: Any) -> Any:
     loaders = {key: given for key, given in value.items() if key != "classes"} if isinstance(value, dict) else {}
-    unknown = next((key for key in loaders if key not in FORMS), None)
+    _check_loader(loaders, FORMS, ("classes",))
+    return value
+
+
+def _check_loader(loaders: Mapping[str, Any], forms: Mapping[str, str], others: tuple[str, ...] = ()) -> None:
+    """Raise where `loaders` is not one of the forms; `others` are keys that may be beside it."""
+    unknown = next((key for key in loaders if key not in forms), None)
     if len(loaders) > 1 and unknown is not None:
-        raise WrongName(f"has no key '{unknown}'", str(unknown), (*FORMS, "classes"), "key")
+        raise WrongName(f"has no key '{unknown}'", str(unknown), (*forms, *others), "key")
     if len(loaders) > 1:
         raise InvalidValue(f"has the loaders {' and '.join(loaders)}, one is read", "keep one of them")
     if not loaders:
         raise InvalidValue("must be a mapping with one key, the loader", "write `data: {npz: FILE}`")
     kind, source = next(iter(loaders.items()))
-    if kind not in FORMS:
-        raise WrongName(f"has no loader '{kind}'", str(kind), FORMS, "loader")
+    if kind not in forms:
+        raise WrongName(f"has no loader '{kind}'", str(kind), forms, "loader")
+    if forms[kind] == "{npy: FILE}":  # a file or a mapping of inputs to files, which the key itself checks
+        return
     if not isinstance(source, str if kind in _NAMED else dict):
         what = "one name" if kind in _NAMED else "a mapping of keys"
-        raise InvalidValue(f"must be {what}", f"write `data: {FORMS[kind]}`", place=(kind,))
-    return value
+        raise InvalidValue(f"must be {what}", f"write `data: {forms[kind]}`", place=(kind,))
 
 
 class Data(Keys):
@@ -211,9 +220,29 @@ class Data(Keys):
 DataForm = Annotated[Data, Before(_one_loader)]
 
 
-def _one_form(value: Any) -> Any:
-    if not isinstance(value, dict) or len(value) != 1 or next(iter(value)) not in ("npz", "npy"):
-        raise InvalidValue("must be a mapping with one key, npz or npy", "write `data: {npz: FILE}`")
+class UnlabelledCsv(Keys):
+    """A table without labels: every column is a value of the input, in order."""
+
+    path: Annotated[str, Field(min_length=1, examples=["table.csv"])] = Field(description="The file.")
+    target: Annotated[str, Field(min_length=1, examples=["label"])] | None = Field(
+        None, description="Name of a column that is left out: the label, in a table to train on. Default: no column."
+    )
+    header: bool | None = Field(
+        None, description="Whether the first row names the columns; default: where no cell of it is a number."
+    )
+
+    def check_together(self) -> None:
+        if self.target is not None and self.header is False:
+            predicate = f"has the target {self.target}, which is a name in a header, and no header"
+            raise InvalidValue(predicate, "remove `target` or `header: false`")
+
+
+def _one_unlabelled(value: Any) -> Any:
+    if isinstance(value, dict) and "classes" in value:
+        raise InvalidValue(
+            "has no effect: samples for calibration have no labels", "remove `classes`", place=("classes",)
+        )
+    _check_loader(value if isinstance(value, dict) else {}, UNLABELLED_FORMS)
     return value
 
 
@@ -224,11 +253,21 @@ class CalibrationData(Keys):
         None, description="File with an array for each input, by the input's name; of one input also `x` or `x_train`."
     )
     npy: Files | None = Field(None, description="A file, or with several inputs a mapping of their names to files.")
+    csv: UnlabelledCsv | None = Field(None, description="A table, with a header or without.")
+    images: Images | None = Field(
+        None, description="A folder of pictures, or of folders of them; what class they belong to is ignored."
+    )
+    audio: Audio | None = Field(
+        None, description="A folder of wav files, or of folders of them; what class they belong to is ignored."
+    )
+    python: Annotated[str, Parsed(_function, _function_schema)] | None = Field(
+        None, description="A function that returns arrays by the names of an npz, as 'package.module:function'."
+    )
 
     @property
     def kind(self) -> str:
-        """The form's name."""
-        return "npz" if self.npz is not None else "npy"
+        """The loader's name."""
+        return next(kind for kind in UNLABELLED_FORMS if getattr(self, kind) is not None)
 
 
-CalibrationForm = Annotated[CalibrationData, Before(_one_form)]
+CalibrationForm = Annotated[CalibrationData, Before(_one_unlabelled)]

@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from netspec.data_forms import FORMS
+from netspec.data_forms import FORMS, UNLABELLED_FORMS
 from netspec.diagnostics import ToolError
 from netspec.keys import Keys
 from netspec.language import REPEAT
@@ -72,9 +72,10 @@ def language_schema() -> Schema:
     """Return the JSON Schema of a spec."""
     root = model_schema(Top)
     definitions: dict[str, Schema] = root.pop("$defs")
-    data = definitions["Data"]
-    data |= {"properties": {key: _not_null(value) for key, value in data["properties"].items()}}
-    data |= {"oneOf": [{"required": [loader]} for loader in FORMS]}
+    for name, forms in (("Data", FORMS), ("CalibrationData", UNLABELLED_FORMS)):
+        data = definitions[name]
+        data |= {"properties": {key: _not_null(value) for key, value in data["properties"].items()}}
+        data |= {"oneOf": [{"required": [loader]} for loader in forms]}
     for name in set(definitions) - {"Block"}:
         definitions[name] = _open_keys(definitions[name])
     definitions |= {layer_type: _layer(layer_type, layer) for layer_type, layer in LAYERS.items()}

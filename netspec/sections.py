@@ -189,8 +189,8 @@ class Calibration(Keys):
 
     data: Annotated[CalibrationForm, Field(examples=["{npz: FILE}"])] | None = Field(
         default=None,
-        description="Samples without labels, for a net that has no `train.data`, or in the place of its samples. Paths "
-        "are relative to the spec.",
+        description="Samples without labels, for a net that has no `train.data`, or in the place of its samples: one "
+        "loader, as in `train.data`. Paths are relative to the spec.",
     )
     samples: Size = Field(default=256, description="Samples that are run to see the range of each tensor.")
     method: Annotated[float | None, Parsed(_method, _method_schema)] = Field(

@@ -11,7 +11,7 @@ from netspec.sections import Top
 
 _ORDER = (
     "Input", "Block", "Train", "Data", "Npy", "Csv", "Images", "Audio", "EarlyStopping", "Quantize", "Calibration",
-    "CalibrationData", "Target", "Budget", "Memory",
+    "CalibrationData", "UnlabelledCsv", "Target", "Budget", "Memory",
 )  # fmt: skip
 _PATHS = {
     "Input": "inputs.NAME",
@@ -26,6 +26,7 @@ _PATHS = {
     "Quantize": "quantize",
     "Calibration": "quantize.calibration",
     "CalibrationData": "quantize.calibration.data",
+    "UnlabelledCsv": "quantize.calibration.data.csv",
     "Target": "target",
     "Budget": "target.budget",
     "Memory": "target.memory[...]",
@@ -57,7 +58,11 @@ EXAMPLES: dict[str, dict[str, Any]] = {
     "EarlyStopping": {"patience": 5, "min_delta": 0.001, "mode": "max", "monitor": "val_accuracy"},
     "Quantize": {"calibration": {"samples": 100, "method": {"percentile": 99.99}}},
     "Calibration": {"data": {"npz": "samples.npz"}, "samples": 100, "method": {"percentile": 99.99}},
-    "CalibrationData": {"npz": "samples.npz", "npy": "samples.npy"},
+    "CalibrationData": {
+        "npz": "samples.npz", "npy": "samples.npy", "csv": {"path": "table.csv"}, "images": {"path": "pictures"},
+        "audio": {"path": "clips", "features": "mfcc"}, "python": "package.data:load",
+    },
+    "UnlabelledCsv": {"target": "label", "header": False},
     "Target": {
         "io": "external", "kernels": "cmsis-nn", "budget": {"flash": "128KiB", "ram": "32KiB"},
         "memory": [{"name": "dtcm", "size": "16KiB", "holds": ["arena"]}],

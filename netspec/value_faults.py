@@ -289,6 +289,7 @@ _KEY_KINDS = {
     "Budget": "target key",
     "Npy": "data key",
     "Csv": "data key",
+    "UnlabelledCsv": "data key",
     "Images": "data key",
     "Audio": "data key",
 }

@@ -148,6 +148,11 @@ def test_samples_without_labels_calibrate_given_weights(tmp_path: Path) -> None:
     run("build", "net.yaml", folder=tmp_path)
     again = json.loads((tmp_path / "build" / "net" / "manifest.json").read_text())["quantization"]
     assert again == quantization
+    (tmp_path / "some.csv").write_text("\n".join(",".join(map(repr, row)) for row in values.tolist()))
+    _given_weights(tmp_path, "{csv: {path: some.csv}}")
+    run("build", "net.yaml", folder=tmp_path)
+    again = json.loads((tmp_path / "build" / "net" / "manifest.json").read_text())["quantization"]
+    assert again == quantization
     assert "0 mismatches" in run("verify", "build/net", folder=tmp_path)
     _given_weights(tmp_path, "")
     said = run("build", "net.yaml", folder=tmp_path)
@@ -162,7 +167,8 @@ def test_samples_without_labels_calibrate_given_weights(tmp_path: Path) -> None:
         ("{npz: other.npz}", "data-missing-array", "other.npz has no array for input 'x'; it has y"),
         ("{npz: wide.npz}", "data-shape", "x of the calibration samples"),
         ("{npy: {z: wide.npy}}", "data-missing-array", "npy has no file for input 'x'"),
-        ("{csv: {path: t.csv}}", "invalid-value", "npz or npy"),
+        ("{csv: {path: t.csv}}", "data-missing-file", "there is no file t.csv"),
+        ("{tfrecord: {path: t.bin}}", "invalid-value", "data has no loader 'tfrecord'"),
     ],
 )
 def test_calibration_data_that_do_not_fit_are_findings(tmp_path: Path, data: str, rule: str, message: str) -> None:

@@ -6,8 +6,9 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from netspec.data import pictures, sounds
+from netspec.data.calibration import calibration_findings
 from netspec.data.classes import NUMERIC_LOSSES, column_classes, given_classes
-from netspec.data.faults import Faults, located, reason
+from netspec.data.faults import Faults, reason
 from netspec.data.folders import Classes, find_classes
 from netspec.data.headers import Header
 from netspec.data.labels import MOST_LABELS, Column, count_split, label_range
@@ -22,7 +23,7 @@ from netspec.data.rules import (
     is_sparse,
     output_losses,
 )
-from netspec.data.sources import UNREADABLE, Source, find_calibration, find_sources
+from netspec.data.sources import UNREADABLE, Source, find_sources
 from netspec.data.split import SplitCounts, split_warning
 from netspec.data.tables import TableError, open_table, refuse_several, table_header
 from netspec.diagnostics import Diagnostic
@@ -30,12 +31,12 @@ from netspec.graph import Graph
 
 
 def data_findings(graph: Graph) -> list[Diagnostic]:
-    """Return what is wrong with the files of `train.data`; nothing for a spec without a train section.
+    """Return what is wrong with the files of `train.data`, and of `quantize.calibration.data`.
 
     Reads headers, the rows of a table, and class numbers as far as `labels.MOST_LABELS`. A Python function is not
     called. Raises `SpecError` where losses and outputs do not belong together.
     """
-    found = _calibration_findings(graph)
+    found = calibration_findings(graph)
     if graph.spec.train is None:
         return found
     faults = Faults(graph.spec, warnings=True)
@@ -50,16 +51,6 @@ def data_findings(graph: Graph) -> list[Diagnostic]:
         case "audio":
             _check_audio(graph, losses, faults)
     return [*faults.found, *found]
-
-
-def _calibration_findings(graph: Graph) -> list[Diagnostic]:
-    data = graph.spec.quantize.calibration.data
-    if data is None:
-        return []
-    faults = Faults(graph.spec, place=("quantize", "calibration", "data", data.kind))
-    sources = find_calibration(graph, data, faults)
-    check_headers(faults, "calibration", {item: source.header for item, source in sources.items()}, graph, {})
-    return faults.found
 
 
 def _check_arrays(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
@@ -114,7 +105,7 @@ def _check_split(graph: Graph, losses: dict[str, str], item: str, source: Source
 def _check_table(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
     given = faults.data.csv
     assert given is not None
-    table = open_table(graph, located(graph.spec, given.path), faults)
+    table = None if refuse_several(graph, "csv", faults) else open_table(graph, given.path, given.target, faults)
     if table is None:
         return
     ((name, shape),) = graph.inputs.items()
@@ -152,7 +143,7 @@ def _check_images(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
         return
     _check_classes(classes, graph, losses, faults)
     for path in _firsts(classes):
-        pictures.check_picture(path, graph, faults)
+        pictures.check_picture(path, graph, given, faults)
         if faults.failed():
             return
 
@@ -160,14 +151,14 @@ def _check_images(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
 def _check_audio(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
     given = faults.data.audio
     assert given is not None
-    if refuse_several(graph, "audio", faults) or not sounds.check_features(graph, faults):
+    if refuse_several(graph, "audio", faults) or not sounds.check_features(graph, given, faults):
         return
     classes = find_classes(graph, given.path, sounds.SUFFIXES, faults)
     if classes is None:
         return
     _check_classes(classes, graph, losses, faults)
     for path in _firsts(classes):
-        sounds.check_clip(path, graph, faults)
+        sounds.check_clip(path, graph, given, faults)
         if faults.failed():
             return
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from netspec.data.faults import Faults
 from netspec.data.labels import Column
 from netspec.data.rules import check_words, class_count
+from netspec.data.tables import reads_as_number
 from netspec.diagnostics import Diagnostic, suggestion
 from netspec.graph import Graph
 from netspec.spec import Spec
@@ -77,7 +78,7 @@ def column_classes(faults: Faults, column: Column, graph: Graph, losses: Mapping
     (output,) = graph.outputs
     where = f"column '{given.target}' of {given.path}"
     odd = column.odd_one()
-    if odd is not None and (losses[output] in NUMERIC_LOSSES or _only_python_reads(odd[0])):
+    if odd is not None and (losses[output] in NUMERIC_LOSSES or reads_as_number(odd[0])):
         message = f"'{odd[0]}' in row {odd[1]}, {where} is no number, others are"
         faults.add("data-values", message, help="write numbers such as 3, -0.5 or 1e-3 in every row", key="target")
         return None
@@ -91,12 +92,3 @@ def column_classes(faults: Faults, column: Column, graph: Graph, losses: Mapping
             message = f"'{word}' in row {column.row_of(word)}, {where} is none of `classes`"
             faults.add("data-class-count", message, help=suggestion(word, named, "they are"), key="target")
     return None if faults.failed() else named
-
-
-def _only_python_reads(cell: str) -> bool:
-    """Return whether Python's `float` takes a cell that is no number to other readers: `1_0`, Arabic digits, nan."""
-    try:
-        float(cell)
-    except ValueError:
-        return False
-    return True

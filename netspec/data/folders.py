@@ -1,9 +1,9 @@
-"""A folder a class: which files are samples of which class and split."""
+"""Folders of samples: which files are samples, and of which class and split."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -36,16 +36,10 @@ def find_classes(graph: Graph, name: str, suffixes: tuple[str, ...], faults: Fau
     `validation_split` holds back is then alike, and clips of one speaker that sort together stay together.
     """
     root = located(graph.spec, name)
-    try:
-        top = _folders(root)
-    except FileNotFoundError:
-        faults.missing(root, name, "folder", key="path")
+    top = _top(root, name, faults, "name a folder with a folder for each class")
+    if top is None:
         return None
-    except OSError as error:
-        message = f"{name} cannot be read as a folder: {reason(error)}"
-        faults.add("data-unreadable", message, help="name a folder with a folder for each class", key="path")
-        return None
-    split_up = "train" in top and set(top) <= set(SPLITS)
+    split_up = _split_up(top)
     try:
         classes = {split: _folders(root / split) for split in SPLITS if split in top} if split_up else {"train": top}
         names = classes["train"]
@@ -74,17 +68,68 @@ def find_classes(graph: Graph, name: str, suffixes: tuple[str, ...], faults: Fau
     except OSError as error:
         faults.add("data-unreadable", f"{name} cannot be read: {reason(error)}", key="path")
         return None
-    if others:
-        count = sum(others.values())
-        faults.add(
-            "data-ignored-files",
-            f"{count} file{'s' if count > 1 else ''} in {name} ({', '.join(sorted(others))}) "
-            f"{'are' if count > 1 else 'is'} left out",
-            help=f"netspec reads {', '.join(suffixes)}; convert or remove the others",
-            key="path",
-            severity="warning",
-        )
+    _note_others(others, name, suffixes, faults)
     return None if faults.failed() else Classes(names, files)
+
+
+def find_files(graph: Graph, name: str, suffixes: tuple[str, ...], faults: Faults) -> list[Path] | None:
+    """Return the samples in a folder and in its folders, whatever these are named; None after noting why not.
+
+    Where there are only folders train, val and test, the samples are those in train. Their order is that of
+    `find_classes`: the samples of a folder of classes are those that training sees, one after another.
+    """
+    root = located(graph.spec, name)
+    kinds = f"{', '.join(suffixes[:-1])} or {suffixes[-1]}" if len(suffixes) > 1 else suffixes[0]
+    top = _top(root, name, faults, f"name a folder of {kinds} files")
+    if top is None:
+        return None
+    others: dict[str, int] = {}
+    try:
+        base = root / "train" if _split_up(top) and not _files(root, suffixes, {}) else root
+        inner = _folders(base)
+        listed = {each: _files(base / each, suffixes, others) for each in inner}
+        listed[""] = _files(base, suffixes, others, passed=inner)
+    except OSError as error:
+        faults.add("data-unreadable", f"{name} cannot be read: {reason(error)}", key="path")
+        return None
+    files = [path for path, _ in _interleaved(listed, ["", *inner])]
+    if not files:
+        where = (Path(name) / base.relative_to(root)).as_posix()
+        message = f"{where} holds no {' nor '.join(suffixes)} file"
+        faults.add("data-sample-count", message, help="put the files in it, or in folders in it", key="path")
+        return None
+    _note_others(others, name, suffixes, faults)
+    return files
+
+
+def _top(root: Path, name: str, faults: Faults, remedy: str) -> list[str] | None:
+    """Return the folders in a folder; None after noting why it cannot be read."""
+    try:
+        return _folders(root)
+    except FileNotFoundError:
+        faults.missing(root, name, "folder", key="path")
+    except OSError as error:
+        faults.add("data-unreadable", f"{name} cannot be read as a folder: {reason(error)}", help=remedy, key="path")
+    return None
+
+
+def _split_up(top: list[str]) -> bool:
+    return "train" in top and set(top) <= set(SPLITS)
+
+
+def _note_others(others: Mapping[str, int], name: str, suffixes: tuple[str, ...], faults: Faults) -> None:
+    """Note files that are left out, if there are any."""
+    if not others:
+        return
+    count = sum(others.values())
+    faults.add(
+        "data-ignored-files",
+        f"{count} file{'s' if count > 1 else ''} in {name} ({', '.join(sorted(others))}) "
+        f"{'are' if count > 1 else 'is'} left out",
+        help=f"netspec reads {', '.join(suffixes)}; convert or remove the others",
+        key="path",
+        severity="warning",
+    )
 
 
 def _ordered(names: list[str], graph: Graph, name: str, faults: Faults) -> list[str]:
@@ -114,12 +159,12 @@ def _is(ask: Callable[[], bool]) -> bool:
         return False
 
 
-def _files(folder: Path, suffixes: tuple[str, ...], others: dict[str, int]) -> list[Path]:
-    """Return the files of a class by name; count the rest by suffix."""
+def _files(folder: Path, suffixes: tuple[str, ...], others: dict[str, int], passed: Collection[str] = ()) -> list[Path]:
+    """Return the samples in a folder by name; count the rest by suffix, but for the names in `passed`."""
     found = []
     with os.scandir(folder) as entries:
         for entry in entries:
-            if entry.name.startswith("."):
+            if entry.name.startswith(".") or entry.name in passed:
                 continue
             suffix = os.path.splitext(entry.name)[1].lower()
             if suffix in suffixes and _is(entry.is_file):

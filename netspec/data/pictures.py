@@ -8,6 +8,7 @@ from typing import IO
 
 from netspec.data.faults import Faults, reason
 from netspec.data.headers import HeaderError
+from netspec.data_forms import Images
 from netspec.files import open_regular
 from netspec.graph import Graph
 from netspec.layers.base import describe
@@ -37,12 +38,10 @@ def input_size(graph: Graph, faults: Faults) -> tuple[int, int, int] | None:
     return None
 
 
-def check_picture(path: Path, graph: Graph, faults: Faults) -> bool:
+def check_picture(path: Path, graph: Graph, given: Images, faults: Faults) -> bool:
     """Return whether a picture's header fits; note why not."""
-    given = faults.data.images
     name = f"{path.parent.name}/{path.name}"
     wanted = input_size(graph, faults)
-    assert given is not None
     if wanted is None:
         return False
     try:

@@ -53,10 +53,8 @@ def clip_length(given: Audio, frames: int) -> int:
     return given.frame_length + (frames - 1) * given.frame_step
 
 
-def check_features(graph: Graph, faults: Faults) -> bool:
+def check_features(graph: Graph, given: Audio, faults: Faults) -> bool:
     """Return whether the features have the input's shape; note why not."""
-    given = faults.data.audio
-    assert given is not None
     ((name, shape),) = graph.inputs.items()
     wanted = feature_shape(shape)
     if wanted is None:
@@ -76,10 +74,8 @@ def check_features(graph: Graph, faults: Faults) -> bool:
     return False
 
 
-def check_clip(path: Path, graph: Graph, faults: Faults) -> Sound | None:
-    """Return what a clip's header says if it fits; note why not."""
-    given = faults.data.audio
-    assert given is not None
+def check_clip(path: Path, graph: Graph, given: Audio, faults: Faults, *, lengths: bool = True) -> Sound | None:
+    """Return what a clip's header says if it fits; note why not and, with `lengths`, that it is longer than is read."""
     (shape,) = graph.inputs.values()
     name = f"{path.parent.name}/{path.name}"
     try:
@@ -96,7 +92,7 @@ def check_clip(path: Path, graph: Graph, faults: Faults) -> Sound | None:
         faults.add("data-shape", message, help="mix the files down to one channel: a device has one microphone")
         return None
     read = clip_length(given, shape[0])
-    if sound.samples >= read + given.frame_step:
+    if lengths and sound.samples >= read + given.frame_step:
         seconds = [f"{samples / given.sample_rate:.3g} s" for samples in (sound.samples, read)]
         faults.add(
             "data-clip-length",

@@ -7,7 +7,7 @@ import struct
 import zipfile
 import zlib
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, TypeVar
@@ -15,7 +15,7 @@ from typing import IO, TypeVar
 from netspec.data.faults import Faults, located, reason
 from netspec.data.headers import MAGIC, Header, HeaderError, read_header
 from netspec.data_forms import CalibrationData
-from netspec.diagnostics import nearest
+from netspec.diagnostics import nearest, suggestion
 from netspec.files import open_regular
 from netspec.graph import Graph
 
@@ -86,6 +86,11 @@ def find_calibration(graph: Graph, data: CalibrationData, faults: Faults) -> dic
     found: dict[str, Source | None] = {}
     if data.npz is None:
         files = data.npy if isinstance(data.npy, dict) else {names[0]: data.npy or ""}
+        for name in files:
+            if name not in names:
+                message = f"npy has a file for '{name}', which is no input"
+                hint = suggestion(name, names, "the inputs are")
+                faults.add("data-unknown-array", message, help=hint, key=name)
         for name in names:
             if name not in files:
                 faults.add("data-missing-array", f"npy has no file for input '{name}'", help=f"add `{name}: FILE`")
@@ -95,16 +100,24 @@ def find_calibration(graph: Graph, data: CalibrationData, faults: Faults) -> dic
     else:
         path = located(graph.spec, data.npz)
         members = _archive(path, data.npz, faults)
-        for name in names if members is not None else ():
-            choices = (name, f"x_train_{name}", *(("x", "x_train") if len(names) == 1 else ()))
-            stem = next((each for each in choices if each in (members or ())), None)
-            if stem is None:
-                held = ", ".join(members or ()) or "no arrays"
-                message = f"{data.npz} has no array for input '{name}'; it has {held}"
-                faults.add("data-missing-array", message, help=f"save it as '{name}'")
-            else:
-                found[f"x/{name}"] = _member(path, data.npz, stem, faults)
+        if members is not None:
+            stems = unlabelled_names(members, graph, faults, data.npz)
+            found = {f"x/{name}": _member(path, data.npz, stem, faults) for name, stem in stems.items()}
     return {item: source for item, source in found.items() if source is not None}
+
+
+def unlabelled_names(present: Collection[str], graph: Graph, faults: Faults, source: str) -> dict[str, str]:
+    """Return the name of each input's array among those that are there: its own, or a name of training data."""
+    stems: dict[str, str] = {}
+    for name in graph.inputs:
+        choices = (name, f"x_train_{name}", *(("x", "x_train") if len(graph.inputs) == 1 else ()))
+        stem = next((each for each in choices if each in present), None)
+        if stem is None:
+            message = f"{source} has no array for input '{name}'; it has {', '.join(present) or 'no arrays'}"
+            faults.add("data-missing-array", message, help=f"save it as '{name}'")
+        else:
+            stems[name] = stem
+    return stems
 
 
 def assign(

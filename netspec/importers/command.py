@@ -26,7 +26,8 @@ def ranges_note(imported: Imported, weights: Path) -> str | None:
         return None
     return (
         f"{imported.name} has float weights and no data, so a build makes up the ranges of its activations; give "
-        "samples without labels: `quantize: {calibration: {data: {npz: FILE}}}`"
+        "samples without labels: `quantize: {calibration: {data: {npz: FILE}}}`, or in place of npz a csv, images "
+        "or audio"
     )
 
 

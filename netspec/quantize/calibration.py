@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from netspec.data.calibration import evenly_spread
 from netspec.device.graph import DeviceGraph
 from netspec.device.input_rescaling import factors
 from netspec.device.ops.base import Weights
@@ -32,7 +33,7 @@ def calibration_samples(graph: DeviceGraph, given: Mapping[str, Samples] | None,
 
     if given is not None:
         total = len(next(iter(given.values())))
-        chosen = np.unique(np.linspace(0, total - 1, min(count, total)).astype(int))
+        chosen = np.array(evenly_spread(total, count))
         return {name: np.asarray(values[chosen]) for name, values in given.items()}
     generator = np.random.default_rng(0)
     samples: dict[str, NDArray[Any]] = {}

@@ -33,7 +33,7 @@ def _audio(rate: int, seconds: int, beside: str) -> Example:
 RULES = (
     Rule(
         "data-missing-file",
-        "A file or folder of `train.data` that is not there.",
+        "A file or folder of `train.data` or `quantize.calibration.data` that is not there.",
         "Paths are relative to the spec, not to where the command runs.",
         "Correct the path; a name nearly the same is suggested.",
         _check(_CLASSES, "{npz: dta.npz}", {"data.npz": npz()}, "There is a data.npz beside the spec."),

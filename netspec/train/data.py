@@ -98,7 +98,7 @@ def load_data(spec: Spec) -> Dataset:
     for split in SPLITS:
         if split in loaded:
             made = {
-                item: _checked(faults, item, split, array, graph, losses) for item, array in loaded.pop(split).items()
+                item: checked(faults, item, split, array, graph, losses) for item, array in loaded.pop(split).items()
             }
             splits[split] = Split(
                 {name: made[f"x/{name}"] for name in graph.inputs}, {name: made[f"y/{name}"] for name in graph.outputs}
@@ -123,7 +123,7 @@ def load_data(spec: Spec) -> Dataset:
     return Dataset(train, validation, splits.get("test"), digest, read.classes)
 
 
-def _checked(faults: Faults, item: str, split: str, array: Samples, graph: Graph, losses: dict[str, str]) -> Samples:
+def checked(faults: Faults, item: str, split: str, array: Samples, graph: Graph, losses: Mapping[str, str]) -> Samples:
     """Return an array of the right shape in the dtype that it is for; its values looked through."""
     what, shape = called(item, split), sample_shape(graph, item, losses)
     if item.startswith("x/") and graph.spec.inputs[item.removeprefix("x/")].dtype == "int32":

@@ -9,6 +9,7 @@ from array import array
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -18,14 +19,15 @@ from netspec.data.faults import Faults, located, reason
 from netspec.data.folders import Classes, find_classes
 from netspec.data.labels import Column
 from netspec.data.rules import check_class_count, check_headers, class_label_shape
-from netspec.data.sources import UNREADABLE, Found, Source, assign, find_calibration, find_sources
+from netspec.data.sources import UNREADABLE, Found, Source, assign, find_sources
 from netspec.data.tables import TableError, open_table, refuse_several, row_shape
+from netspec.data_forms import Audio, Images
 from netspec.diagnostics import ToolError, encodable
 from netspec.graph import Graph
 from netspec.ops import Shape
 from netspec.train.audio_features import Features
 from netspec.train.decode import BadPicture, read_clip, read_picture
-from netspec.train.samples import Array, Samples, collected, fitted, read_array
+from netspec.train.samples import Array, Samples, collected, read_array
 
 Losses = Mapping[str, str]
 
@@ -63,26 +65,12 @@ def _arrays(graph: Graph, losses: Losses, faults: Faults) -> Loaded:
         return Loaded()
     found: Found[Samples] = {}
     for split, held in sources.items():
-        read = {item: _read(source, faults) for item, source in held.items()}
+        read = {item: read_source(source, faults) for item, source in held.items()}
         found[split] = {item: samples for item, samples in read.items() if samples is not None}
     return Loaded(found)
 
 
-def load_calibration(graph: Graph) -> dict[str, Samples] | None:
-    """Return the samples of `quantize.calibration.data` by input, checked; None where the spec names none."""
-    data = graph.spec.quantize.calibration.data
-    if data is None:
-        return None
-    faults = Faults(graph.spec, place=("quantize", "calibration", "data", data.kind))
-    sources = find_calibration(graph, data, faults)
-    check_headers(faults, "calibration", {item: source.header for item, source in sources.items()}, graph, {})
-    faults.raise_any()
-    read = {item.removeprefix("x/"): _read(source, faults) for item, source in sources.items()}
-    faults.raise_any()
-    return {name: fitted(values, graph.inputs[name], "<f4") for name, values in read.items() if values is not None}
-
-
-def _read(source: Source, faults: Faults) -> Samples | None:
+def read_source(source: Source, faults: Faults) -> Samples | None:
     try:
         with source.values() as stream:
             return read_array(source.header, stream, source.path, source.offset, source.name)
@@ -97,7 +85,7 @@ def _table(graph: Graph, losses: Losses, faults: Faults) -> Loaded:
     """Read a table: `target` is the label, every other column one input value, row by row in the input's shape."""
     given = faults.data.csv
     assert given is not None
-    table = open_table(graph, located(graph.spec, given.path), faults)
+    table = None if refuse_several(graph, "csv", faults) else open_table(graph, given.path, given.target, faults)
     if table is None:
         return Loaded()
     (output,) = graph.outputs
@@ -134,15 +122,11 @@ def _images(graph: Graph, losses: Losses, faults: Faults) -> Loaded:
         return Loaded()
     check_class_count(faults, classes.names, graph, losses)
     for path in classes.paths():
-        if faults.failed() or not pictures.check_picture(path, graph, faults):
+        if faults.failed() or not pictures.check_picture(path, graph, given, faults):
             return Loaded()
     (shape,) = graph.inputs.values()
-
-    def read(path: Path) -> Array:
-        return read_picture(path, size, given.resize).reshape(shape)
-
     try:
-        return _by_class(graph, losses, classes, shape, "uint8", given.path, read)
+        return _by_class(graph, losses, classes, shape, "uint8", given.path, picture_reader(given, size, shape))
     except BadPicture as error:
         faults.add("data-unreadable", str(error), help=error.help, key="path")
         return Loaded()
@@ -152,7 +136,7 @@ def _audio(graph: Graph, losses: Losses, faults: Faults) -> Loaded:
     """Read clips and compute their features; a clip that is too short ends in silence, a longer one is cut."""
     given = faults.data.audio
     assert given is not None
-    if refuse_several(graph, "audio", faults) or not sounds.check_features(graph, faults):
+    if refuse_several(graph, "audio", faults) or not sounds.check_features(graph, given, faults):
         return Loaded()
     classes = find_classes(graph, given.path, sounds.SUFFIXES, faults)
     if classes is None:
@@ -160,18 +144,24 @@ def _audio(graph: Graph, losses: Losses, faults: Faults) -> Loaded:
     check_class_count(faults, classes.names, graph, losses)
     heard: dict[Path, sounds.Sound] = {}
     for path in classes.paths():
-        sound = None if faults.failed() else sounds.check_clip(path, graph, faults)
+        sound = None if faults.failed() else sounds.check_clip(path, graph, given, faults)
         if sound is None:
             return Loaded()
         heard[path] = sound
     (shape,) = graph.inputs.values()
+    return _by_class(graph, losses, classes, shape, "float32", given.path, clip_reader(given, heard, shape))
+
+
+def picture_reader(given: Images, size: tuple[int, int, int], shape: Shape) -> Callable[[Path], Array]:
+    """Return the function from a picture's file to a sample."""
+    return lambda path: read_picture(path, size, given.resize).reshape(shape)
+
+
+def clip_reader(given: Audio, heard: Mapping[Path, sounds.Sound], shape: Shape) -> Callable[[Path], Array]:
+    """Return the function from a clip's file, one of `heard`, to a sample: its features."""
     features = Features(given, shape[1])
     length = sounds.clip_length(given, shape[0])
-
-    def read(path: Path) -> Array:
-        return features(read_clip(path, heard[path], length)).reshape(shape)
-
-    return _by_class(graph, losses, classes, shape, "float32", given.path, read)
+    return lambda path: features(read_clip(path, heard[path], length)).reshape(shape)
 
 
 def _by_class(
@@ -203,6 +193,12 @@ def _python(graph: Graph, losses: Losses, faults: Faults) -> Loaded:
     """
     name = faults.data.python
     assert name is not None
+    made = call(graph, name)
+    return Loaded(assign(made, graph, faults, name, lambda key: take(made, key, name, faults)))
+
+
+def call(graph: Graph, name: str) -> Mapping[str, Any]:
+    """Return what the function `name` of a module returns, a mapping of arrays. Raises `ToolError` where it fails."""
     module, _, function = name.partition(":")
     folder = str(located(graph.spec, ".").resolve())
     before = list(sys.path)
@@ -224,13 +220,14 @@ def _python(graph: Graph, losses: Losses, faults: Faults) -> Loaded:
             f"{name} returned {type(made).__name__}, not a mapping of arrays",
             help="return {'x_train': ..., 'y_train': ...}, and x_val, y_val, x_test, y_test if there are any",
         )
+    return made
 
-    def take(key: str) -> Samples | None:
-        values = np.asarray(made[key])
-        if values.dtype.kind == "O" or values.ndim == 0:
-            what = "a single number" if values.ndim == 0 else "objects, or rows of several lengths"
-            faults.add("data-dtype", f"{key} of {name} is {what}, not an array of numbers", help="return NumPy arrays")
-            return None
-        return values
 
-    return Loaded(assign(made, graph, faults, name, take))
+def take(made: Mapping[str, Any], key: str, name: str, faults: Faults) -> Samples | None:
+    """Return one of the arrays that the function `name` made; None after noting that it is none."""
+    values: Array = np.asarray(made[key])
+    if values.dtype.kind == "O" or values.ndim == 0:
+        what = "a single number" if values.ndim == 0 else "objects, or rows of several lengths"
+        faults.add("data-dtype", f"{key} of {name} is {what}, not an array of numbers", help="return NumPy arrays")
+        return None
+    return values

@@ -149,7 +149,8 @@ KEYS_AND_VALUES = (
 # Values that it could see, in part at the price of an unreadable schema.
 UNSEEN_VALUES = {
     "invalid_value_axis", "invalid_value_axis_none", "invalid_value_axis_twice",
-    "invalid_value_budget_part_of_a_byte", "invalid_value_concatenate_axis", "invalid_value_dot_axes",
+    "invalid_value_budget_part_of_a_byte", "invalid_value_calibration_header", "invalid_value_concatenate_axis",
+    "invalid_value_dot_axes",
     "invalid_value_padding_axes", "invalid_value_reshape_two_unknown", "invalid_value_softmax_axis",
     "invalid_value_variance",
 }  # fmt: skip
