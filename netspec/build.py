@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from netspec.quantize.stored import Stored
     from netspec.toolchain import CmsisNN
     from netspec.train.data import Dataset
+    from netspec.train.samples import Samples
     from netspec.verify.proof import Progress
     from netspec.warm_start import WarmStart
 
@@ -88,6 +89,8 @@ class State:
     cmsis: CmsisNN | None
     """Arm's kernels, to verify with beside the portable ones."""
     dataset: Dataset | None = None
+    calibration: dict[str, Samples] | None = None
+    """The samples of `quantize.calibration.data`, by input."""
     arrays: Arrays = field(default_factory=dict)
     keras_model: Any = None
     initial_digest: str | None = None
@@ -187,7 +190,9 @@ def _find_tools(options: Options) -> CmsisNN | None:
 
 
 def load_data(state: State) -> None:
-    """Read the data that `train` names."""
+    """Read the data that `train` names, and those for calibration: what is wrong with them is known before training."""
+    if state.graph.spec.quantize.calibration.data is not None:
+        _load_calibration(state)
     if state.graph.spec.train is None:
         return
     from netspec.data.classes import numbered
@@ -201,12 +206,33 @@ def load_data(state: State) -> None:
         state.progress(f"classes of {output}: {numbered(names)}")
 
 
+def _load_calibration(state: State) -> None:
+    """Read the samples of `quantize.calibration.data`, unless the weights are integers that have their scales."""
+    from netspec.quantize.stored import is_stored
+
+    given = _given_weights(state)
+    if given and is_stored(given):
+        message = f"quantize.calibration.data has no effect: {_shown(given)} holds integers, which have their scales"
+        state.progress(f"warning: {message}")
+        return
+    from netspec.train.calibration_data import load_calibration
+
+    state.progress("loading samples for calibration")
+    state.calibration = load_calibration(state.graph)
+
+
+def _given_weights(state: State) -> Path | None:
+    """Return the file of weights that the command line or the spec names."""
+    named = state.graph.spec.weights
+    return state.options.weights or (_beside(state.document, named) if named else None)
+
+
 def find_weights(state: State) -> None:
     """Take given weights or integers, those of a build that still fits, or train."""
     from netspec.quantize.stored import is_stored
 
     spec = state.graph.spec
-    given = state.options.weights or (_beside(state.document, spec.weights) if spec.weights else None)
+    given = _given_weights(state)
     if given and state.options.warm_start:
         raise SpecError(_not_trained(state))
     if given and is_stored(given):
@@ -299,10 +325,9 @@ def quantize_network(state: State) -> None:
     from netspec.quantize.quantize import quantize, weight_lookup
     from netspec.quantize.ranges import find_ranges
     from netspec.quantize.scales import choose_scales
-    from netspec.train.calibration_data import load_calibration
 
     calibration = state.graph.spec.quantize.calibration
-    given = load_calibration(state.graph) or (state.dataset.train.x if state.dataset else None)
+    given = state.calibration or (state.dataset.train.x if state.dataset else None)
     if given is None:
         state.information["calibration"] = MADE_UP_RANGES
         state.progress(f"warning: {MADE_UP_RANGES}")

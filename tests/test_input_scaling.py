@@ -135,6 +135,17 @@ def _given_weights(folder: Path, data: str) -> None:
 
 
 @pytest.mark.slow
+def test_what_is_wrong_with_samples_for_calibration_is_said_before_training(tmp_path: Path) -> None:
+    np.savez(tmp_path / "d.npz", x_train=np.zeros((8, 4), "f4"), y_train=np.zeros((8, 2), "f4"))
+    np.savez(tmp_path / "some.npz", x=np.full((8, 4), np.nan, "f4"))
+    text = _GIVEN.replace("weights: net.npz\n", "") + "train: {data: {npz: d.npz}, loss: mse}\n"
+    (tmp_path / "net.yaml").write_text(text + "quantize: {calibration: {data: {npz: some.npz}}}\n")
+    said = run("build", "net.yaml", folder=tmp_path, expect=1)
+    assert "x of the calibration samples for input 'x' holds 32 values that are not finite in float32" in said
+    assert "epoch" not in said
+
+
+@pytest.mark.slow
 def test_samples_without_labels_calibrate_given_weights(tmp_path: Path) -> None:
     values = np.random.default_rng(1).uniform(0, 510, (50, 4))
     np.savez(tmp_path / "some.npz", x=values)

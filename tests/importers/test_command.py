@@ -57,6 +57,16 @@ def test_a_model_that_is_not_there(tmp_path: Path) -> None:
     assert "there is no model nowhere.tflite" in run("import", "nowhere.tflite", folder=tmp_path, expect=3)
 
 
+@pytest.mark.slow
+def test_integers_need_no_samples_for_calibration(model: Path, tmp_path: Path) -> None:
+    run("import", model, folder=tmp_path)
+    spec = tmp_path / "little_net.yaml"
+    spec.write_text(spec.read_text(encoding="utf-8") + "quantize: {calibration: {data: {csv: {path: no.csv}}}}\n")
+    said = " ".join(run("build", spec, folder=tmp_path).split())
+    assert "quantize.calibration.data has no effect: " in said
+    assert "little_net.weights.npz holds integers, which have their scales" in said
+
+
 def test_an_import_builds_verifies_and_is_exported(model: Path, tmp_path: Path) -> None:
     """The exported .tflite is imported again, and has the same integers."""
     from netspec.importers.imported import import_model
