@@ -12,6 +12,10 @@ HEAD = "netspec: 1\nname: net\n"
 INPUT = "inputs: {x: {shape: [8, 8, 4]}}\n"
 FLAT = "inputs: {x: {shape: [8]}}\n"
 
+TWO_MEMORIES = (
+    "target: {memory: [{name: fast, size: 65536, holds: [arena]}, {name: slow, size: 1000, holds: [arena]}]}\n"
+)
+
 Make = Callable[[int], str]
 SPECS: dict[str, Make] = {}
 
@@ -33,6 +37,16 @@ def rows(size: int, row: Callable[[int], str], separator: str = "") -> str:
 
 def layers(size: int, row: Callable[[int], str], head: str = HEAD + INPUT, tail: str = "") -> str:
     return f"{head}layers:\n{rows(size - len(head) - len(tail), row)}{tail}"
+
+
+def added_branches(size: int, tail: str) -> str:
+    """Return convolutions of one input that live together until one op adds them all."""
+    count = min(size // 75, 5000)  # a spec may have 10,000 layers
+    return (
+        f"{HEAD}{INPUT}layers:\n"
+        + "".join(f"  - conv2d: {{name: c{i}, from: x, filters: 2, kernel_size: 1}}\n" for i in range(count))
+        + f"  - add: {{from: [{', '.join(f'c{i}' for i in range(count))}]}}\n{tail}"
+    )
 
 
 def layer(text: str, head: str = HEAD + INPUT, tail: str = "") -> Make:
@@ -78,6 +92,8 @@ SPECS |= {
         + rows(size // 5, lambda i: f"  - conv2d: {{name: e{i}, from: c{i}, filters: 1, kernel_size: 1}}\n")
         + f"  - add: {{from: [{rows(size // 70, lambda i: f'e{i}', ', ')}]}}\n{TARGET}"
     ),
+    "branches in two memories": lambda size: added_branches(size, TWO_MEMORIES),
+    "branches above a budget": lambda size: added_branches(size, "target: {budget: {ram: 1000}}\n"),
     "residuals": layer("add: {name: a_INDEX, from: [x, x]}", tail=TARGET),
     "unused layers": layer("relu: {from: x}"),
     "layers with names": layer("relu: {name: layer_number_INDEX}"),

@@ -48,10 +48,10 @@ class MemoryPlan:
 
     def shares_by_node(self) -> dict[str, tuple[Share, ...]]:
         """Return which inputs of a node stand in its output, for those of which some do."""
-        found: dict[str, tuple[Share, ...]] = {}
+        found: dict[str, list[Share]] = {}
         for each in self.shares:
-            found[each.node] = (*found.get(each.node, ()), each)
-        return found
+            found.setdefault(each.node, []).append(each)
+        return {node: tuple(shares) for node, shares in found.items()}
 
 
 def plan_memory(

@@ -10,7 +10,8 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from heapq import heappop, heappush
-from itertools import accumulate
+from itertools import accumulate, pairwise
+from operator import itemgetter
 
 ALIGNMENT = 16
 
@@ -61,6 +62,11 @@ class Packing:
         """Return the first step at which anything is needed."""
         return min((piece.first for piece in self.pieces), default=0)
 
+    @property
+    def last(self) -> int:
+        """Return the last step at which anything is needed."""
+        return max((piece.last for piece in self.pieces), default=-1)
+
     def loose(self) -> list[bool]:
         """Return for each piece whether it can come to begin at something else than a multiple of 16."""
         found = [False] * len(self.pieces)
@@ -81,47 +87,51 @@ class Packing:
         ]
 
     def live_bytes(self) -> list[int]:
-        """Return for each step, from `first` on, bytes below which no placement can hold what is needed then.
+        """Return for each step, from `first` on, what `live_runs` says of it."""
+        return [live for first, last, live in self.live_runs() for _ in range(first, last + 1)]
+
+    def live_runs(self) -> list[tuple[int, int, int]]:
+        """Return bytes below which no placement can hold what is needed: (first step, last step, bytes), in order.
 
         Pieces that begin at multiples of 16 take whole sixteens, but for as many as there are pieces that can begin
         where another one ends. What may lie in another piece is counted with that.
         """
-        first = self.first
-        steps = max((piece.last for piece in self.pieces), default=-1) + 1 - first
+        if len(self.pieces) == 1:
+            (only,) = self.pieces
+            return [(only.first, only.last, aligned(only.size))]
         loose = self.loose()
-        changes, movable = [0] * (steps + 1), [0] * (steps + 1)
+        changes: dict[int, int] = {}  # by step
+        movable: dict[int, int] = {}
         gaps: dict[int, list[tuple[int, bool]]] = {}
         for piece, free in zip(self.pieces, loose, strict=True):
             size = _counted(piece, free)
-            begin, end = piece.first - first, piece.last + 1 - first
-            changes[begin] += size
-            changes[end] -= size
-            if free:
-                movable[begin] += 1
-                movable[end] -= 1
-            elif size > piece.size:
-                gaps.setdefault(begin, []).append((piece.size - size, True))
-                gaps.setdefault(end, []).append((piece.size - size, False))
-        live = list(accumulate(changes))[:steps]
+            for step, sign in ((piece.first, 1), (piece.last + 1, -1)):
+                changes[step] = changes.get(step, 0) + sign * size
+                if free:
+                    movable[step] = movable.get(step, 0) + sign
+                elif size > piece.size:
+                    gaps.setdefault(step, []).append((piece.size - size, sign > 0))
         for step, size, _ in self.savings():
-            live[step - first] -= size
-        if not any(movable):
-            return live
+            changes[step] = changes.get(step, 0) - size
+            changes[step + 1] = changes.get(step + 1, 0) + size
+        runs, live, count = [], 0, 0
         open_gaps: list[int] = []  # sorted, the widest first, as negative numbers
-        for step, count in enumerate(list(accumulate(movable))[:steps]):
-            for gap, begins in gaps.get(step, ()):
+        steps = sorted(changes)
+        for step, after in pairwise(steps):
+            live += changes[step]
+            count += movable.get(step, 0)
+            for gap, begins in gaps.get(step, ()) if movable else ():
                 if begins:
                     insort(open_gaps, gap)
                 else:
                     del open_gaps[bisect_left(open_gaps, gap)]
-            live[step] += sum(open_gaps[:count])
-        return live
+            runs.append((step, after - 1, live + sum(open_gaps[:count])))
+        return runs
 
     def largest_live(self) -> tuple[int, int]:
         """Return the least bytes that any placement takes, and the first step of those that need them."""
-        live = self.live_bytes()
-        most = max(live, default=0)
-        return aligned(most), self.first + live.index(most) if live else -1
+        step, _, most = max(self.live_runs(), key=itemgetter(2), default=(-1, -1, 0))
+        return aligned(most), step
 
     def top(self, offsets: Sequence[int]) -> int:
         """Return where the highest piece ends, as the size of an arena."""
@@ -133,12 +143,20 @@ class Packing:
 
     def part(self, chosen: Sequence[int]) -> Packing:
         """Return the packing of some of the pieces."""
-        index = {piece: place for place, piece in enumerate(chosen)}
-        overlays = (each for each in self.overlays if each.inner in index and each.outer in index)
-        return Packing(
-            tuple(self.pieces[each] for each in chosen),
-            tuple(Overlay(index[o.inner], index[o.outer], o.offset, o.replaces) for o in overlays),
-        )
+        return self.parts([chosen])[0]
+
+    def parts(self, chosen: Sequence[Sequence[int]]) -> list[Packing]:
+        """Return a packing for each selection of pieces; no piece may be in two of them."""
+        where = {piece: (part, index) for part, pieces in enumerate(chosen) for index, piece in enumerate(pieces)}
+        overlays: list[list[Overlay]] = [[] for _ in chosen]
+        for each in self.overlays:
+            inner, outer = where.get(each.inner), where.get(each.outer)
+            if inner and outer and inner[0] == outer[0]:
+                overlays[inner[0]].append(Overlay(inner[1], outer[1], each.offset, each.replaces))
+        return [
+            Packing(tuple(self.pieces[piece] for piece in pieces), tuple(laid))
+            for pieces, laid in zip(chosen, overlays, strict=True)
+        ]
 
 
 def _counted(piece: Piece, loose: bool) -> int:

@@ -9,6 +9,7 @@ from typing import Literal
 from netspec.device.cmsis_nn import CORE_EXTENSIONS, Extension
 from netspec.device.graph import DeviceGraph, Node, lower, tensor_bytes
 from netspec.device.kernels import kernel_of
+from netspec.device.live_sets import Live, live_sets
 from netspec.device.memory import MemoryPlan, plan_memory
 from netspec.device.memory_check import check_plan
 from netspec.device.ops.base import Constant
@@ -16,7 +17,6 @@ from netspec.device.passes import run_passes
 from netspec.device.placement import aligned
 from netspec.device.regions import Region, place_weights
 from netspec.device.scales import equal_tables
-from netspec.device.sharing import Share
 from netspec.diagnostics import Diagnostic, Note, SpecError
 from netspec.graph import Graph
 
@@ -143,54 +143,35 @@ class DevicePlan:
         return self.graph.nodes[self.memory.peak] if self.graph.nodes else None
 
     def live_tensors(self, node: Node) -> dict[str, int]:
-        """Return what the arena must hold while `node` runs, in bytes by tensor, its scratch included."""
-        return next(live for _, live in self._live_by_node(node))
+        """Return what the arena must hold while `node` runs, in bytes by tensor, its scratch included.
+
+        Tensors whose bytes another one's include are left out.
+        """
+        return next(live.listed() for live in self._live() if live.node is node)
 
     def live_bytes(self) -> list[int]:
         """Return, for each node, the bytes of what `live_tensors` lists."""
-        return [sum(live.values()) for _, live in self.live_by_node()]
+        return [live.bytes for live in self._live()]
 
-    def live_in(self, region: Region) -> Iterator[dict[str, int]]:
-        """Yield for each node what of its live tensors and scratch lies in a region."""
-        arena = self.arena_regions.index(region)
-        for node, live in self.live_by_node():
-            places = {f"scratch of {node.name}": self.memory.scratch_arenas.get(node.name)}
-            yield {
-                name: size
-                for name, size in live.items()
-                if places.get(name, self.memory.tensor_arenas.get(name)) == arena
-            }
+    def peak_in(self, region: Region) -> tuple[Node | None, dict[str, int]]:
+        """Return the first node while which the most bytes are live in a region, and what is live there then."""
+        most = max((live.bytes for live in self._live(region)), default=-1)
+        return next(((live.node, live.listed()) for live in self._live(region) if live.bytes == most), (None, {}))
 
     def live_by_node(self) -> Iterator[tuple[Node, dict[str, int]]]:
-        """Yield each node with what `live_tensors` lists: tensors whose bytes another one's include are left out."""
-        return self._live_by_node(None)
+        """Yield each node with what `live_tensors` lists. Where thousands of tensors live long, that is a lot."""
+        return ((live.node, live.listed()) for live in self._live())
 
-    def _live_by_node(self, only: Node | None) -> Iterator[tuple[Node, dict[str, int]]]:
-        """Yield what `live_by_node` does, or of one node only: what thousands of others hold is not listed for it."""
-        born: dict[int, list[str]] = {}
-        dying: dict[int, list[str]] = {}
-        for name, (first, last) in self.graph.lifetimes().items():
-            if name in self.memory.tensor_offsets:
-                born.setdefault(first, []).append(name)
-                dying.setdefault(last, []).append(name)
+    def _live(self, region: Region | None = None) -> Iterator[Live]:
+        """Yield what is live at each node, in one region if it is given."""
         sizes = {name: tensor_bytes(shape) for name, shape in self.graph.tensors.items()}
-        inner: dict[str, list[Share]] = {}
-        for share in self.memory.shares:
-            inner.setdefault(share.output if share.replaces else share.input, []).append(share)
-        alive = {name: sizes[name] for name in born.get(-1, ())}
-        for step, node in enumerate(self.graph.nodes):
-            alive |= {name: sizes[name] for name in born.get(step, ())}
-            live = {
-                name: size
-                for name, size in (alive.items() if only is None or node is only else ())
-                # What replaces an input counts when that is gone; a slice, until the join that holds it is there.
-                if not any((share.input if share.replaces else share.output) in alive for share in inner.get(name, ()))
-            }
-            scratch = self.memory.scratch_bytes.get(node.name)
-            if only is None or node is only:
-                yield node, live | ({f"scratch of {node.name}": scratch} if scratch else {})
-            for name in dying.get(step, ()):
-                del alive[name]
+        sizes = {name: sizes[name] for name in self.memory.tensor_offsets}
+        scratch = self.memory.scratch_bytes
+        if region is not None:
+            arena = self.arena_regions.index(region)
+            sizes = {name: size for name, size in sizes.items() if self.memory.tensor_arenas.get(name) == arena}
+            scratch = {name: size for name, size in scratch.items() if self.memory.scratch_arenas.get(name) == arena}
+        return live_sets(self.graph, sizes, scratch, self.memory.shares)
 
 
 def plan_graph(graph: DeviceGraph, core: str, io: Io = "arena", regions: tuple[Region, ...] = ()) -> DevicePlan:
@@ -263,9 +244,9 @@ def room_fault(graph: Graph, plan: DevicePlan) -> Diagnostic | None:
     region, needed = plan.arena_regions[-1], plan.memory.arenas[-1]
     if needed <= region.size:
         return None
-    step, live = max(enumerate(plan.live_in(region)), key=lambda each: sum(each[1].values()), default=(0, {}))
+    node, live = plan.peak_in(region)
     held = " + ".join(f"{name} {size:,}" for name, size in sorted(live.items(), key=lambda item: -item[1]))
-    layer = next(each for each in graph.layers if each.name == plan.graph.nodes[step].layer) if live else None
+    layer = next(each for each in graph.layers if each.name == node.layer) if node and live else None
     message = f"the arena needs {needed:,} bytes of {region.name}, which has {region.size:,}"
     why = ""
     if len(plan.arena_regions) > 1:

@@ -6,12 +6,15 @@ holds the arena takes what is left. A buffer lies whole in one region, and so do
 
 from __future__ import annotations
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from netspec.device.graph import DeviceGraph, Node
 from netspec.device.placement import Packing, aligned, place
+from netspec.device.step_maximum import StepMaximum
+
+MANY_GROUPS = 500
+"""Of this many groups, those that were offered last are no longer dropped one by one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +42,12 @@ def distribute(
         sorted(range(count), key=lambda i: (-most[i], i)),
         sorted(range(count), key=lambda i: (most[i], i)),
     )
+    runs = [part.live_runs() for part in packing.parts(groups)] if len(sizes) > 1 else []
     first: list[list[int]] | None = None
     for order in orders:
         waiting, parts = order, []
         for size in sizes[:-1]:
-            taken = set(_filled(packing, groups, waiting, size))
+            taken = set(_filled(packing, groups, runs, waiting, size))
             parts.append(sorted(piece for i in taken for piece in groups[i]))
             waiting = [i for i in waiting if i not in taken]
         parts.append(sorted(piece for i in waiting for piece in groups[i]))
@@ -54,23 +58,31 @@ def distribute(
     return first
 
 
-def _filled(packing: Packing, groups: Sequence[Sequence[int]], order: Iterable[int], size: int) -> list[int]:
-    """Return which groups fit into `size` when they are offered in this order."""
-    everything = list(order)
+def _filled(
+    packing: Packing,
+    groups: Sequence[Sequence[int]],
+    runs: Sequence[Sequence[tuple[int, int, int]]],
+    everything: Sequence[int],
+    size: int,
+) -> list[int]:
+    """Return which groups fit into `size` when they are offered in this order.
+
+    `runs` say for each group, by itself, what is live: (first step, last step, bytes).
+    """
     if _fits(packing, [piece for i in everything for piece in groups[i]], size):
-        return everything
+        return list(everything)
     # Groups fit closer than is seen here, one by one: some begin in what rounding leaves of others.
-    live: defaultdict[int, int] = defaultdict(int)  # by step
+    live = StepMaximum(packing.first, packing.last)
     taken: list[int] = []
     for i in everything:
-        own = packing.part(groups[i])
-        added = list(enumerate(own.live_bytes(), own.first))
-        if all(live[step] + more <= size for step, more in added):
+        if all(live.most(first, last) + more <= size for first, last, more in runs[i]):
             taken.append(i)
-            for step, more in added:
-                live[step] += more
+            for first, last, more in runs[i]:
+                live.add(first, last, more)
+    dropped = 1
     while not _fits(packing, [piece for i in taken for piece in groups[i]], size):
-        taken.pop()  # what was offered last
+        del taken[-dropped:]  # what was offered last
+        dropped += len(everything) // MANY_GROUPS  # of thousands, more at a time
     return taken
 
 

@@ -88,6 +88,7 @@ def groups(shares: Iterable[Share], names: Iterable[str]) -> list[list[str]]:
     for share in shares:
         one, two = found[share.input], found[share.output]
         if one is not two:
-            one += two
-            found |= dict.fromkeys(two, one)
+            small, large = sorted((one, two), key=len)  # or an output with thousands of inputs would take a square
+            large += small
+            found |= dict.fromkeys(small, large)
     return list({id(each): each for each in found.values()}.values())
