@@ -68,16 +68,18 @@ def _separator(columns: list[str], target: str | None) -> str | None:
 
 
 class Table:
-    """A table under way: `columns`, the index of the target, and its rows of cells without blanks around them.
+    """A table that is being read: `columns`, the index of the target, and its rows of cells without blanks around them.
 
     A table with a target has a header. One without labels may have none: `target` is then None, `header` False and
     `columns` the numbers of the columns, from 1.
     """
 
     def __init__(self, path: Path, name: str, target: str | None, header: bool | None = None) -> None:
-        """Read the first row. `header` says what it is; by default, without a target, a row without a number is one.
+        """Read the first row. `header` says whether it names the columns.
 
-        Raises `FileNotFoundError` and `TableError`."""
+        By default it does where there is a target, or where none of its cells is a number. Raises `FileNotFoundError`
+        and `TableError`.
+        """
         self.name, self.target_name = name, target
         self._rows = self._read(path)
         self._first: list[list[str]] = []

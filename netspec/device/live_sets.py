@@ -20,6 +20,7 @@ class Live:
     _sizes: Mapping[str, int]
     """Bytes of the live tensors, in the order in which they came."""
     _covered_by: Mapping[str, int]
+    """By tensor: how many live tensors include its bytes. It is counted only where that is 0."""
 
     def listed(self) -> dict[str, int]:
         """Return the bytes by tensor, those left out whose bytes another one's include, and of scratch."""
@@ -46,7 +47,7 @@ def live_sets(
         cover, covered = (share.input, share.output) if share.replaces else (share.output, share.input)
         covers.setdefault(cover, []).append(covered)
     alive: dict[str, int] = {}
-    covered_by: dict[str, int] = {}  # how many live tensors include the bytes of one
+    covered_by: dict[str, int] = {}
     total = 0
     for step, node in enumerate(graph.nodes):
         for name in (*(born.get(-1, ()) if step == 0 else ()), *born.get(step, ())):

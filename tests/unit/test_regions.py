@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from itertools import pairwise
 from random import Random
 from typing import Any
 
@@ -12,6 +13,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from netspec.check import check
+from netspec.device import regions
 from netspec.device.memory import plan_memory
 from netspec.device.memory_check import check_plan
 from netspec.device.plan import DevicePlan, plan_device
@@ -177,3 +179,20 @@ def test_what_a_split_arena_lacks_is_told_beside_what_one_region_would_need() ->
     in_all, alone = (int(each.replace(",", "")) for each in found.groups())
     assert in_all > alone == whole
     assert "in one region" not in fault(0, 64).help
+
+
+def test_of_many_groups_those_offered_last_are_dropped_together_until_the_rest_fits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(regions, "MANY_GROUPS", 5)
+    tried: list[bool] = []
+    fits = regions._fits
+    monkeypatch.setattr(regions, "_fits", lambda *given: tried.append(fits(*given)) or tried[-1])
+    for seed in range(40):
+        graph = random_graph(seed)
+        size = plan_memory(graph, "dsp").arena_bytes // 2 // 16 * 16
+        wanted = [Region("fast", size, True, False), Region("slow", 1 << 30, True, False)]
+        memory = plan_memory(graph, "dsp", regions=wanted)
+        check_plan(graph, memory)
+        assert memory.arenas[0] <= size
+    assert any(not one and not two for one, two in pairwise(tried)), "no groups were dropped"
