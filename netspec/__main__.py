@@ -10,7 +10,7 @@ from types import ModuleType
 def main() -> None:
     """Run the command line."""
     try:
-        from netspec.interruption import end_at_interrupt
+        from netspec.system.interruption import end_at_interrupt
 
         end_at_interrupt()
     except KeyboardInterrupt:

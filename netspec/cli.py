@@ -13,7 +13,6 @@ import typer
 
 from netspec import completion
 from netspec.help import CommandLine, Commands
-from netspec.interruption import INTERRUPTED
 from netspec.running import (
     FINDINGS,
     OK,
@@ -25,6 +24,7 @@ from netspec.running import (
     specs_among,
     wants_color,
 )
+from netspec.system.interruption import INTERRUPTED
 
 app = CommandLine(
     name="netspec",

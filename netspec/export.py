@@ -6,7 +6,7 @@ from pathlib import Path
 
 from netspec.diagnostics import ToolError
 from netspec.manifest import KERAS_FILE, STORED_FILE, TFLITE_FILE, Manifest, read_manifest, sha256
-from netspec.writing import write_atomically
+from netspec.system.writing import write_atomically
 
 
 def export_tflite(folder: Path, target: Path) -> tuple[str, list[str]]:

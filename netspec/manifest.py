@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netspec.diagnostics import ToolError
-from netspec.files import file_sha256, read_at_most
+from netspec.system.files import file_sha256, read_at_most
 
 if TYPE_CHECKING:
     from netspec.device.ops.base import Quant

@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 
 from netspec.diagnostics import ToolError
-from netspec.files import read_at_most
 from netspec.manifest import (
     HISTORY_FILE,
     KERAS_FILE,
@@ -23,7 +22,8 @@ from netspec.manifest import (
 )
 from netspec.source import Document
 from netspec.staging import TRAINING, Staging, holds_training
-from netspec.writing import write_file
+from netspec.system.files import read_at_most
+from netspec.system.writing import write_file
 
 _OWN = (MANIFEST, SPEC_LINK, SPEC_COPY, KERAS_FILE, STORED_FILE, TFLITE_FILE, HISTORY_FILE, VERDICT_FILE, REPORT_FILE)
 _CHECKPOINT = f"{TRAINING}/checkpoint.npz"  # where it was before builds were made aside

@@ -11,7 +11,7 @@ import runpy
 from pathlib import Path
 
 from netspec.diagnostics import ToolError
-from netspec.writing import write_file
+from netspec.system.writing import write_file
 
 _DATA = "data/waves.npz"
 _DATA_SCRIPT = "data/make.py"
@@ -36,8 +36,8 @@ def make_project(name: str, folder: Path) -> list[str]:
 
     Raises `CannotMakeProject`, before anything is written, where the name will not do or a file is there already.
     """
-    from netspec.resources import templates_dir
     from netspec.schema import schema_text
+    from netspec.system.resources import templates_dir
 
     _require_name(name)
     templates = templates_dir() / "project"

@@ -14,7 +14,7 @@ from contextlib import suppress
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
-from netspec.interruption import INTERRUPTED, end_at_interrupt, raise_at_interrupt
+from netspec.system.interruption import INTERRUPTED, end_at_interrupt, raise_at_interrupt
 
 if TYPE_CHECKING:
     from netspec.check import Checked
@@ -100,8 +100,8 @@ def _guarded(action: Callable[[], object]) -> None:
 
 def _text_of(path: str) -> str | None:
     """Return the text of a spec; None for what is none, such as a model: nobody can read a line of it."""
-    from netspec.files import read_at_most
     from netspec.source import MAX_BYTES, is_text
+    from netspec.system.files import read_at_most
 
     try:
         text = (read_at_most(path, MAX_BYTES) or b"").decode("utf-8-sig")
@@ -265,8 +265,8 @@ def _holds_spec(path: str) -> bool:
 
     A key in UTF-16 or UTF-32 counts too, so that the reader can refuse the file: PowerShell's `>` writes UTF-16.
     """
-    from netspec.files import open_regular
     from netspec.source import MAX_BYTES
+    from netspec.system.files import open_regular
 
     with open_regular(path) as file:
         data = file.read(MAX_BYTES + 1)  # a larger one is no spec: its reader says so if it begins as one

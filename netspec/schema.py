@@ -28,7 +28,7 @@ from netspec.layers.base import Layer
 from netspec.models import model_of
 from netspec.sections import C_KEYWORDS, LANGUAGE_VERSION, Top
 from netspec.source import parse, plain
-from netspec.writing import write_file
+from netspec.system.writing import write_file
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 IDENTITY = f"urn:netspec:language:{LANGUAGE_VERSION}"

@@ -26,8 +26,8 @@ from netspec._yaml.build import UNPRINTABLE, build
 from netspec._yaml.conflicts import conflict_faults
 from netspec._yaml.nodes import Entry, Mapping, Node, Scalar, Sequence
 from netspec.diagnostics import MAX_FAULTS, Diagnostic, Span, SpecError, nearest
-from netspec.files import NoRegularFile, read_at_most
-from netspec.missing import MEND_LINK, broken_link
+from netspec.system.files import NoRegularFile, read_at_most
+from netspec.system.missing import MEND_LINK, broken_link
 
 __all__ = [
     "MAX_BYTES",

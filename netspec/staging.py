@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netspec.diagnostics import ToolError
-from netspec.writing import write_atomically
+from netspec.system.writing import write_atomically
 
 _NEXT, _OLD, _JOURNAL, _LOCK, _OWNER = "next", "old", "swap.json", "lock", "spec"
 TRAINING = ".training"

@@ -12,9 +12,9 @@ from netspec.diff.compare import Fate, fates
 from netspec.diff.match import match
 from netspec.diff.net import Net
 from netspec.diff.words import MOST_ROWS, weights_summary
-from netspec.files import file_sha256
 from netspec.graph import Graph, build_graph
 from netspec.manifest import KERAS_FILE, SPEC_COPY, STORED_FILE, read_manifest
+from netspec.system.files import file_sha256
 
 if TYPE_CHECKING:
     from netspec.source import Document

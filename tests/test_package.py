@@ -16,8 +16,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from netspec import resources
 from netspec.diagnostics import ToolError
+from netspec.system import resources
 
 SPEC = """\
 netspec: 1
@@ -172,7 +172,7 @@ def test_environment_holds_the_base_packages_and_no_tensorflow(installed: Path, 
 
 
 def test_installed_resources_are_those_of_the_wheel(installed: Path, tmp_path: Path) -> None:
-    code = "from netspec.resources import *; print(templates_dir(), firmware_dir(), sep='\\n')"
+    code = "from netspec.system.resources import *; print(templates_dir(), firmware_dir(), sep='\\n')"
     folders = run(installed / "python", "-c", code, cwd=tmp_path).stdout.split()
     (data,) = installed.parent.resolve().glob("lib/python*/site-packages/netspec/_data")
     assert folders == [str(data / "templates"), str(data / "firmware")]

@@ -7,8 +7,8 @@ from typing import Literal
 
 from netspec.data_forms import Data
 from netspec.diagnostics import Diagnostic, SpecError, nearest
-from netspec.missing import MEND_LINK, broken_link
 from netspec.spec import Spec
+from netspec.system.missing import MEND_LINK, broken_link
 
 
 class Faults:

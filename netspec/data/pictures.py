@@ -9,9 +9,9 @@ from typing import IO
 from netspec.data.faults import Faults, reason
 from netspec.data.headers import HeaderError
 from netspec.data_forms import Images
-from netspec.files import open_regular
 from netspec.graph import Graph
 from netspec.layers.base import describe
+from netspec.system.files import open_regular
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm")
 MODES = {1: "L", 3: "RGB", 4: "RGBA"}

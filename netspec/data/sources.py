@@ -16,8 +16,8 @@ from netspec.data.faults import Faults, located, reason
 from netspec.data.headers import MAGIC, Header, HeaderError, read_header
 from netspec.data_forms import CalibrationData
 from netspec.diagnostics import nearest, suggestion
-from netspec.files import open_regular
 from netspec.graph import Graph
+from netspec.system.files import open_regular
 
 SPLITS = ("train", "val", "test")
 

@@ -14,9 +14,9 @@ from pathlib import Path
 from netspec.data.faults import Faults, located, reason
 from netspec.data.headers import Header
 from netspec.diagnostics import nearest
-from netspec.files import open_regular
 from netspec.graph import Graph
 from netspec.ops import Shape
+from netspec.system.files import open_regular
 
 
 def is_number(cell: str) -> bool:

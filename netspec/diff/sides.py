@@ -18,9 +18,9 @@ import os
 from pathlib import Path
 
 from netspec.diff.git import NoSuchRevision, Repository, nearest_file
-from netspec.missing import MEND_LINK, broken_link
 from netspec.running import load
 from netspec.source import Document, parse
+from netspec.system.missing import MEND_LINK, broken_link
 
 
 def documents(arguments: list[str]) -> tuple[Document, Document]:

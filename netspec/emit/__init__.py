@@ -19,7 +19,7 @@ from netspec.emit.tables import arena_table, layer_table
 from netspec.emit.vectors import TestVectors, make_vectors, plain_inputs
 from netspec.emit.view import Layer, View, make_view
 from netspec.quantize.model import QuantizedModel
-from netspec.resources import firmware_dir
+from netspec.system.resources import firmware_dir
 
 __all__ = [
     "TestVectors",

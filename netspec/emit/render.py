@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 def _environment() -> Environment:
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    from netspec.resources import templates_dir
+    from netspec.system.resources import templates_dir
 
     environment = Environment(
         loader=FileSystemLoader(templates_dir()),

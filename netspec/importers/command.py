@@ -8,7 +8,7 @@ from pathlib import Path
 from netspec.importers.imported import import_model
 from netspec.importers.result import Imported
 from netspec.importers.writer import KeptNames
-from netspec.writing import write_atomically
+from netspec.system.writing import write_atomically
 
 
 class WouldOverwrite(Exception):

@@ -9,7 +9,6 @@ from netspec.device.graph import DeviceGraph
 from netspec.device.ops.base import Quant
 from netspec.device.plan import DevicePlan, plan_device
 from netspec.diagnostics import SpecError, ToolError
-from netspec.files import open_regular
 from netspec.graph import Graph
 from netspec.importers.faults import Faults, MalformedModel, ModelFault, refused
 from netspec.importers.result import Imported, graph_of, weights_name
@@ -17,9 +16,10 @@ from netspec.importers.tflite import translate
 from netspec.importers.tflite_reader import FileModel, read_file, read_model
 from netspec.importers.tflite_translator import Step, Translated
 from netspec.importers.writer import KeptNames, WrittenSpec, write_spec
-from netspec.missing import MEND_LINK, broken_link
 from netspec.ops import Pad, Pool2D, Unary
 from netspec.quantize.stored import Stored, npz_bytes, quantize_stored, write_stored
+from netspec.system.files import open_regular
+from netspec.system.missing import MEND_LINK, broken_link
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -10,7 +10,7 @@ from netspec.diagnostics import ToolError
 from netspec.importers.faults import MALFORMED, Faults, MalformedModel, ModelFault
 from netspec.importers.result import Imported
 from netspec.importers.writer import KeptNames
-from netspec.isolation import SECONDS, ReaderFailed, answer, limit_memory, limit_time, run_isolated
+from netspec.system.isolation import SECONDS, ReaderFailed, answer, limit_memory, limit_time, run_isolated
 
 
 def import_keras_isolated(

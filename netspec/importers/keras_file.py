@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.diagnostics import ToolError
 from netspec.importers.faults import MalformedModel, ModelFault
-from netspec.isolation import begin_call, end_calls
 from netspec.layers.base import describe
 from netspec.ops import Shape
+from netspec.system.isolation import begin_call, end_calls
 
 if TYPE_CHECKING:
     import numpy as np

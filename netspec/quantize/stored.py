@@ -27,13 +27,13 @@ from netspec.device.kernels import kernel_of
 from netspec.device.ops.base import Quant, Quantized
 from netspec.device.plan import DevicePlan
 from netspec.diagnostics import Diagnostic, SpecError, ToolError
-from netspec.files import open_regular
 from netspec.graph import Graph
 from netspec.layers.base import describe
-from netspec.missing import MEND_LINK, broken_link
 from netspec.ops import Conv2D, Dense, DepthwiseConv2D, Param
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.quantize import checked
+from netspec.system.files import open_regular
+from netspec.system.missing import MEND_LINK, broken_link
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

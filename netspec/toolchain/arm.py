@@ -262,6 +262,6 @@ def _board_dirs(app: bool) -> tuple[Path, ...]:
 
 
 def _boards() -> Path:
-    from netspec.resources import firmware_dir
+    from netspec.system.resources import firmware_dir
 
     return firmware_dir() / "boards"

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netspec.diagnostics import ToolError
-from netspec.processes import ANSWER_SECONDS, TimedOut, ending, run_bounded
+from netspec.system.processes import ANSWER_SECONDS, TimedOut, ending, run_bounded
 from netspec.toolchain.kernels import KernelSet
 
 STRICT = ("-std=c99", "-Wall", "-Wextra", "-Wconversion", "-Wmissing-prototypes", "-Werror")

@@ -21,7 +21,7 @@ class Board:
     @property
     def memory(self) -> Memory:
         """Return what its linker script gives a program."""
-        from netspec.resources import firmware_dir
+        from netspec.system.resources import firmware_dir
 
         text = (firmware_dir() / "boards" / "machines" / self.machine / "machine.ld").read_text(encoding="utf-8")
         found = {name: int(size) * _UNITS[unit] for name, size, unit in _SIZES.findall(text)}

@@ -15,7 +15,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from netspec.diagnostics import ToolError
-from netspec.processes import run_bounded
+from netspec.system.processes import run_bounded
 from netspec.toolchain.stack import Frame
 
 _SYMBOL = re.compile(r"^([0-9a-f]{8}) .{7} \.\S+\t[0-9a-f]{8}\s+(?:\.hidden )?(\S+)$")

@@ -12,7 +12,7 @@ from importlib import metadata
 from pathlib import Path
 
 from netspec.diagnostics import ToolError
-from netspec.processes import ending, run_bounded
+from netspec.system.processes import ending, run_bounded
 from netspec.toolchain.arm import GCC, newlib_specs
 from netspec.toolchain.cmsis_nn import INSTALL, find_cmsis_nn
 from netspec.toolchain.compiler import find_cc, install_command

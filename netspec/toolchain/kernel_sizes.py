@@ -13,7 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from netspec.resources import firmware_dir
+from netspec.system.resources import firmware_dir
 from netspec.toolchain._declarations import declared
 from netspec.toolchain.arm import OPTIMIZED, Core, device_kernels
 from netspec.toolchain.cmsis_nn import HEADER, CmsisNN

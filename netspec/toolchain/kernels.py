@@ -171,6 +171,6 @@ def _own_sources(firmware: Path) -> tuple[Path, ...]:
 
 
 def _firmware() -> Path:
-    from netspec.resources import firmware_dir
+    from netspec.system.resources import firmware_dir
 
     return firmware_dir()

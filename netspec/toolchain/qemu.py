@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from netspec.diagnostics import ToolError
-from netspec.processes import VARIABLE, TimedOut, ending, run_bounded
+from netspec.system.processes import VARIABLE, TimedOut, ending, run_bounded
 from netspec.toolchain.arm import Image, install_command
 
 QEMU = "qemu-system-arm"

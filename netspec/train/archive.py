@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from netspec.writing import write_atomically
+from netspec.system.writing import write_atomically
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the earliest date that zip can say
 _UNIX = 3

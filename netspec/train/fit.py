@@ -19,6 +19,7 @@ import numpy.typing as npt
 
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import Graph
+from netspec.system.writing import write_atomically
 from netspec.train import checkpoint
 from netspec.train.backend import load_keras, seed_everything
 from netspec.train.checkpoint import Checkpoint
@@ -29,7 +30,6 @@ from netspec.train.model import build_model
 from netspec.train.monitor import Monitor, choose_monitor
 from netspec.train.progress import Progress, Step
 from netspec.train.weights import Weights, get_weights, set_some_weights, weights_digest
-from netspec.writing import write_atomically
 
 if TYPE_CHECKING:
     import keras

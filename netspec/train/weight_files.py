@@ -21,8 +21,8 @@ import numpy.typing as npt
 
 from netspec.data.headers import Header, HeaderError, read_header
 from netspec.diagnostics import ToolError
-from netspec.files import open_regular, read_at_most
-from netspec.isolation import ReaderFailed, answer, begin_call, end_calls, limit_memory, limit_time, run_isolated
+from netspec.system.files import open_regular, read_at_most
+from netspec.system.isolation import ReaderFailed, answer, begin_call, end_calls, limit_memory, limit_time, run_isolated
 
 Wanted = Mapping[str, Sequence[tuple[str, tuple[int, ...]]]]
 """{layer: its weights' names and shapes, in Keras' order}."""

@@ -17,11 +17,11 @@ import numpy.typing as npt
 from netspec.diagnostics import Diagnostic, Note, SpecError, ToolError
 from netspec.graph import Graph, GraphLayer
 from netspec.layers.base import describe
-from netspec.missing import MEND_LINK, broken_link
+from netspec.system.missing import MEND_LINK, broken_link
+from netspec.system.writing import naming
 from netspec.train.archive import canonical_h5, write_zip
 from netspec.train.model import named_weights
 from netspec.train.weight_files import UNREADABLE, Found, read_arrays, read_arrays_isolated, reason
-from netspec.writing import naming
 
 if TYPE_CHECKING:
     import keras

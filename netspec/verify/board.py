@@ -16,6 +16,7 @@ from statistics import fmean
 from typing import TYPE_CHECKING, Literal
 
 from netspec.diagnostics import ToolError
+from netspec.system.writing import write_file
 from netspec.toolchain.arm import (
     BOARD,
     CONSTANTS,
@@ -33,7 +34,6 @@ from netspec.toolchain.qemu import TIMEOUT_SECONDS, Run, require_success, run_im
 from netspec.verify.board_figures import BoardFigures, LayerFigures
 from netspec.verify.board_needs import board_for, outside_bytes
 from netspec.verify.oracles import Values
-from netspec.writing import write_file
 
 if TYPE_CHECKING:
     import numpy as np

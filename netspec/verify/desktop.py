@@ -17,7 +17,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from netspec.processes import ending, limit
+from netspec.system.processes import ending, limit
 
 if TYPE_CHECKING:
     import numpy as np

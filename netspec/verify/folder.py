@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netspec import __version__
-from netspec.files import read_at_most
 from netspec.manifest import (
     KERAS_FILE,
     LARGEST_JSON,
@@ -27,6 +26,7 @@ from netspec.manifest import (
 )
 from netspec.source import Document
 from netspec.staging import identity
+from netspec.system.files import read_at_most
 from netspec.verify.html import Subject
 from netspec.verify.proof import Progress, prove
 from netspec.verify.report import Report

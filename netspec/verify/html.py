@@ -72,7 +72,7 @@ def _environment() -> Environment:
     """Return the environment of pages: as that of the firmware's templates, but every value is escaped."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    from netspec.resources import templates_dir
+    from netspec.system.resources import templates_dir
 
     return Environment(
         loader=FileSystemLoader(templates_dir()),

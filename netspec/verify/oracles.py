@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netspec.diagnostics import ToolError
-from netspec.processes import TimedOut, ending, run_bounded
-from netspec.writing import write_file
+from netspec.system.processes import TimedOut, ending, run_bounded
+from netspec.system.writing import write_file
 
 if TYPE_CHECKING:
     import numpy as np

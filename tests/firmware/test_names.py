@@ -11,7 +11,7 @@ import pytest
 from netspec.diagnostics import SpecError
 from netspec.emit import host_defines, host_functions, host_main
 from netspec.quantize.model import QuantizedModel
-from netspec.resources import firmware_dir
+from netspec.system.resources import firmware_dir
 from netspec.toolchain import find_cc, portable_kernels
 from netspec.toolchain.arm import GCC, device_kernels
 from netspec.toolchain.compiler import STRICT

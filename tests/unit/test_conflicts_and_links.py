@@ -11,8 +11,8 @@ import pytest
 
 from netspec._yaml.conflicts import conflicts
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.missing import broken_link
 from netspec.source import parse
+from netspec.system.missing import broken_link
 
 ROOT = Path(__file__).parents[2]
 SHARED = ROOT.parent / "shared" / "cases"

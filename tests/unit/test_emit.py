@@ -28,7 +28,7 @@ from netspec.emit import plain_inputs
 from netspec.emit.literals import float32, harmless, rows, wrapped
 from netspec.emit.render import render
 from netspec.ops import Concatenate, Conv2D, Padding, Param
-from netspec.resources import templates_dir
+from netspec.system.resources import templates_dir
 from tests.emitted_nets import NETS
 from tests.models import DIGEST, firmware, make_model
 from tests.specs import make_graph

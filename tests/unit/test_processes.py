@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from netspec.diagnostics import ToolError
-from netspec.processes import TimedOut, ending, limit, run_bounded
+from netspec.system.processes import TimedOut, ending, limit, run_bounded
 from netspec.toolchain import find_cc
 from netspec.toolchain.compiler import compile_program
 from netspec.toolchain.doctor import describe

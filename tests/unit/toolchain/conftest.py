@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from netspec import toolchain
-from netspec.resources import firmware_dir
+from netspec.system.resources import firmware_dir
 from netspec.toolchain import _declarations as declarations
 
 # Functions of every supported CMSIS-NN with their argument counts in 4.0.
@@ -101,7 +101,7 @@ def firmware(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         "int netspec_table_s8(int index)\n{\n    return index + 1;\n}\n",
     }
     _write(files)
-    monkeypatch.setattr("netspec.resources.firmware_dir", lambda: root)
+    monkeypatch.setattr("netspec.system.resources.firmware_dir", lambda: root)
     return root
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from netspec import toolchain
-from netspec.resources import firmware_dir
+from netspec.system.resources import firmware_dir
 
 Make = Callable[..., Path]
 Configure = Callable[..., subprocess.CompletedProcess[str]]

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from netspec.diagnostics import ToolError
 
-_PACKAGE = Path(__file__).resolve().parent
+_PACKAGE = Path(__file__).resolve().parent.parent
 
 
 def templates_dir() -> Path:

@@ -1,0 +1,1 @@
+"""The operating system: files that may be anything, other programs with time limits, signals."""
