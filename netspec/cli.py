@@ -475,7 +475,7 @@ def _spec_paths(arguments: Iterable[str]) -> Iterable[str]:
 def _require_core(core: str | None, option: str = "--core") -> None:
     from netspec.device.cmsis_nn import CORE_EXTENSIONS
     from netspec.diagnostics import suggestion
-    from netspec.mcu_families import core_help
+    from netspec.names.mcu_families import core_help
 
     if core is not None and core not in CORE_EXTENSIONS:
         chip = core_help(core)

@@ -167,7 +167,7 @@ class InvalidValue(ValueError):
 
 
 class WrongName(InvalidValue):
-    """A name inside a value that is none of the candidates. `kind` says of what it is the name: see `netspec.meant`.
+    """A name inside a value that is none of the candidates. `kind` is one of `netspec.names.meant`.
 
     `help` is for a name that is near to none of them.
     """

@@ -247,7 +247,7 @@ def _empty_section(key: Scalar, value: Scalar) -> Diagnostic:
 def _layer(item: Item, types: tuple[str, ...]) -> LayerSpec:
     layer_class = LAYERS.get(item.type)
     if layer_class is None:
-        from netspec.meant import guess
+        from netspec.names.meant import guess
 
         message = f"unknown layer type '{item.type}'"
         meant = guess("layer", item.type, types, f"the types are {', '.join(types)}")

@@ -22,8 +22,8 @@ from netspec.diagnostics import (
 )
 from netspec.keys import Keys
 from netspec.layers.base import Layer
-from netspec.meant import Guess, guess
-from netspec.other_names import meant_key
+from netspec.names.meant import Guess, guess
+from netspec.names.other_names import meant_key
 from netspec.source import Entry, Mapping, Node, Scalar, Sequence, plain
 from netspec.validate import span_of
 
@@ -296,7 +296,7 @@ _KEY_KINDS = {
 
 
 def _kind_of_key(owner: type[Keys] | None) -> str:
-    """Return the kind of a class's keys, as `netspec.meant` has it."""
+    """Return the kind of a class's keys, as `netspec.names.meant` has it."""
     if owner is not None and issubclass(owner, Layer):
         return "layer key"
     return _KEY_KINDS.get(owner.__name__, "key") if owner else "key"

@@ -335,7 +335,7 @@ class _Builder:
         section, key = (self.open[-3].key, self.open[-2].key) if len(self.open) == 3 else (None, None)
         if not isinstance(section, Scalar) or not isinstance(key, Scalar) or section.text != "train":
             return False
-        from netspec.other_names import ADVICE
+        from netspec.names.other_names import ADVICE
 
         help = ADVICE["train key"].get(letters(key.text))
         if help is not None and all(each.span != key.span for each in self.faults):

@@ -127,7 +127,7 @@ class Grower:
 
     def _doubt(self, unknown: str, body: Body) -> None:
         """Note that a layer goes by a name that is as wrong as its type, which will be told."""
-        from netspec.meant import guess
+        from netspec.names.meant import guess
 
         if unknown not in self._meant:
             if len(self._meant) == MAX_DOUBTFUL:
@@ -293,7 +293,7 @@ class Grower:
             if key in names:
                 given[key] = entry.value
             elif key not in ("name", "from"):
-                from netspec.meant import guess
+                from netspec.names.meant import guess
 
                 sound = False
                 known = [*names, "name", "from"]

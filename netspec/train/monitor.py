@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from netspec.keras_names import RISING_METRICS
+from netspec.names.keras import RISING_METRICS
 from netspec.spec import Train
 
 

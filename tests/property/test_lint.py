@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 from netspec.diagnostics import Diagnostic, render_text
 from netspec.graph import build_graph
-from netspec.keras_names import LOSSES
 from netspec.lint import lint
+from netspec.names.keras import LOSSES
 from netspec.source import parse
 from netspec.spec import read
 from tests.nets import device_nets

@@ -9,11 +9,11 @@ from typing import Any, get_args
 
 import pytest
 
-from netspec import keras_names
 from netspec.diagnostics import Diagnostic
 from netspec.layers import LAYERS
 from netspec.layers._types import ActivationName
 from netspec.lint import NAMES, RULES, heads, lint, net
+from netspec.names import keras as keras_names
 from tests.specs import make_graph
 
 CASES = Path(__file__).parents[1] / "cases" / "ok"

@@ -6,7 +6,7 @@ from typing import get_args
 
 import pytest
 
-from netspec.mcu_families import _CORES, core_help
+from netspec.names.mcu_families import _CORES, core_help
 from netspec.sections import Core
 
 CHIPS = {

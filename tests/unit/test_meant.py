@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 import pytest
 
-from netspec import keras_names
 from netspec.check import check
 from netspec.diagnostics import Diagnostic, SpecError, letters
 from netspec.fixes import mend
 from netspec.layers import LAYER_TYPES
 from netspec.layers._types import CONSTRAINTS, INITIALIZERS, REGULARIZERS
-from netspec.meant import guess, is_slip
-from netspec.names_elsewhere import BY_KIND
-from netspec.other_names import ADVICE, ALIASES
+from netspec.names import keras as keras_names
+from netspec.names.elsewhere import BY_KIND
+from netspec.names.meant import guess, is_slip
+from netspec.names.other_names import ADVICE, ALIASES
 from netspec.source import parse
 
 NET = "netspec: 1\nname: net\ninputs: {x: {shape: [8, 8, 3]}}\nlayers:\n"

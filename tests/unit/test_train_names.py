@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netspec import keras_names
+from netspec.names import keras as keras_names
 from netspec.train.backend import load_keras
 from netspec.train.monitor import is_rising
 

@@ -234,4 +234,4 @@ BY_KIND: dict[str, frozenset[str]] = {
     "target key": TARGET_KEYS,
     "optimizer argument": OPTIMIZER_ARGUMENTS,
 }
-"""The names by what they name; the kinds are those of `netspec.meant`."""
+"""The names by what they name; the kinds are those of `netspec.names.meant`."""

@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from netspec.diagnostics import all_nearest, containing, edits, letters, listed, same_letters
-from netspec.names_elsewhere import BY_KIND
-from netspec.other_names import ADVICE, ALIASES
+from netspec.names.elsewhere import BY_KIND
+from netspec.names.other_names import ADVICE, ALIASES
 
 _SLIPS = ("layer", "layer key", "key", "train key", "early_stopping key", "quantize key", "data key", "target key")
 """Kinds of which one slip is certain. A value may be any word, and short ones are near to many others."""
@@ -52,7 +52,7 @@ def guess(kind: str, word: str, candidates: Iterable[str], otherwise: str) -> Gu
 
 def _advice(kind: str, word: str, plain: str) -> str | None:
     if kind == "core":
-        from netspec.mcu_families import core_help
+        from netspec.names.mcu_families import core_help
 
         return core_help(word)
     return ADVICE.get(kind, {}).get(plain)
