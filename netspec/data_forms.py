@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from netspec.diagnostics import InvalidValue, WrongName, write
-from netspec.keys import Before, Field, Keys, Parsed
+from netspec.keys.keys import Before, Field, Keys, Parsed
 from netspec.layers._types import Size
 
 FORMS = {

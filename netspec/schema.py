@@ -18,14 +18,14 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from netspec.data_forms import FORMS, UNLABELLED_FORMS
 from netspec.diagnostics import ToolError
-from netspec.keys import Keys
+from netspec.keys.keys import Keys
+from netspec.keys.models import model_of
 from netspec.language import REPEAT
 from netspec.language.forms import Repeat, Use
 from netspec.layers import LAYERS
 from netspec.layers._schema import is_bare, one_layer
 from netspec.layers._types import IDENTIFIER
 from netspec.layers.base import Layer
-from netspec.models import model_of
 from netspec.sections import C_KEYWORDS, LANGUAGE_VERSION, Top
 from netspec.source import parse, plain
 from netspec.system.writing import write_file

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from netspec.data_forms import CalibrationForm, DataForm
 from netspec.diagnostics import InvalidValue, WrongName
-from netspec.keys import Field, Keys, Parsed
+from netspec.keys.keys import Field, Keys, Parsed
 from netspec.language.forms import Block
 from netspec.layers._types import Size
 from netspec.names import keras as keras_names

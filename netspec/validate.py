@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TypeVar
 
 from netspec.diagnostics import MAX_FAULTS, Span, SpecError
-from netspec.keys import Keys, Unsure
+from netspec.keys.keys import Keys, Unsure
 from netspec.source import Entry, Mapping, plain
 
 Model = TypeVar("Model", bound=Keys)
@@ -35,7 +35,7 @@ def validate(model: type[Model], node: Mapping, *, subject: str, place: str, whe
     except Unsure:
         from pydantic import ValidationError  # most specs have no fault, and need not wait for what says so
 
-        from netspec.models import judge
+        from netspec.keys.models import judge
         from netspec.value_faults import tell
     try:
         return judge(model, data)

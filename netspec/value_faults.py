@@ -20,7 +20,7 @@ from netspec.diagnostics import (
     WrongName,
     listed,
 )
-from netspec.keys import Keys
+from netspec.keys.keys import Keys
 from netspec.layers.base import Layer
 from netspec.names.meant import Guess, guess
 from netspec.names.other_names import meant_key

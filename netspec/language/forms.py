@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from netspec.keys import Field, Keys
+from netspec.keys.keys import Field, Keys
 from netspec.layers._types import Identifier, Size
 
 

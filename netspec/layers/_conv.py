@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from netspec.keys import Field
+from netspec.keys.keys import Field
 from netspec.layers._explained_window import Window, explained_window
 from netspec.layers._types import ConvPadding, ExplicitPadding, per_axis
 from netspec.layers._weighted import Biased

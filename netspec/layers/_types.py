@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Annotated, Any, Literal
 
 from netspec.diagnostics import InvalidValue, WrongName, write
-from netspec.keys import Field, Parsed
+from netspec.keys.keys import Field, Parsed
 
 IDENTIFIER = r"[A-Za-z_][A-Za-z0-9_]*"
 Identifier = Annotated[str, Field(pattern=f"^{IDENTIFIER}$")]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from netspec.keys import Field
+from netspec.keys.keys import Field
 from netspec.layers._explanation import Equation, sized
 from netspec.layers._types import ActivationName, Constraint, Initializer, Regularizer, keras_config
 from netspec.layers.base import Layer, Weight

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from netspec.keys import Field
+from netspec.keys.keys import Field
 from netspec.layers._activation import lower_activation, lower_softmax, no_kernel
 from netspec.layers._axes import axis_of
 from netspec.layers._explanation import Explanation, axis_names, unchanged

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from math import prod
 from typing import Any, ClassVar, Literal
 
-from netspec.keys import Field, Keys
+from netspec.keys.keys import Field, Keys
 from netspec.layers._explanation import Explanation
 from netspec.layers._types import INITIALIZER_RANKS, Identifier
 from netspec.ops import Op, Shape

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, ClassVar
 
-from netspec.keys import Field
+from netspec.keys.keys import Field
 from netspec.layers._axes import axis_of
 from netspec.layers._explanation import Equation, Explanation, PyTorch, axis_names, counted, kept, listed, sized
 from netspec.layers._types import Constraint, Initializer, Regularizer, keras_config

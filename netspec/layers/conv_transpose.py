@@ -6,7 +6,7 @@ from math import prod
 from typing import Annotated, Any, ClassVar, Literal
 
 from netspec.diagnostics import InvalidValue
-from netspec.keys import Field, Parsed
+from netspec.keys.keys import Field, Parsed
 from netspec.layers._conv import KERNEL_SIZE, Convolution
 from netspec.layers._explanation import (
     Equation,

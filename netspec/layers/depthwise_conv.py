@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import ClassVar
 
-from netspec.keys import Field
+from netspec.keys.keys import Field
 from netspec.layers._activation import lower_activation
 from netspec.layers._conv import DEPTHWISE_DILATION_RATE, KERNEL_SIZE, STRIDES, Convolution, refuse_unequal_strides
 from netspec.layers._explanation import Explanation, counted, product, with_bias, worked

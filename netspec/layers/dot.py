@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import ClassVar
 
-from netspec.keys import Field
+from netspec.keys.keys import Field
 from netspec.layers._axes import Axes, axis_of
 from netspec.layers._explanation import Explanation, axis_names, product, single, sized
 from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, LayerError, describe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from netspec.keys import Field
+from netspec.keys.keys import Field
 from netspec.layers._explanation import Explanation, counted, unchanged
 from netspec.layers.base import KerasCall, Layer, check_rank
 from netspec.ops import Op, Shape

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import prod
 from typing import ClassVar
 
-from netspec.keys import Field
+from netspec.keys.keys import Field
 from netspec.layers._explanation import Explanation, PyTorch, axis_names, kept, product, sized
 from netspec.layers._types import Constraint, Initializer, Regularizer, Size, keras_config
 from netspec.layers.base import DeviceUnsupported, Integers, KerasCall, Layer, Weight

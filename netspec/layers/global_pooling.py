@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from netspec.keys import Field
+from netspec.keys.keys import Field
 from netspec.layers._explanation import (
     Equation,
     Explanation,

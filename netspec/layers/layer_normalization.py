@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar
 
-from netspec.keys import Field
+from netspec.keys.keys import Field
 from netspec.layers._axes import Axes, axes_of, axis_of
 from netspec.layers._explanation import Explanation, axis_names, kept, listed, product
 from netspec.layers._types import Constraint, Initializer, Regularizer, keras_config

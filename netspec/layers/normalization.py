@@ -6,7 +6,7 @@ from math import prod, sqrt
 from typing import Annotated, Any, ClassVar, TypeVar
 
 from netspec.diagnostics import InvalidValue, write
-from netspec.keys import Field, Parsed
+from netspec.keys.keys import Field, Parsed
 from netspec.layers._axes import Axes, axes_of
 from netspec.layers._explanation import Explanation, axis_names, listed, unchanged
 from netspec.layers.base import DeviceUnsupported, Integers, KerasCall, Layer, LayerError, describe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from netspec.keys import Field
+from netspec.keys.keys import Field
 from netspec.layers._explained_window import explained_window
 from netspec.layers._explanation import Explanation, sized
 from netspec.layers._pytorch import pool

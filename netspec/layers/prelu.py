@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from netspec.keys import Field
+from netspec.keys.keys import Field
 from netspec.layers._activation import no_kernel
 from netspec.layers._axes import Axes
 from netspec.layers._explanation import Explanation, axis_names, kept, listed, product

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, ClassVar, Literal, NoReturn
 
 from netspec.diagnostics import InvalidValue
-from netspec.keys import Field, Parsed
+from netspec.keys.keys import Field, Parsed
 from netspec.layers._explanation import Equation, Explanation, PyTorch, counted, product, sized
 from netspec.layers._types import ActivationName, Constraint, Initializer, Regularizer, Size
 from netspec.layers._weighted import Kernelled

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar, Literal
 
-from netspec.keys import Field
+from netspec.keys.keys import Field
 from netspec.layers._axes import Axes, axes_of
 from netspec.layers._explanation import Explanation, axis_names, listed, product, single, sized, worked
 from netspec.layers.base import DeviceUnsupported, Integers, KerasCall, Layer

@@ -8,7 +8,7 @@ from __future__ import annotations
 from math import prod
 from typing import ClassVar
 
-from netspec.keys import Field
+from netspec.keys.keys import Field
 from netspec.layers._explanation import Equation, Explanation, axis_names, product, sized
 from netspec.layers._types import Size
 from netspec.layers.base import (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, ClassVar, Literal
 
-from netspec.keys import Field
+from netspec.keys.keys import Field
 from netspec.layers._explanation import Explanation, axis_names, kept, product
 from netspec.layers._types import Size, Sizes2, Sizes3
 from netspec.layers.base import DeviceUnsupported, KerasCall, Layer, check_rank

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Annotated, Any, ClassVar, Literal
 
 from netspec.diagnostics import InvalidValue, WrongName, write
-from netspec.keys import Field, Parsed
+from netspec.keys.keys import Field, Parsed
 from netspec.layers import LAYERS
 from netspec.layers._explanation import Equation, Explanation, PyTorch, sized
 from netspec.layers._schema import one_layer

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from netspec.keys import Field
+from netspec.keys.keys import Field
 from netspec.layers._explanation import Equation, Explanation, axis_names, kept
 from netspec.layers._types import Border1, Border2, Border3, ExplicitPadding
 from netspec.layers._window import image_padding, refuse_volume

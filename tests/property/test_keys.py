@@ -13,10 +13,10 @@ from pydantic import ValidationError
 
 from netspec import data_forms, sections
 from netspec.diagnostics import SpecError
-from netspec.keys import Key, Keys, Unsure
+from netspec.keys.keys import Key, Keys, Unsure
+from netspec.keys.models import judge, model_of
 from netspec.language import forms
 from netspec.layers import LAYERS
-from netspec.models import judge, model_of
 from netspec.source import parse, plain
 from tests.property.test_check_random import mutants
 

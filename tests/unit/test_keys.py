@@ -12,9 +12,9 @@ from typing import Annotated, Any, ClassVar
 import pytest
 from pydantic import ValidationError
 
-from netspec.keys import Field, Keys, Parsed, Unsure
+from netspec.keys.keys import Field, Keys, Parsed, Unsure
+from netspec.keys.models import model_of
 from netspec.layers import LAYERS
-from netspec.models import model_of
 from netspec.sections import Quantize, Target, Train
 from tests.test_cases import OK
 

@@ -14,7 +14,7 @@ import pytest
 
 from netspec import data_forms, sections
 from netspec.cli import app
-from netspec.keys import Keys
+from netspec.keys.keys import Keys
 from netspec.language import forms
 from netspec.layers import LAYERS
 from netspec.schema import Schema, language_schema, schema_text, written

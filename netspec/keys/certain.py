@@ -9,7 +9,7 @@ import re
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from netspec.declared import Before, Check, Declared, Parsed, Reader, Unsure
+from netspec.keys.declared import Before, Check, Declared, Parsed, Reader, Unsure
 
 
 def check_of(annotation: Any) -> Check:

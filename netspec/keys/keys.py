@@ -1,9 +1,9 @@
 """Frozen values whose keys are declared as pydantic's fields are, and read without it where they are plainly right.
 
-To import pydantic and to build its models takes longer than all the rest of a check. So a mapping is first read here,
-by checks (`netspec.certain`) that accept only what pydantic certainly accepts too, and as the same value. What they
-leave is pydantic's to judge: every fault is found by the class's model (`netspec.models`), which is made of the same
-declarations, and which the JSON Schema comes from too. Tests hold the two together.
+To import pydantic and to build its models takes longer than all the rest of a check. So a mapping is first read
+here, by checks (`netspec.keys.certain`) that accept only what pydantic certainly accepts too, and as the same value.
+What they leave is pydantic's to judge: every fault is found by the class's model (`netspec.keys.models`), which is
+made of the same declarations, and which the JSON Schema comes from too. Tests hold the two together.
 
 Names that begin with `model_` mean what they mean in pydantic.
 """
@@ -14,8 +14,8 @@ import sys
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, dataclass_transform, get_origin
 
-from netspec.certain import check_of, narrowed
-from netspec.declared import REQUIRED, Before, Check, Declared, Field, Parsed, Reader, Unsure
+from netspec.keys.certain import check_of, narrowed
+from netspec.keys.declared import REQUIRED, Before, Check, Declared, Field, Parsed, Reader, Unsure
 
 if TYPE_CHECKING:
     from typing import Self
@@ -56,7 +56,7 @@ class _ModelFields:
     """The fields of a class's model: pydantic's own, for those who ask for types, examples and descriptions."""
 
     def __get__(self, instance: Keys | None, owner: type[Keys]) -> dict[str, FieldInfo]:
-        from netspec.models import model_of
+        from netspec.keys.models import model_of
 
         return model_of(owner).model_fields
 
@@ -145,7 +145,7 @@ class Keys(Reader):
         try:
             return cls.read(data)
         except Unsure:
-            from netspec.models import judge
+            from netspec.keys.models import judge
 
             return judge(cls, data)
 
@@ -183,7 +183,7 @@ class Keys(Reader):
 
     @classmethod
     def __get_pydantic_core_schema__(cls, source: Any, handler: Any) -> CoreSchema:
-        from netspec.models import core_schema_of
+        from netspec.keys.models import core_schema_of
 
         return core_schema_of(cls, handler)
 

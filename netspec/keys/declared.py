@@ -97,7 +97,7 @@ class Parsed(_Function):
         return core_schema.no_info_plain_validator_function(self.parse)
 
     def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
-        from netspec.models import json_schema_of
+        from netspec.keys.models import json_schema_of
 
         return json_schema_of(self.json_type)
 

@@ -1,6 +1,6 @@
 """The pydantic model of a class of keys: it finds what is wrong with a mapping, and the JSON Schema is made of it.
 
-Nothing on the way of a spec without faults comes here: see `netspec.keys`.
+Nothing on the way of a spec without faults comes here: see `netspec.keys.keys`.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ import pydantic
 from pydantic import BaseModel, ConfigDict, TypeAdapter
 from pydantic_core import CoreSchema, core_schema
 
-from netspec.declared import REQUIRED, Declared
-from netspec.keys import Keys
+from netspec.keys.declared import REQUIRED, Declared
+from netspec.keys.keys import Keys
 
 Value = TypeVar("Value", bound=Keys)
 
