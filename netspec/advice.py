@@ -11,9 +11,9 @@ from typing import Any
 from netspec.device.plan import DevicePlan, plan_device
 from netspec.diagnostics import SpecError
 from netspec.graph import Graph, GraphLayer, build_graph
-from netspec.sections import Target
-from netspec.source import Mapping, Scalar, parse
-from netspec.spec import Spec, read
+from netspec.spec.sections import Target
+from netspec.spec.source import Mapping, Scalar, parse
+from netspec.spec.spec import Spec, read
 
 _MOST_CHANGES = 16
 _MOST_PLANNED = 600  # layers, over all changes that are tried; at least one is

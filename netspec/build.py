@@ -30,7 +30,7 @@ from netspec.manifest import (
     read_manifest,
 )
 from netspec.previous import finished_build, link_to, note_owner, own_files, require_own, require_own_training
-from netspec.source import Document
+from netspec.spec.source import Document
 from netspec.staging import Staging, holds_training, staged
 from netspec.system.writing import write_file
 from netspec.verify.report import Report

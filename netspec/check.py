@@ -9,8 +9,8 @@ from netspec.device.plan import DevicePlan, plan_of_any_size, room_fault
 from netspec.diagnostics import MAX_FAULTS, Diagnostic, Note, SpecError, suggestion
 from netspec.graph import Graph, GraphLayer, build_graph
 from netspec.lint import lint
-from netspec.source import Document
-from netspec.spec import Spec, survey
+from netspec.spec.source import Document
+from netspec.spec.spec import Spec, survey
 
 # Keras logs a metric under the name that it was asked for, or under its full one.
 _FULL_NAMES = {

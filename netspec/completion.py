@@ -30,10 +30,10 @@ def layer_types(incomplete: str) -> list[str]:
 
 def layers_of_spec(ctx: typer.Context, incomplete: str) -> list[str]:
     """Return the layers that begin so, of the spec that the command line names before them; none if it is wrong."""
-    from netspec import source
     from netspec.diagnostics import SpecError
     from netspec.graph import build_graph
-    from netspec.spec import read
+    from netspec.spec import source
+    from netspec.spec.spec import read
 
     path = ctx.params.get("spec")
     if path in (None, "-"):

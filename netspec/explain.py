@@ -10,8 +10,8 @@ from netspec.device.explain import Device, OnDevice, Step, explain_device
 from netspec.device.ops.base import Constant, Layout
 from netspec.graph import Graph, GraphLayer, build_graph
 from netspec.layers._explanation import Equation, PyTorch
-from netspec.source import Document
-from netspec.spec import read
+from netspec.spec.source import Document
+from netspec.spec.spec import read
 
 SCHEMA_VERSION = 1
 

@@ -55,7 +55,7 @@ def _write_dequantized(folder: Path, manifest: Manifest, target: Path) -> None:
     from netspec.check import check
     from netspec.device.plan import plan_device
     from netspec.quantize.stored import floats_of, read_stored
-    from netspec.source import load
+    from netspec.spec.source import load
     from netspec.train.model import build_model
     from netspec.train.weights import save_model, set_weights
     from netspec.verify.folder import linked_spec

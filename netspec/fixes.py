@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from netspec.diagnostics import Diagnostic, Fix, Span, SpecError, ToolError, brief, in_order, split_lines
-from netspec.source import MAX_BYTES, parse
+from netspec.spec.source import MAX_BYTES, parse
 
 MAX_ROUNDS = 200
 """Each puts at least one thing right; a file tells so many faults in one that few need more than two."""

@@ -8,12 +8,12 @@ from itertools import chain, islice
 from math import prod
 
 from netspec.diagnostics import MAX_FAULTS, Diagnostic, Note, Span, SpecError, some_of, suggestion
-from netspec.held import locate
-from netspec.language import Item
 from netspec.layers.base import Layer, LayerError, Weight, describe, require_tensor_size
 from netspec.ops import Shape
-from netspec.source import Sequence
-from netspec.spec import LayerSpec, Spec
+from netspec.spec.held import locate
+from netspec.spec.language import Item
+from netspec.spec.source import Sequence
+from netspec.spec.spec import LayerSpec, Spec
 
 
 @dataclass(frozen=True, slots=True)

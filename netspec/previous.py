@@ -20,7 +20,7 @@ from netspec.manifest import (
     read_manifest,
     sha256,
 )
-from netspec.source import Document
+from netspec.spec.source import Document
 from netspec.staging import TRAINING, Staging, holds_training
 from netspec.system.files import read_at_most
 from netspec.system.writing import write_file

@@ -64,7 +64,7 @@ def make_project(name: str, folder: Path) -> list[str]:
 def _require_name(name: str) -> None:
     from pydantic import TypeAdapter, ValidationError
 
-    from netspec.sections import Name
+    from netspec.spec.sections import Name
 
     try:
         TypeAdapter(Name).validate_python(name)

@@ -19,7 +19,7 @@ from netspec.system.interruption import INTERRUPTED, end_at_interrupt, raise_at_
 if TYPE_CHECKING:
     from netspec.check import Checked
     from netspec.diagnostics import Diagnostic
-    from netspec.source import Document
+    from netspec.spec.source import Document
 
 _BYTE_ORDER_MARKS = (b"\xef\xbb\xbf", b"\xff\xfe\0\0", b"\0\0\xfe\xff", b"\xff\xfe", b"\xfe\xff")
 """Of UTF-8, UTF-32 and UTF-16; those of UTF-32 first, since one begins as one of UTF-16 does."""
@@ -100,7 +100,7 @@ def _guarded(action: Callable[[], object]) -> None:
 
 def _text_of(path: str) -> str | None:
     """Return the text of a spec; None for what is none, such as a model: nobody can read a line of it."""
-    from netspec.source import MAX_BYTES, is_text
+    from netspec.spec.source import MAX_BYTES, is_text
     from netspec.system.files import read_at_most
 
     try:
@@ -186,7 +186,8 @@ class _Mended(NamedTuple):
 
 
 def _mended_file(path: str, data: bool) -> _Mended:
-    from netspec import fixes, source
+    from netspec import fixes
+    from netspec.spec import source
 
     before = source.read(path)
     after, last = _mended(before, path, data)
@@ -196,7 +197,7 @@ def _mended_file(path: str, data: bool) -> _Mended:
 
 
 def _mended_input(data: bool) -> _Mended:
-    from netspec import source
+    from netspec.spec import source
 
     before = _standard_input()
     source.refuse_large(before, "<stdin>")  # what was read is not all of it: nothing to write
@@ -208,8 +209,9 @@ def _mended_input(data: bool) -> _Mended:
 
 def _mended(before: bytes, path: str, data: bool) -> tuple[bytes, _Mended | None]:
     """Return the bytes of a spec put right, and what the last look at them found, if it found nothing to put right."""
-    from netspec import fixes, source
+    from netspec import fixes
     from netspec.diagnostics import SpecError
+    from netspec.spec import source
 
     last: Document | None = None
 
@@ -265,7 +267,7 @@ def _holds_spec(path: str) -> bool:
 
     A key in UTF-16 or UTF-32 counts too, so that the reader can refuse the file: PowerShell's `>` writes UTF-16.
     """
-    from netspec.source import MAX_BYTES
+    from netspec.spec.source import MAX_BYTES
     from netspec.system.files import open_regular
 
     with open_regular(path) as file:
@@ -288,15 +290,15 @@ def is_spec(data: bytes) -> bool:
 
 def load(path: str) -> Document:
     """Read a spec, from standard input where its path is `-`."""
-    from netspec import source
+    from netspec.spec import source
 
     return source.parse(_standard_input(), "<stdin>") if path == "-" else source.load(path)
 
 
 def _standard_input() -> bytes:
     """Return what standard input holds, as much as `source.parse` takes; raise SpecError if it cannot be read."""
-    from netspec import source
     from netspec.diagnostics import Diagnostic, Span, SpecError
+    from netspec.spec import source
 
     if sys.stdin is None:
         reason = "it is closed"

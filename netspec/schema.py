@@ -16,18 +16,18 @@ from typing import Any
 
 from pydantic.json_schema import GenerateJsonSchema
 
-from netspec.data_forms import FORMS, UNLABELLED_FORMS
 from netspec.diagnostics import ToolError
 from netspec.keys.keys import Keys
 from netspec.keys.models import model_of
-from netspec.language import REPEAT
-from netspec.language.forms import Repeat, Use
 from netspec.layers import LAYERS
 from netspec.layers._schema import is_bare, one_layer
 from netspec.layers._types import IDENTIFIER
 from netspec.layers.base import Layer
-from netspec.sections import C_KEYWORDS, LANGUAGE_VERSION, Top
-from netspec.source import parse, plain
+from netspec.spec.data_forms import FORMS, UNLABELLED_FORMS
+from netspec.spec.language import REPEAT
+from netspec.spec.language.forms import Repeat, Use
+from netspec.spec.sections import C_KEYWORDS, LANGUAGE_VERSION, Top
+from netspec.spec.source import parse, plain
 from netspec.system.writing import write_file
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from netspec.schema import Schema, model_schema, shown
-from netspec.sections import Top
+from netspec.spec.sections import Top
 
 _ORDER = (
     "Input", "Block", "Train", "Data", "Npy", "Csv", "Images", "Audio", "EarlyStopping", "Quantize", "Calibration",
@@ -75,7 +75,7 @@ EXAMPLES: dict[str, dict[str, Any]] = {
 _HEAD = """\
 # The spec, key by key
 
-<!-- Made by `make docs` from the classes in netspec/sections.py and netspec/data_forms.py. -->
+<!-- Made by `make docs` from the classes in netspec/spec/sections.py and netspec/spec/data_forms.py. -->
 
 A spec is a mapping with the keys of the first table; `netspec`, `name`, `inputs` and `layers` are required.
 Layers and their keys are in [layers.md](layers.md), more of training data in [data.md](data.md). `$name` and `${...}`

@@ -17,7 +17,7 @@ from netspec.manifest import KERAS_FILE, SPEC_COPY, STORED_FILE, read_manifest
 from netspec.system.files import file_sha256
 
 if TYPE_CHECKING:
-    from netspec.source import Document
+    from netspec.spec.source import Document
     from netspec.train.weights import Weights
 
 
@@ -62,8 +62,8 @@ def find_warm_start(folder: Path, document: Document, graph: Graph) -> WarmStart
 
 def _built_net(folder: Path) -> Net:
     """Return the net that a build folder holds the weights of."""
-    from netspec.source import load
-    from netspec.spec import read
+    from netspec.spec.source import load
+    from netspec.spec.spec import read
 
     manifest = read_manifest(folder)
     again = "build it again with `netspec build`"

@@ -158,7 +158,7 @@ def arena(runs: int, scratch: Path) -> list[Figure]:
     """The arena of every spec against what is live at once, which no arena can be smaller than."""
     from netspec.check import check as check_document
     from netspec.device.placement import ALIGNMENT
-    from netspec.source import load
+    from netspec.spec.source import load
 
     figures = []
     for path in sorted((REPOSITORY / "specs").rglob("*.yaml")):
@@ -192,7 +192,7 @@ def growth(runs: int, scratch: Path) -> list[Figure]:
 
 def hostile(runs: int, scratch: Path) -> list[Figure]:
     """Processor time and memory of specs that are as large as they may be, each in one way, and their growth."""
-    from netspec.source import MAX_BYTES
+    from netspec.spec.source import MAX_BYTES
     from tests.hostile_specs import SPECS
 
     sizes = (MAX_BYTES // 4 - 5000, MAX_BYTES - 5000)
@@ -271,8 +271,8 @@ def write_weights(path: Path) -> None:
 
 def _digits_graph() -> Graph:
     from netspec.graph import build_graph
-    from netspec.source import load
-    from netspec.spec import read
+    from netspec.spec.source import load
+    from netspec.spec.spec import read
 
     return build_graph(read(load(DIGITS)))
 
@@ -286,7 +286,7 @@ def emit_again(folder: Path, out: Path) -> float:
     from netspec.manifest import KERAS_FILE, TFLITE_FILE, read_manifest
     from netspec.quantize.quantize import quantize, weight_lookup
     from netspec.quantize.tflite_model import TFLiteModel
-    from netspec.source import load
+    from netspec.spec.source import load
     from netspec.train.weights import read_weights
 
     document, manifest = load(DIGITS), read_manifest(folder)
@@ -310,7 +310,7 @@ def build_again(weights: Path, out: Path) -> dict[str, float]:
 
     from netspec.build import Options
     from netspec.build import build as run_build
-    from netspec.source import load
+    from netspec.spec.source import load
 
     built = run_build(load(DIGITS), Options(out=out, weights=weights), lambda line: None)
     assert built.agrees, built.verdict()

@@ -16,7 +16,7 @@ from netspec.quantize.model import QuantizedModel
 from netspec.quantize.quantize import quantize, weight_lookup
 from netspec.quantize.ranges import find_ranges
 from netspec.quantize.scales import choose_scales
-from netspec.source import parse
+from netspec.spec.source import parse
 from netspec.toolchain import CmsisNN, probe
 
 Arrays = dict[tuple[str, str], NDArray[np.float32]]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from netspec.graph import Graph, build_graph
-from netspec.source import load
-from netspec.spec import read
+from netspec.spec.source import load
+from netspec.spec.spec import read
 from tests.specs import make_graph
 
 _SPECS = Path(__file__).resolve().parents[1] / "specs"

@@ -26,9 +26,9 @@ from netspec.quantize.quantize import quantize, weight_lookup
 from netspec.quantize.ranges import find_ranges
 from netspec.quantize.scales import choose_scales
 from netspec.quantize.stored import quantize_stored, read_stored
-from netspec.sections import Target
-from netspec.source import load
-from netspec.spec import read
+from netspec.spec.sections import Target
+from netspec.spec.source import load
+from netspec.spec.spec import read
 from netspec.toolchain import CmsisNN, probe
 from netspec.toolchain.arm import BOARD, CONSTANTS, Image, core_named, device_kernels, find_arm_gcc, link_image
 from netspec.toolchain.kernel_sizes import callable_functions

@@ -35,7 +35,7 @@ from netspec.explain import explain, explain_json  # noqa: E402
 from netspec.explain_text import explain_text  # noqa: E402
 from netspec.running import check_files  # noqa: E402
 from netspec.show import show_json, show_text  # noqa: E402
-from netspec.source import load  # noqa: E402
+from netspec.spec.source import load  # noqa: E402
 
 SECONDS = 2.0
 MIB = 200

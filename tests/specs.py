@@ -9,8 +9,8 @@ from typing import Any
 import yaml
 
 from netspec.graph import Graph, build_graph
-from netspec.source import load, parse
-from netspec.spec import read
+from netspec.spec.source import load, parse
+from netspec.spec.spec import read
 
 
 def make_graph(

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from netspec.check import check
-from netspec.source import load
+from netspec.spec.source import load
 from netspec.train.weights import write_npz
 from tests.builds import bakenn_kernels, random_weights
 

@@ -23,7 +23,7 @@ from netspec.quantize.quantize import quantize, weight_lookup
 from netspec.quantize.ranges import find_ranges
 from netspec.quantize.scales import choose_scales
 from netspec.running import run
-from netspec.source import load, parse
+from netspec.spec.source import load, parse
 from netspec.toolchain import compile_library, find_cc, portable_kernels
 from netspec.toolchain.compiler import ADDRESS, cache_folder, compile_program
 from netspec.verify.folder import verify_folder

@@ -97,7 +97,7 @@ def kill_at_each_stage(project: Path) -> list[str]:
     import tensorflow  # noqa: F401
 
     from netspec import build, staging
-    from netspec.source import load
+    from netspec.spec.source import load
 
     os.chdir(project)
     before, kept = tree(project / "build" / "net"), project / "kept"

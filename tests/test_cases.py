@@ -18,7 +18,7 @@ import pytest
 
 from netspec.check import check
 from netspec.diagnostics import SpecError, render_text
-from netspec.source import Document, parse
+from netspec.spec.source import Document, parse
 
 FOLDER = Path(__file__).parent / "cases"
 OK = sorted((FOLDER / "ok").glob("*.yaml"))

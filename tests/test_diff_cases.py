@@ -21,7 +21,7 @@ import pytest
 from netspec.diff.compare import Diff, compare
 from netspec.diff.net import Net, net_of
 from netspec.diff.render import diff_data, render
-from netspec.source import parse
+from netspec.spec.source import parse
 
 FOLDER = Path(__file__).parent / "cases" / "diff"
 CASES = sorted(path.name.removesuffix(".a.yaml") for path in FOLDER.glob("*.a.yaml"))

@@ -181,7 +181,7 @@ def test_readme_calls_functions_that_are_emitted(session: Session, tmp_path: Pat
 @pytest.mark.parametrize("text", blocks("yaml"), ids=lambda text: re.findall(r"name: (\w+)", text)[0])
 def test_specs_of_the_readme_are_clean_and_for_the_device(text: str) -> None:
     from netspec.check import check
-    from netspec.source import parse
+    from netspec.spec.source import parse
 
     checked = check(parse(text, "README.md"))
     assert checked.plan is not None

@@ -37,8 +37,8 @@ from netspec.explain_text import explain_text
 from netspec.graph import Graph, build_graph
 from netspec.layers import LAYERS
 from netspec.ops import Conv2D, Dense, DepthwiseConv2D
-from netspec.source import Document, load, parse
-from netspec.spec import read
+from netspec.spec.source import Document, load, parse
+from netspec.spec.spec import read
 from tests.arithmetic import evaluate
 from tests.nets import device_nets
 from tests.specs import make_graph

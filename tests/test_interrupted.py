@@ -40,7 +40,7 @@ main()
     [
         ("netspec.running", "check"),
         ("netspec.diagnostics", "check"),
-        ("netspec.source", "check"),
+        ("netspec.spec.source", "check"),
         ("netspec.cli", "show"),
         ("typer", "show"),
         ("netspec.show", "show"),

@@ -18,8 +18,8 @@ import pytest
 from netspec.check import check
 from netspec.emit.view import make_view
 from netspec.graph import build_graph
-from netspec.source import parse
-from netspec.spec import read
+from netspec.spec.source import parse
+from netspec.spec.spec import read
 from tests.models import make_model
 
 REPOSITORY = Path(__file__).resolve().parents[1]

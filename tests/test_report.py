@@ -19,7 +19,7 @@ from hypothesis import given, settings
 from netspec.check import check
 from netspec.device.sharing import linked
 from netspec.manifest import REPORT_FILE, VERDICT_FILE
-from netspec.source import load
+from netspec.spec.source import load
 from netspec.verify.arena_picture import ROW_HEIGHT
 from netspec.verify.board_figures import LayerFigures
 from netspec.verify.html import Subject, report_html

@@ -13,7 +13,7 @@ import pytest
 
 from netspec.check import check
 from netspec.graph import Graph, GraphLayer
-from netspec.source import load, parse
+from netspec.spec.source import load, parse
 
 Shape = tuple[int, ...]
 

@@ -13,8 +13,8 @@ import pytest
 from netspec.diagnostics import SpecError, ToolError
 from netspec.graph import Graph, build_graph
 from netspec.manifest import KERAS_FILE, SPEC_COPY, read_manifest
-from netspec.source import load
-from netspec.spec import read
+from netspec.spec.source import load
+from netspec.spec.spec import read
 from netspec.train.weights import Weights, read_weights
 from netspec.warm_start import WarmStart, find_warm_start
 

@@ -15,10 +15,10 @@ from netspec.data.folders import find_files
 from netspec.data.rules import check_headers
 from netspec.data.sources import find_calibration
 from netspec.data.tables import Table, TableError, open_table, refuse_several_inputs, table_header
-from netspec.data_forms import Audio, CalibrationData, Images, UnlabelledCsv
 from netspec.diagnostics import Diagnostic
 from netspec.graph import Graph
 from netspec.layers.base import describe
+from netspec.spec.data_forms import Audio, CalibrationData, Images, UnlabelledCsv
 
 SPLIT = "calibration"
 """What messages call the samples."""

@@ -10,7 +10,7 @@ from netspec.data.rules import check_words, class_count
 from netspec.data.tables import reads_as_number
 from netspec.diagnostics import Diagnostic, suggestion
 from netspec.graph import Graph
-from netspec.spec import Spec
+from netspec.spec.spec import Spec
 
 NUMERIC_LOSSES = frozenset([
     "huber", "log_cosh", "mae", "mape", "mean_absolute_error", "mean_absolute_percentage_error", "mean_squared_error",

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from netspec.data_forms import Data
 from netspec.diagnostics import Diagnostic, SpecError, nearest
-from netspec.spec import Spec
+from netspec.spec.data_forms import Data
+from netspec.spec.spec import Spec
 from netspec.system.missing import MEND_LINK, broken_link
 
 

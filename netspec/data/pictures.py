@@ -8,9 +8,9 @@ from typing import IO
 
 from netspec.data.faults import Faults, reason
 from netspec.data.headers import HeaderError
-from netspec.data_forms import Images
 from netspec.graph import Graph
 from netspec.layers.base import describe
+from netspec.spec.data_forms import Images
 from netspec.system.files import open_regular
 
 SUFFIXES = (".png", ".jpg", ".jpeg", ".bmp", ".ppm", ".pgm")

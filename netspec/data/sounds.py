@@ -12,10 +12,10 @@ from typing import IO
 
 from netspec.data.faults import Faults, reason
 from netspec.data.headers import HeaderError
-from netspec.data_forms import Audio
 from netspec.graph import Graph
 from netspec.layers.base import describe
 from netspec.ops import Shape
+from netspec.spec.data_forms import Audio
 from netspec.system.files import open_regular
 
 SUFFIXES = (".wav",)

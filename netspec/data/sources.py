@@ -14,9 +14,9 @@ from typing import IO, TypeVar
 
 from netspec.data.faults import Faults, located, reason
 from netspec.data.headers import MAGIC, Header, HeaderError, read_header
-from netspec.data_forms import CalibrationData
 from netspec.diagnostics import nearest, suggestion
 from netspec.graph import Graph
+from netspec.spec.data_forms import CalibrationData
 from netspec.system.files import open_regular
 
 SPLITS = ("train", "val", "test")

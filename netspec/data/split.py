@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from math import floor, log
 
 from netspec.diagnostics import Diagnostic
-from netspec.spec import Spec
+from netspec.spec.spec import Spec
 
 _MOST_CLASSES = 10_000
 _CHANCE = 1e-3

@@ -11,8 +11,8 @@ from netspec.diff.values import Change, changes, plain
 from netspec.graph import GraphLayer
 from netspec.layers.base import describe
 from netspec.ops import Shape
-from netspec.sections import Target
-from netspec.spec import Spec
+from netspec.spec.sections import Target
+from netspec.spec.spec import Spec
 
 Status = Literal["added", "removed", "changed", "affected"]
 

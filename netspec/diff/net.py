@@ -12,8 +12,8 @@ from netspec.device.plan import DevicePlan, plan_device
 from netspec.diagnostics import Diagnostic, Span, SpecError
 from netspec.diff.values import layer_keys
 from netspec.graph import Graph, GraphLayer, build_graph
-from netspec.source import Document, Mapping, Node, Scalar, Sequence
-from netspec.spec import read
+from netspec.spec.source import Document, Mapping, Node, Scalar, Sequence
+from netspec.spec.spec import read
 
 Given = tuple[str | None, ...]
 """The names that were written for a layer and, before it, for the uses of blocks that it stands in; None: numbered."""

@@ -19,7 +19,7 @@ from pathlib import Path
 
 from netspec.diff.git import NoSuchRevision, Repository, nearest_file
 from netspec.running import load
-from netspec.source import Document, parse
+from netspec.spec.source import Document, parse
 from netspec.system.missing import MEND_LINK, broken_link
 
 

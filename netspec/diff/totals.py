@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from netspec.device.plan import DevicePlan
 from netspec.diff.compare import Diff
 from netspec.diff.net import Net
-from netspec.sections import Budget
+from netspec.spec.sections import Budget
 
 
 @dataclass(frozen=True, slots=True)

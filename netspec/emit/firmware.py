@@ -8,7 +8,7 @@ from pathlib import Path
 from netspec.diagnostics import encodable
 from netspec.emit import emit, make_vectors, plain_inputs
 from netspec.quantize.model import QuantizedModel
-from netspec.source import Document
+from netspec.spec.source import Document
 
 
 def emit_firmware(

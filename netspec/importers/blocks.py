@@ -15,9 +15,9 @@ from netspec.importers.draft import Draft, Source
 from netspec.importers.repeats import stem_of
 from netspec.importers.structure import Block
 from netspec.importers.yaml_text import value_text
-from netspec.language import REPEAT
 from netspec.layers import LAYERS
-from netspec.sections import C_KEYWORDS
+from netspec.spec.language import REPEAT
+from netspec.spec.sections import C_KEYWORDS
 
 _LONGEST = 40
 _MOST_PLACES = 2000

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 from netspec.layers import LAYERS
-from netspec.sections import C_KEYWORDS
+from netspec.spec.sections import C_KEYWORDS
 
 _LONGEST_NAME = 60
 _NUMBERED = re.compile(r"(.+?)(?:_\d+)?")

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from netspec.diagnostics import SpecError
 from netspec.graph import Graph, build_graph
 from netspec.importers.faults import refused
-from netspec.source import parse
-from netspec.spec import read
+from netspec.spec.source import parse
+from netspec.spec.spec import read
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,9 +18,9 @@ from netspec.importers.plan_text import Names, called, layers_text
 from netspec.importers.repeats import stem_of
 from netspec.importers.structure import Block, Loop, Plan, Use
 from netspec.importers.yaml_text import comment_lines, item_text, value_text
-from netspec.language import layer_items
-from netspec.source import parse
-from netspec.spec import LayerSpec, read
+from netspec.spec.language import layer_items
+from netspec.spec.source import parse
+from netspec.spec.spec import LayerSpec, read
 
 _OUTSIDE = "input_of_the_block"
 # What a spec must save for names that are only counters to go; more where one number is all, as in conv_1.

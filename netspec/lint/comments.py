@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 import yaml
 
 from netspec.diagnostics import MAX_FAULTS, Diagnostic, Span, nearest, suggestion
-from netspec.source import Document
+from netspec.spec.source import Document
 
 
 class Warned(NamedTuple):
@@ -137,7 +137,7 @@ def _targets(text: str) -> list[int]:
     return targets[::-1]
 
 
-# As in netspec._yaml: libyaml's scanner gives the same tokens, ten times as fast.
+# As in netspec.spec.yaml: libyaml's scanner gives the same tokens, ten times as fast.
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 

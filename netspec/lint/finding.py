@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 
 from netspec.diagnostics import Diagnostic, Note, Span
 from netspec.graph import GraphLayer
-from netspec.held import locate
 from netspec.lint.comments import Warned
+from netspec.spec.held import locate
 
 
 @dataclass(frozen=True, slots=True)

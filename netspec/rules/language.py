@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from netspec.language.grow import MAX_LAYERS, MAX_VALUES
 from netspec.rules.entry import Example, Rule, net
+from netspec.spec.language.grow import MAX_LAYERS, MAX_VALUES
 
 _BLOCK = "blocks:\n  part:\n    params: {width: null}\n    layers: [{dense: {units: $width}}]\n"
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from netspec._yaml.build import MAX_NODES
 from netspec.rules.entry import Example, Rule, net
-from netspec.source import MAX_BYTES
+from netspec.spec.source import MAX_BYTES
+from netspec.spec.yaml.build import MAX_NODES
 
 _LAUGHS = "".join(
     f"  {name}: &{name} [{', '.join([f'*{before}'] * 10) if before else '1, 1, 1, 1, 1, 1, 1, 1, 1, 1'}]\n"

@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from netspec.data.sounds import values_a_frame
-from netspec.data_forms import Audio
+from netspec.spec.data_forms import Audio
 
 Float32: TypeAlias = npt.NDArray[np.float32]
 

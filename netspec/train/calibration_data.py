@@ -13,8 +13,8 @@ from netspec.data.faults import Faults
 from netspec.data.rules import check_headers
 from netspec.data.sources import find_calibration, unlabelled_names
 from netspec.data.tables import TableError, row_shape
-from netspec.data_forms import CalibrationData
 from netspec.graph import Graph
+from netspec.spec.data_forms import CalibrationData
 from netspec.train.data import checked
 from netspec.train.decode import BadPicture
 from netspec.train.loaders import call, clip_reader, picture_reader, read_source, take

@@ -25,7 +25,7 @@ from netspec.data.sources import SPLITS
 from netspec.data.split import SplitCounts, kept_samples, split_warning
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import Graph, build_graph
-from netspec.spec import Spec
+from netspec.spec.spec import Spec
 from netspec.train.loaders import load_samples
 from netspec.train.samples import Array, Samples, chunks, fitted, header_of, part
 

@@ -21,10 +21,10 @@ from netspec.data.labels import Column
 from netspec.data.rules import check_class_count, check_headers, class_label_shape
 from netspec.data.sources import UNREADABLE, Found, Source, assign, find_sources
 from netspec.data.tables import TableError, open_table, refuse_several, row_shape
-from netspec.data_forms import Audio, Images
 from netspec.diagnostics import ToolError, encodable
 from netspec.graph import Graph
 from netspec.ops import Shape
+from netspec.spec.data_forms import Audio, Images
 from netspec.train.audio_features import Features
 from netspec.train.decode import BadPicture, read_clip, read_picture
 from netspec.train.samples import Array, Samples, collected, read_array

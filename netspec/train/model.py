@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import Graph, GraphLayer, diagnose
-from netspec.held import locate
 from netspec.layers.base import KERAS_LAYERS, KerasCall, LayerError, describe
+from netspec.spec.held import locate
 from netspec.train.backend import load_keras
 
 if TYPE_CHECKING:

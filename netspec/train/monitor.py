@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from netspec.names.keras import RISING_METRICS
-from netspec.spec import Train
+from netspec.spec.spec import Train
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from netspec.device.plan import plan_device
 from netspec.graph import Graph
-from netspec.source import Document
+from netspec.spec.source import Document
 from netspec.verify.board import run_on_board
 from netspec.verify.inputs import case_inputs
 from netspec.verify.oracles import Values

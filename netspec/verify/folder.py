@@ -24,7 +24,7 @@ from netspec.manifest import (
     read_manifest,
     sha256,
 )
-from netspec.source import Document
+from netspec.spec.source import Document
 from netspec.staging import identity
 from netspec.system.files import read_at_most
 from netspec.verify.html import Subject
@@ -74,7 +74,7 @@ def _verified(
     folder: Path, spec: Path | None, cmsis_nn: Path | None, progress: Progress, run: str | None
 ) -> tuple[Report, Subject | None]:
     """Return what was found, and the build that it was found of; None where files are no longer those of a build."""
-    from netspec.source import parse, read
+    from netspec.spec.source import parse, read
     from netspec.toolchain import find_cmsis_nn
 
     manifest = read_manifest(folder)

@@ -16,7 +16,7 @@ from netspec.device.cmsis_nn import HOST_EXTENSION
 from netspec.device.kernels import kernel_of
 from netspec.emit import host_functions
 from netspec.graph import Graph
-from netspec.sections import Target
+from netspec.spec.sections import Target
 from netspec.toolchain.arm import device_kernels
 from netspec.verify.board import run_on_board
 from netspec.verify.oracles import compile_network, run_program, run_tflite_micro

@@ -19,7 +19,7 @@ from netspec.diagnostics import ToolError
 from netspec.emit import host_functions
 from netspec.graph import Graph
 from netspec.importers.result import graph_of
-from netspec.source import parse
+from netspec.spec.source import parse
 from netspec.toolchain.arm import CORES, GCC, ImageTooLarge, core_named, device_kernels, find_arm_gcc
 from netspec.toolchain.cores import Board
 from netspec.toolchain.qemu import QEMU

@@ -24,7 +24,7 @@ from netspec.importers.command import run_import
 from netspec.importers.result import graph_of
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.stored import quantize_stored, read_stored
-from netspec.source import load
+from netspec.spec.source import load
 from netspec.toolchain import portable_kernels
 from netspec.toolchain.arm import CORES, Image, core_named, device_kernels, find_arm_gcc, link_image
 from netspec.toolchain.qemu import Run, find_qemu, require_success, run_image

@@ -22,7 +22,7 @@ from netspec.device.plan import Io
 from netspec.emit import make_vectors, plain_inputs
 from netspec.graph import Graph
 from netspec.quantize.model import QuantizedModel
-from netspec.sections import Target
+from netspec.spec.sections import Target
 from tests.builds import bakenn_kernels
 from tests.emitted_folders import RIGHT, STANDINS, TWO, compiled, emitted, must, run, write
 from tests.emitted_nets import NETS

@@ -22,7 +22,7 @@ from netspec.emit.calls import shapes as emitted_shapes
 from netspec.emit.view import make_view
 from netspec.graph import Graph
 from netspec.quantize.model import QuantizedModel
-from netspec.sections import Memory, Target
+from netspec.spec.sections import Memory, Target
 from netspec.toolchain import CmsisNN
 from netspec.toolchain.arm import (
     BOARD,

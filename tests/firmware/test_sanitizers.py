@@ -15,7 +15,7 @@ from netspec import toolchain
 from netspec.emit import host_defines, host_functions, host_main, host_tensors
 from netspec.emit.view import View, make_view
 from netspec.quantize.model import QuantizedModel
-from netspec.sections import Target
+from netspec.spec.sections import Target
 from netspec.toolchain.compiler import ADDRESS, MEMORY, THREAD, Compiler
 from tests.builds import bakenn_kernels, quantized
 from tests.emitted_nets import NETS

@@ -104,7 +104,7 @@ def test_an_import_as_a_keras_model(model: Path, tmp_path: Path) -> None:
 def test_a_trained_build_is_exported_and_imported(tmp_path: Path) -> None:
     pytest.importorskip("tensorflow", reason="TensorFlow is not installed: builds from floats need it")
     from netspec.check import check
-    from netspec.source import load
+    from netspec.spec.source import load
     from netspec.train.weights import write_npz
     from tests.builds import random_weights
     from tests.importers.test_keras import same_net

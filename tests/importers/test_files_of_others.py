@@ -82,8 +82,8 @@ _UNEQUAL = "netspec: 1\nname: net\ninputs: {x: {shape: [8, 8, 3]}}\nlayers:\n  -
 )
 def test_what_trains_still_needs_equal_strides(item: str, monkeypatch: pytest.MonkeyPatch) -> None:
     from netspec.graph import build_graph
-    from netspec.source import parse
-    from netspec.spec import read
+    from netspec.spec.source import parse
+    from netspec.spec.spec import read
 
     text = _UNEQUAL % item
     train = "train: {data: {npz: d.npz}, loss: mse}\nweights: w.npz\n"

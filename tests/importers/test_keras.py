@@ -16,7 +16,7 @@ from netspec.graph import Graph
 from netspec.importers.imported import import_model
 from netspec.importers.names import is_automatic
 from netspec.importers.result import graph_of
-from netspec.source import load
+from netspec.spec.source import load
 from tests.builds import random_weights
 from tests.importers.keras_models import functional, imported_graph, layer, rebuilt_outputs, write_h5
 from tests.importers.shared_models import shared_model
@@ -384,7 +384,7 @@ def test_a_model_built_from_a_spec_gives_that_spec_back(tmp_path: Path, reposito
 
 
 def test_a_padded_convolution_comes_back_as_one_layer(tmp_path: Path) -> None:
-    from netspec.source import parse
+    from netspec.spec.source import parse
     from netspec.train.model import build_model
     from netspec.train.weights import save_model
 

@@ -15,7 +15,7 @@ import pytest
 
 from netspec.check import check
 from netspec.importers.tflite_reader import read_file
-from netspec.source import load
+from netspec.spec.source import load
 from tests.importers.test_malformed import small_model
 
 _READER = Path(__file__).with_name("netron_graph.mjs")

@@ -259,8 +259,8 @@ def test_names_that_yaml_would_take_for_something_else() -> None:
 def test_a_dollar_in_a_file_s_name_is_a_dollar(tmp_path: Any) -> None:
     from netspec.importers.draft import Draft
     from netspec.importers.writer import write_spec
-    from netspec.source import parse
-    from netspec.spec import read
+    from netspec.spec.source import parse
+    from netspec.spec.spec import read
 
     draft = Draft("net", [], inputs={"x": (4,)})
     draft.add("dense", ("x",), {"units": 2}, what="a layer")

@@ -21,7 +21,7 @@ from netspec.importers.imported import import_model
 from netspec.importers.result import graph_of
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.stored import quantize_stored, read_stored
-from netspec.source import load, parse
+from netspec.spec.source import load, parse
 from netspec.toolchain import portable_kernels
 from netspec.verify.oracles import compile_network, run_program
 from tests.importers.shared_models import known_input, shared_model
@@ -168,7 +168,7 @@ from netspec.emit.firmware import emit_firmware
 from netspec.importers.command import run_import
 from netspec.importers.result import graph_of
 from netspec.quantize.stored import quantize_stored, read_stored
-from netspec.source import load
+from netspec.spec.source import load
 spec, imported = run_import(Path(sys.argv[1]), Path(sys.argv[2]) / "net.yaml")
 document = load(spec)
 graph = graph_of(document.text)

@@ -27,7 +27,7 @@ from netspec.quantize.stored import quantize_stored, read_stored
 from netspec.quantize.tflite import Operator, Tensor, write
 from netspec.quantize.tflite_model import TFLiteModel
 from netspec.quantize.tflite_schema import OPERATORS
-from netspec.source import parse
+from netspec.spec.source import parse
 from tests.builds import quantized
 from tests.nets import device_nets
 

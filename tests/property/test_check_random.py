@@ -17,7 +17,7 @@ from netspec.check import Checked, check
 from netspec.diagnostics import SpecError, render_json, render_text
 from netspec.layers import LAYERS
 from netspec.show import show_json, show_text
-from netspec.source import parse
+from netspec.spec.source import parse
 
 ROOT = Path(__file__).parents[2]
 FILES = [*sorted((ROOT / "specs").glob("*.yaml")), *sorted((ROOT / "tests" / "cases" / "ok").glob("*.yaml"))]

@@ -15,7 +15,7 @@ from netspec.diagnostics import SpecError
 from netspec.diff.compare import Diff, compare
 from netspec.diff.net import Net, net_of
 from netspec.diff.render import render
-from netspec.source import parse
+from netspec.spec.source import parse
 
 ROOT = Path(__file__).parents[2]
 FILES = [

@@ -11,13 +11,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from netspec import data_forms, sections
 from netspec.diagnostics import SpecError
 from netspec.keys.keys import Key, Keys, Unsure
 from netspec.keys.models import judge, model_of
-from netspec.language import forms
 from netspec.layers import LAYERS
-from netspec.source import parse, plain
+from netspec.spec import data_forms, sections
+from netspec.spec.language import forms
+from netspec.spec.source import parse, plain
 from tests.property.test_check_random import mutants
 
 CLASSES = [

@@ -14,10 +14,10 @@ from hypothesis import strategies as st
 
 from netspec.diagnostics import Diagnostic, SpecError, render_json, render_text
 from netspec.graph import build_graph
-from netspec.language import layer_items
-from netspec.language.arithmetic import ExpressionError, evaluate
-from netspec.source import parse, plain
-from netspec.spec import read
+from netspec.spec.language import layer_items
+from netspec.spec.language.arithmetic import ExpressionError, evaluate
+from netspec.spec.source import parse, plain
+from netspec.spec.spec import read
 
 # --------------------------------------------------------------------------------------------------- arithmetic
 

@@ -12,8 +12,8 @@ from netspec.diagnostics import Diagnostic, render_text
 from netspec.graph import build_graph
 from netspec.lint import lint
 from netspec.names.keras import LOSSES
-from netspec.source import parse
-from netspec.spec import read
+from netspec.spec.source import parse
+from netspec.spec.spec import read
 from tests.nets import device_nets
 from tests.specs import make_graph
 

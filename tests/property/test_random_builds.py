@@ -13,7 +13,7 @@ from netspec.emit import host_functions
 from netspec.emit.firmware import emit_firmware
 from netspec.quantize.quantize import weight_lookup
 from netspec.quantize.ranges import evaluate
-from netspec.source import parse
+from netspec.spec.source import parse
 from netspec.toolchain import cmsis_kernels, portable_kernels
 from netspec.verify.inputs import case_inputs
 from netspec.verify.oracles import compile_network, run_program, run_tflite_micro

@@ -13,7 +13,7 @@ from netspec.check import check
 from netspec.diagnostics import SpecError
 from netspec.layers import LAYERS
 from netspec.schema import language_schema
-from netspec.source import Document, parse, plain
+from netspec.spec.source import Document, parse, plain
 from tests.nets import device_nets
 from tests.property.test_check_random import JUNK, mutants
 

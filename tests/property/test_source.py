@@ -10,9 +10,9 @@ import yaml
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from netspec._yaml import build
 from netspec.diagnostics import Span, SpecError, render_json, render_text
-from netspec.source import Document, Node, Scalar, Sequence, parse, plain
+from netspec.spec.source import Document, Node, Scalar, Sequence, parse, plain
+from netspec.spec.yaml import build
 
 LOADERS = [getattr(yaml, name) for name in ("CSafeLoader", "SafeLoader") if hasattr(yaml, name)]
 

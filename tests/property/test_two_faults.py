@@ -13,7 +13,7 @@ import pytest
 
 from netspec.check import check
 from netspec.diagnostics import SpecError
-from netspec.source import parse
+from netspec.spec.source import parse
 
 SPEC = """\
 netspec: 1

@@ -43,7 +43,7 @@ def net_files(spec: dict[str, Any], kernels: str, core: str, prove: bool) -> tup
     from netspec.quantize.scales import choose_scales
     from netspec.quantize.tflite_model import TFLiteModel
     from netspec.show import show_json
-    from netspec.source import parse
+    from netspec.spec.source import parse
 
     text = yaml.safe_dump(spec | {"target": {"core": core, "kernels": kernels}}, sort_keys=False)
     document = parse(text, f"{spec['name']}.yaml")

@@ -10,7 +10,7 @@ import yaml
 
 from netspec.check import Checked, check
 from netspec.diagnostics import SpecError
-from netspec.source import parse
+from netspec.spec.source import parse
 
 RESIDUAL = """
 netspec: 1

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import pytest
 
 from netspec.data.sounds import values_a_frame
-from netspec.data_forms import Audio
+from netspec.spec.data_forms import Audio
 from netspec.train.audio_features import Features, dct_weights, fourier, logarithm, mel_weights, twiddles
 
 SETTINGS: list[dict[str, Any]] = [

@@ -13,7 +13,6 @@ import pytest
 import yaml
 
 from netspec.data.calibration import calibration_findings, evenly_spread
-from netspec.data_forms import Audio
 from netspec.device.plan import plan_device
 from netspec.diagnostics import Diagnostic, SpecError, ToolError
 from netspec.graph import Graph
@@ -21,6 +20,7 @@ from netspec.quantize.calibration import calibration_samples
 from netspec.quantize.quantize import weight_lookup
 from netspec.quantize.ranges import find_ranges
 from netspec.quantize.scales import choose_scales
+from netspec.spec.data_forms import Audio
 from netspec.train.audio_features import Features
 from netspec.train.calibration_data import load_calibration
 from netspec.train.samples import Stored

@@ -9,7 +9,7 @@ import yaml
 
 from netspec.check import Checked, check
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.source import parse
+from netspec.spec.source import parse
 
 DENSE = {"dense": {"name": "out", "units": 4}}
 TRAIN = {"data": {"npz": "d.npz"}, "loss": "mse"}

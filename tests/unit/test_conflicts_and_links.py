@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from netspec._yaml.conflicts import conflicts
 from netspec.diagnostics import Diagnostic, SpecError
-from netspec.source import parse
+from netspec.spec.source import parse
+from netspec.spec.yaml.conflicts import conflicts
 from netspec.system.missing import broken_link
 
 ROOT = Path(__file__).parents[2]

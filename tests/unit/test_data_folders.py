@@ -17,8 +17,8 @@ from PIL import Image
 from netspec.data.headers import HeaderError
 from netspec.data.pictures import picture_size
 from netspec.data.sounds import read_sound
-from netspec.data_forms import Audio
 from netspec.diagnostics import SpecError, ToolError
+from netspec.spec.data_forms import Audio
 from netspec.train import samples
 from netspec.train.audio_features import Features
 from netspec.train.data import Dataset, load_data

@@ -12,7 +12,7 @@ from netspec.check import check
 from netspec.data.check import data_findings
 from netspec.data.split import SplitCounts
 from netspec.diagnostics import Diagnostic
-from netspec.source import parse
+from netspec.spec.source import parse
 from netspec.train.data import load_data
 from tests.specs import make_graph
 

@@ -281,7 +281,7 @@ def test_colours_for_those_who_want_them() -> None:
     from netspec.diff.compare import compare
     from netspec.diff.net import net_of
     from netspec.diff.render import render
-    from netspec.source import parse
+    from netspec.spec.source import parse
 
     found = compare(net_of(parse(OLD, "a")), net_of(parse(NEW, "b")))
     painted = render(found, "text", color=True)
@@ -309,7 +309,7 @@ def test_markdown_lets_no_value_break_a_table() -> None:
     from netspec.diff.compare import compare
     from netspec.diff.net import net_of
     from netspec.diff.render import render
-    from netspec.source import parse
+    from netspec.spec.source import parse
 
     after = NEW + "description: 'a | b ``c` <script>'\n"
     row = render(compare(net_of(parse(OLD, "a")), net_of(parse(after, "b"))), "markdown")

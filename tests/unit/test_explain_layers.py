@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from netspec.graph import GraphLayer, build_graph
 from netspec.layers import LAYERS
 from netspec.layers._explanation import Equation, Explanation, listed
-from netspec.source import parse
-from netspec.spec import read
+from netspec.spec.source import parse
+from netspec.spec.spec import read
 from tests.arithmetic import evaluate
 from tests.nets import device_nets
 from tests.specs import make_graph

@@ -14,7 +14,7 @@ import pytest
 from netspec import running
 from netspec.diagnostics import SpecError
 from netspec.quantize.stored import is_stored
-from netspec.source import MAX_BYTES, load
+from netspec.spec.source import MAX_BYTES, load
 from netspec.system.files import NoRegularFile, file_sha256, open_regular, read_at_most
 from netspec.train.weight_files import read_arrays_isolated
 

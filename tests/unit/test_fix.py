@@ -17,7 +17,7 @@ import pytest
 from netspec.check import check
 from netspec.diagnostics import Diagnostic, Fix, Span, SpecError
 from netspec.fixes import mend, replaced, settle
-from netspec.source import parse
+from netspec.spec.source import parse
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "tests" / "cases" / "fix"

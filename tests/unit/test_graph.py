@@ -6,8 +6,8 @@ import pytest
 
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import build_graph
-from netspec.source import parse
-from netspec.spec import read
+from netspec.spec.source import parse
+from netspec.spec.spec import read
 from tests.specs import make_graph
 
 

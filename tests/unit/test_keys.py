@@ -15,7 +15,7 @@ from pydantic import ValidationError
 from netspec.keys.keys import Field, Keys, Parsed, Unsure
 from netspec.keys.models import model_of
 from netspec.layers import LAYERS
-from netspec.sections import Quantize, Target, Train
+from netspec.spec.sections import Quantize, Target, Train
 from tests.test_cases import OK
 
 ROOT = Path(__file__).parents[2]

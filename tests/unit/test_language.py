@@ -12,11 +12,11 @@ import pytest
 from netspec.check import check
 from netspec.diagnostics import Diagnostic, Span, SpecError
 from netspec.graph import build_graph
-from netspec.language import layer_items
-from netspec.language.grow import MAX_LAYERS
-from netspec.language.items import Item
-from netspec.source import parse, plain
-from netspec.spec import read
+from netspec.spec.language import layer_items
+from netspec.spec.language.grow import MAX_LAYERS
+from netspec.spec.language.items import Item
+from netspec.spec.source import parse, plain
+from netspec.spec.spec import read
 
 INPUT = "inputs: {x: {shape: [16]}}"
 

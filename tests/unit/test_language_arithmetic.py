@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netspec.language.arithmetic import MAX_DEPTH, ExpressionError, evaluate
+from netspec.spec.language.arithmetic import MAX_DEPTH, ExpressionError, evaluate
 
 NAMES = {"width": 64, "minus": -7, "_a1": 3}
 

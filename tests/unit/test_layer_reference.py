@@ -17,8 +17,8 @@ from netspec.diagnostics import SpecError
 from netspec.layers import LAYERS
 from netspec.reference import LayerType, layer_types, layers_page
 from netspec.schema import model_schema
-from netspec.sections import Top
-from netspec.source import parse, plain
+from netspec.spec.sections import Top
+from netspec.spec.source import parse, plain
 from netspec.spec_reference import example, sections, spec_page
 from tests.specs import make_graph
 

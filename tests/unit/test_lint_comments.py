@@ -7,7 +7,7 @@ import pytest
 from netspec.check import check
 from netspec.diagnostics import Diagnostic, Span, SpecError
 from netspec.lint import unsilenced
-from netspec.source import parse
+from netspec.spec.source import parse
 
 HEAD = "netspec: 1\nname: net\ninputs: {x: {shape: [12]}}\n"
 RATE = "# netspec: ignore[dropout-rate]"

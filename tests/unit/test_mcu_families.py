@@ -7,7 +7,7 @@ from typing import get_args
 import pytest
 
 from netspec.names.mcu_families import _CORES, core_help
-from netspec.sections import Core
+from netspec.spec.sections import Core
 
 CHIPS = {
     "cortex-m0": "stm32f030 nRF51822 lpc1114 xmc1100 PSoC4 cortex-m1 SC000",

@@ -16,7 +16,7 @@ from netspec.names import keras as keras_names
 from netspec.names.elsewhere import BY_KIND
 from netspec.names.meant import guess, is_slip
 from netspec.names.other_names import ADVICE, ALIASES
-from netspec.source import parse
+from netspec.spec.source import parse
 
 NET = "netspec: 1\nname: net\ninputs: {x: {shape: [8, 8, 3]}}\nlayers:\n"
 

@@ -16,7 +16,7 @@ from netspec.device.placement import aligned
 from netspec.device.plan import DevicePlan, plan_device
 from netspec.device.sharing import linked
 from netspec.importers.command import run_import
-from netspec.source import load
+from netspec.spec.source import load
 from tests.importers.shared_models import shared_model
 from tests.specs import make_graph
 

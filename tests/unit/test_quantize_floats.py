@@ -16,7 +16,7 @@ from netspec.importers.imported import import_model
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.stored import quantize_stored, read_stored
 from netspec.quantize.tflm import Interpreter
-from netspec.source import parse
+from netspec.spec.source import parse
 from netspec.verify.from_floats import float_cases, quantized_by_micro
 from netspec.verify.inputs import case_inputs
 from netspec.verify.proof import three_way

@@ -20,7 +20,7 @@ from netspec.device.plan import DevicePlan, plan_device
 from netspec.device.regions import Region
 from netspec.diagnostics import SpecError
 from netspec.show import show_data, show_text
-from netspec.source import parse
+from netspec.spec.source import parse
 from tests.nets import device_nets
 from tests.property.test_memory import random_graph
 from tests.specs import make_graph

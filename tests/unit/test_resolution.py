@@ -16,8 +16,8 @@ from netspec.graph import build_graph
 from netspec.quantize.quantize import quantize, weight_lookup
 from netspec.quantize.ranges import evaluate, find_ranges
 from netspec.quantize.scales import choose_scales
-from netspec.source import parse
-from netspec.spec import read
+from netspec.spec.source import parse
+from netspec.spec.spec import read
 from netspec.train.data import Dataset, Split
 from netspec.verify import scores
 from netspec.verify.html import report_html

@@ -12,13 +12,13 @@ from typing import Any
 import jsonschema
 import pytest
 
-from netspec import data_forms, sections
 from netspec.cli import app
 from netspec.keys.keys import Keys
-from netspec.language import forms
 from netspec.layers import LAYERS
 from netspec.schema import Schema, language_schema, schema_text, written
-from netspec.source import parse, plain
+from netspec.spec import data_forms, sections
+from netspec.spec.language import forms
+from netspec.spec.source import parse, plain
 from tests.test_cases import ERR, OK
 
 ROOT = Path(__file__).parents[2]

@@ -8,7 +8,7 @@ import pytest
 
 from netspec.check import check
 from netspec.data.check import data_findings
-from netspec.source import parse
+from netspec.spec.source import parse
 
 CASE = Path(__file__).parents[2] / "../shared/cases/08-csv-empty-label"
 pytestmark = pytest.mark.skipif(not CASE.is_dir(), reason="the shared cases are not here")

@@ -11,9 +11,9 @@ import yaml
 
 from netspec.check import Checked, check
 from netspec.device.footprint import CMSIS_NN, PORTABLE, footprint
-from netspec.sections import Core
 from netspec.show import show_data, show_json, show_text
-from netspec.source import load, parse
+from netspec.spec.sections import Core
+from netspec.spec.source import load, parse
 
 DIGITS = Path(__file__).parents[2] / "specs" / "digits.yaml"
 

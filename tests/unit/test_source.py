@@ -11,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from netspec._yaml import build
 from netspec.diagnostics import Diagnostic, Span, SpecError
-from netspec.source import MAX_BYTES, Entry, Mapping, Node, Scalar, Sequence, load, parse, plain
+from netspec.spec.source import MAX_BYTES, Entry, Mapping, Node, Scalar, Sequence, load, parse, plain
+from netspec.spec.yaml import build
 
 PATH = "s.yaml"
 

@@ -10,8 +10,8 @@ import yaml
 
 from netspec.diagnostics import MAX_FAULTS, Diagnostic, SpecError
 from netspec.layers._types import CONSTRAINTS, INITIALIZERS, REGULARIZERS, _parse_named, keras_config
-from netspec.source import parse
-from netspec.spec import Spec, read
+from netspec.spec.source import parse
+from netspec.spec.spec import Spec, read
 
 BASE: dict[str, Any] = {
     "netspec": 1,

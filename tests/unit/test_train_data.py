@@ -232,8 +232,8 @@ def test_a_spec_without_a_train_section() -> None:
 
 
 def test_the_shipped_data_fit_their_specs(repository: Path) -> None:
-    from netspec.source import load
-    from netspec.spec import read
+    from netspec.spec.source import load
+    from netspec.spec.spec import read
 
     digits = load_data(read(load(repository / "specs" / "digits.yaml")))
     assert digits.test is not None

@@ -18,8 +18,8 @@ import pytest
 
 from netspec.diagnostics import SpecError, ToolError
 from netspec.graph import Graph, build_graph
-from netspec.source import load
-from netspec.spec import read
+from netspec.spec.source import load
+from netspec.spec.spec import read
 from netspec.train import checkpoint
 from netspec.train.data import load_data
 from netspec.train.evaluate import accuracy, keras_outputs
@@ -294,8 +294,8 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from netspec.graph import build_graph
-from netspec.source import load
-from netspec.spec import read
+from netspec.spec.source import load
+from netspec.spec.spec import read
 from netspec.train.data import load_data
 from netspec.train.fit import Interrupted, train
 from netspec.train.progress import Display

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from netspec.diagnostics import SpecError
-from netspec.held import locate
 from netspec.layers.base import Weight
+from netspec.spec.held import locate
 from netspec.train.model import assert_matches, build_model
 from tests.specs import make_graph
 

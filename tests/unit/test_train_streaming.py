@@ -199,7 +199,7 @@ limit = 2 * 2**30
 resource.setrlimit(resource.RLIMIT_DATA, (limit, limit))
 from pathlib import Path
 from netspec.build import Options, build
-from netspec.source import load
+from netspec.spec.source import load
 lines = []
 built = build(load(sys.argv[1]), Options(out=Path(sys.argv[2]), core=None), lines.append)
 # ru_maxrss would be that of the process which started this one, if that was larger.

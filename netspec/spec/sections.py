@@ -7,12 +7,12 @@ from collections.abc import Callable, Iterable
 from math import floor, isfinite
 from typing import Annotated, Any, Literal
 
-from netspec.data_forms import CalibrationForm, DataForm
 from netspec.diagnostics import InvalidValue, WrongName
 from netspec.keys.keys import Field, Keys, Parsed
-from netspec.language.forms import Block
 from netspec.layers._types import Size
 from netspec.names import keras as keras_names
+from netspec.spec.data_forms import CalibrationForm, DataForm
+from netspec.spec.language.forms import Block
 
 LANGUAGE_VERSION = 1
 _SIZE = re.compile(r"([0-9]{1,15})(?:\.([0-9]{1,9}))? ?(KiB|MiB|k|M)?")

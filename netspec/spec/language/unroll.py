@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from netspec.diagnostics import Note, Span, did_you_mean, suggestion
-from netspec.language.faults import Faults, used_here
-from netspec.language.items import Item
-from netspec.language.substitution import INPUT
-from netspec.language.tree import Body, Leaf, Loop, Reference, TreeNode
-from netspec.source import Entry, Mapping, Node, Scalar, Sequence
+from netspec.spec.language.faults import Faults, used_here
+from netspec.spec.language.items import Item
+from netspec.spec.language.substitution import INPUT
+from netspec.spec.language.tree import Body, Leaf, Loop, Reference, TreeNode
+from netspec.spec.source import Entry, Mapping, Node, Scalar, Sequence
 
 NEARBY = 40
 """Most names that are looked through for the one that was meant."""

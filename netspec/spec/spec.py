@@ -8,16 +8,16 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from netspec.diagnostics import MAX_FAULTS, Diagnostic, Fix, Span, SpecError
-from netspec.held import held_item
-from netspec.language import REPEAT, Expansion, Item, expand
-from netspec.language.faults import Enough
-from netspec.language.tree import is_doubtful
 from netspec.layers import LAYERS
 from netspec.layers._types import IDENTIFIER
 from netspec.layers.base import Layer
-from netspec.sections import DEFAULT_CORE, LANGUAGE_VERSION, Core, Input, Quantize, Target, Top, Train
-from netspec.source import Document, Entry, Mapping, Node, Scalar, Sequence, plain
-from netspec.validate import span_of, validate
+from netspec.spec.held import held_item
+from netspec.spec.language import REPEAT, Expansion, Item, expand
+from netspec.spec.language.faults import Enough
+from netspec.spec.language.tree import is_doubtful
+from netspec.spec.sections import DEFAULT_CORE, LANGUAGE_VERSION, Core, Input, Quantize, Target, Top, Train
+from netspec.spec.source import Document, Entry, Mapping, Node, Scalar, Sequence, plain
+from netspec.spec.validate import span_of, validate
 
 __all__ = ["Input", "LayerSpec", "Quantize", "Spec", "Target", "Train", "read"]
 

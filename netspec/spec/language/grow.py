@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netspec.diagnostics import Diagnostic, Fix, Note, Span, SpecError, some_of
-from netspec.language.definitions import REPEAT, Definition, evaluated
-from netspec.language.faults import Enough, Faults, with_notes
-from netspec.language.forms import Repeat, Use
-from netspec.language.items import Item, Written, origin_notes, read_item
-from netspec.language.substitution import INPUT, NAME, Environment, Substitution, Trace, is_name
-from netspec.language.tree import Body, Leaf, Loop, Reference, TreeNode
 from netspec.layers import LAYER_TYPES
-from netspec.source import Entry, Mapping, Node, Scalar, Sequence
-from netspec.validate import validate
+from netspec.spec.language.definitions import REPEAT, Definition, evaluated
+from netspec.spec.language.faults import Enough, Faults, with_notes
+from netspec.spec.language.forms import Repeat, Use
+from netspec.spec.language.items import Item, Written, origin_notes, read_item
+from netspec.spec.language.substitution import INPUT, NAME, Environment, Substitution, Trace, is_name
+from netspec.spec.language.tree import Body, Leaf, Loop, Reference, TreeNode
+from netspec.spec.source import Entry, Mapping, Node, Scalar, Sequence
+from netspec.spec.validate import validate
 
 MAX_LAYERS = 10_000
 """Most layers of a net, unrolled: ten times as many as the deepest that were published have."""

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 
 from netspec.diagnostics import Span
-from netspec.language import Item
-from netspec.language.items import read_item
-from netspec.validate import span_of
+from netspec.spec.language import Item
+from netspec.spec.language.items import read_item
+from netspec.spec.validate import span_of
 
 
 def held_item(item: Item) -> Item | None:

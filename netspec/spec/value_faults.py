@@ -24,8 +24,8 @@ from netspec.keys.keys import Keys
 from netspec.layers.base import Layer
 from netspec.names.meant import Guess, guess
 from netspec.names.other_names import meant_key
-from netspec.source import Entry, Mapping, Node, Scalar, Sequence, plain
-from netspec.validate import span_of
+from netspec.spec.source import Entry, Mapping, Node, Scalar, Sequence, plain
+from netspec.spec.validate import span_of
 
 _Loc = tuple[int | str, ...]
 _KINDS = {

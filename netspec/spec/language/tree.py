@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from netspec.diagnostics import Note, Span
-from netspec.source import Mapping, Scalar
+from netspec.spec.source import Mapping, Scalar
 
 
 @dataclass(frozen=True, slots=True)

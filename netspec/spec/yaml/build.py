@@ -16,9 +16,9 @@ from typing import Any, NoReturn
 
 import yaml
 
-from netspec._yaml.nodes import Entry, Mapping, Node, Scalar, Sequence
-from netspec._yaml.scalars import BadNumber, Value, resolve, short
 from netspec.diagnostics import MAX_FAULTS, Diagnostic, Note, Span, SpecError, letters, nearest
+from netspec.spec.yaml.nodes import Entry, Mapping, Node, Scalar, Sequence
+from netspec.spec.yaml.scalars import BadNumber, Value, resolve, short
 
 MAX_DEPTH = 100
 """Most collections inside each other, aliases expanded; a spec needs about ten."""
@@ -143,7 +143,7 @@ class _Builder:
             if self.end is None and mark is not None and "nesting depth" in str(getattr(error, "problem", "")):
                 raise _ParserTooDeep(mark.index) from None
             bracket = next((frame.start for frame in reversed(self.open) if frame.flow), None)
-            from netspec._yaml.faults import syntax_fault  # a file without faults need not wait for it
+            from netspec.spec.yaml.faults import syntax_fault  # a file without faults need not wait for it
 
             self.faults.append(syntax_fault(error, self.text, self.path, bracket))
             raise self.error() from None

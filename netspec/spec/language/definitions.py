@@ -7,9 +7,10 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 from netspec.diagnostics import Note, Span
-from netspec.language.faults import Faults
-from netspec.language.items import read_item
-from netspec.language.substitution import (
+from netspec.layers import LAYERS
+from netspec.spec.language.faults import Faults
+from netspec.spec.language.items import read_item
+from netspec.spec.language.substitution import (
     MAX_VALUE_NODES,
     NAME,
     Environment,
@@ -20,8 +21,7 @@ from netspec.language.substitution import (
     measured,
     moved,
 )
-from netspec.layers import LAYERS
-from netspec.source import Entry, Mapping, Node, Scalar, Sequence
+from netspec.spec.source import Entry, Mapping, Node, Scalar, Sequence
 
 REPEAT = "repeat"
 _RESERVED = {

@@ -12,10 +12,10 @@ from collections.abc import Mapping as Dict
 from dataclasses import dataclass, field
 
 from netspec.diagnostics import Note, Span, did_you_mean
-from netspec.language.arithmetic import ExpressionError, evaluate
-from netspec.language.faults import Faults
-from netspec.language.items import shown
-from netspec.source import Entry, Mapping, Node, Scalar, Sequence
+from netspec.spec.language.arithmetic import ExpressionError, evaluate
+from netspec.spec.language.faults import Faults
+from netspec.spec.language.items import shown
+from netspec.spec.source import Entry, Mapping, Node, Scalar, Sequence
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 INPUT = "$input"

@@ -22,10 +22,10 @@ import re
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
-from netspec._yaml.build import UNPRINTABLE, build
-from netspec._yaml.conflicts import conflict_faults
-from netspec._yaml.nodes import Entry, Mapping, Node, Scalar, Sequence
 from netspec.diagnostics import MAX_FAULTS, Diagnostic, Span, SpecError, nearest
+from netspec.spec.yaml.build import UNPRINTABLE, build
+from netspec.spec.yaml.conflicts import conflict_faults
+from netspec.spec.yaml.nodes import Entry, Mapping, Node, Scalar, Sequence
 from netspec.system.files import NoRegularFile, read_at_most
 from netspec.system.missing import MEND_LINK, broken_link
 

@@ -12,8 +12,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netspec.diagnostics import Note, Span
-from netspec.language.faults import Faults
-from netspec.language.tree import Body, Leaf, Loop, Target, TreeNode
+from netspec.spec.language.faults import Faults
+from netspec.spec.language.tree import Body, Leaf, Loop, Target, TreeNode
 
 MAX_NAME = 200
 """Longest name of a layer, in characters; it becomes a part of C identifiers."""

@@ -10,7 +10,7 @@ from typing import TypeVar
 
 from netspec.diagnostics import MAX_FAULTS, Span, SpecError
 from netspec.keys.keys import Keys, Unsure
-from netspec.source import Entry, Mapping, plain
+from netspec.spec.source import Entry, Mapping, plain
 
 Model = TypeVar("Model", bound=Keys)
 
@@ -36,7 +36,7 @@ def validate(model: type[Model], node: Mapping, *, subject: str, place: str, whe
         from pydantic import ValidationError  # most specs have no fault, and need not wait for what says so
 
         from netspec.keys.models import judge
-        from netspec.value_faults import tell
+        from netspec.spec.value_faults import tell
     try:
         return judge(model, data)
     except ValidationError as error:

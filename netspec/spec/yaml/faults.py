@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import yaml
 
-from netspec._yaml.scalars import short
 from netspec.diagnostics import Diagnostic, Note, Span
+from netspec.spec.yaml.scalars import short
 
 _MISSING_SPACE = re.compile(r"(?P<lead>[\s-]*)(?P<key>[A-Za-z_$][\w$.-]*):(?P<value>[^\s:/\\][^:]*)$")
 _MISSING_SPACE_AFTER_DASH = re.compile(r"(?P<lead>\s*)-(?P<value>[^\s-].*)$")

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from netspec.diagnostics import Diagnostic, Note, Span
-from netspec.language.faults import used_here
-from netspec.source import Mapping, Node, Scalar, Sequence
+from netspec.spec.language.faults import used_here
+from netspec.spec.source import Mapping, Node, Scalar, Sequence
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,16 +30,16 @@ import gc
 from dataclasses import dataclass
 
 from netspec.diagnostics import Diagnostic, Note, Span
-from netspec.language.definitions import REPEAT, Definition, read_blocks, read_vars
-from netspec.language.faults import Enough, Faults
-from netspec.language.forms import Block, Repeat, Use
-from netspec.language.grow import Grower
-from netspec.language.items import Item, origin_notes
-from netspec.language.naming import give_names
-from netspec.language.substitution import Environment, Substitution, Trace
-from netspec.language.tree import Body
-from netspec.language.unroll import Unroller
-from netspec.source import Document, Entry, Mapping, Node, Scalar, Sequence
+from netspec.spec.language.definitions import REPEAT, Definition, read_blocks, read_vars
+from netspec.spec.language.faults import Enough, Faults
+from netspec.spec.language.forms import Block, Repeat, Use
+from netspec.spec.language.grow import Grower
+from netspec.spec.language.items import Item, origin_notes
+from netspec.spec.language.naming import give_names
+from netspec.spec.language.substitution import Environment, Substitution, Trace
+from netspec.spec.language.tree import Body
+from netspec.spec.language.unroll import Unroller
+from netspec.spec.source import Document, Entry, Mapping, Node, Scalar, Sequence
 
 __all__ = ["REPEAT", "Block", "Expansion", "Item", "Repeat", "Use", "expand", "layer_items"]
 

@@ -1,1 +1,0 @@
-"""How `netspec.source` reads YAML; nothing else imports from here."""

@@ -1,0 +1,1 @@
+"""How `netspec.spec.source` reads YAML; nothing else imports from here."""
