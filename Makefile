@@ -61,8 +61,8 @@ kernel-sizes: $(VENV)/.installed firmware-tools
 
 docs: $(VENV)/.installed
 	$(BIN)/python -m netspec.rules.page docs/checks.md
-	$(BIN)/python -m netspec.reference docs/layers.md
-	$(BIN)/python -m netspec.spec_reference docs/spec.md
+	$(BIN)/python -m netspec.docs.layers docs/layers.md
+	$(BIN)/python -m netspec.docs.sections docs/spec.md
 
 # The language server of YAML editors, with which the tests use the schema as an editor does. They say so and skip
 # without it: only they need node.

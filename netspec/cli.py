@@ -396,7 +396,7 @@ def schema(
     ] = None,
 ) -> None:
     """Print the JSON Schema of the language: with it, editors complete, explain and check specs."""
-    from netspec.schema import schema_text, write_schema
+    from netspec.docs.schema import schema_text, write_schema
 
     if out is None:
         typer.echo(schema_text(), nl=False)
@@ -415,7 +415,7 @@ def layers(
     format: FormatOption = Format.text,
 ) -> None:
     """Print the reference of the layers: every type, its keys, defaults and limits, and what the device can run."""
-    from netspec.reference import UnknownType, layers_json, layers_text
+    from netspec.docs.layers import UnknownType, layers_json, layers_text
 
     try:
         typer.echo(layers_json(layer_type) if format is Format.json else layers_text(layer_type))

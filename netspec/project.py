@@ -36,7 +36,7 @@ def make_project(name: str, folder: Path) -> list[str]:
 
     Raises `CannotMakeProject`, before anything is written, where the name will not do or a file is there already.
     """
-    from netspec.schema import schema_text
+    from netspec.docs.schema import schema_text
     from netspec.system.resources import templates_dir
 
     _require_name(name)

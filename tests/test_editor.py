@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
+from netspec.docs.schema import write_schema
 from netspec.layers import LAYERS
-from netspec.schema import write_schema
 from tests.lsp import LanguageServer
 from tests.test_cases import OK
 

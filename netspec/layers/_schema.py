@@ -1,6 +1,6 @@
 """The JSON Schema of one layer as it is written: a bare type, or a mapping with the type as its only key.
 
-`netspec.schema` says what the keys of each type are.
+`netspec.docs.schema` says what the keys of each type are.
 """
 
 from __future__ import annotations

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from netspec.check import check
 from netspec.diagnostics import SpecError
+from netspec.docs.schema import language_schema
 from netspec.layers import LAYERS
-from netspec.schema import language_schema
 from netspec.spec.source import Document, parse, plain
 from tests.nets import device_nets
 from tests.property.test_check_random import JUNK, mutants

@@ -14,12 +14,12 @@ from typer.testing import CliRunner
 from netspec.cli import app
 from netspec.device.plan import plan_device
 from netspec.diagnostics import SpecError
+from netspec.docs.layers import LayerType, layer_types, layers_page
+from netspec.docs.schema import model_schema
+from netspec.docs.sections import example, sections, spec_page
 from netspec.layers import LAYERS
-from netspec.reference import LayerType, layer_types, layers_page
-from netspec.schema import model_schema
 from netspec.spec.sections import Top
 from netspec.spec.source import parse, plain
-from netspec.spec_reference import example, sections, spec_page
 from tests.specs import make_graph
 
 ROOT = Path(__file__).parents[2]
@@ -125,7 +125,7 @@ _KEYS = [(name, key) for name, schema in sections().items() for key in schema["p
 
 @pytest.mark.parametrize(("section", "key"), _KEYS)
 def test_every_key_of_a_section_has_an_example_that_is_taken(section: str, key: str) -> None:
-    """Give a key without one an example in its class, or in `EXAMPLES` of netspec/spec_reference.py."""
+    """Give a key without one an example in its class, or in `EXAMPLES` of netspec/docs/sections.py."""
     schema = sections()[section]["properties"][key]
     value = example(section, key, schema)
     assert schema["description"]

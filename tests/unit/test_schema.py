@@ -13,9 +13,9 @@ import jsonschema
 import pytest
 
 from netspec.cli import app
+from netspec.docs.schema import Schema, language_schema, schema_text, written
 from netspec.keys.keys import Keys
 from netspec.layers import LAYERS
-from netspec.schema import Schema, language_schema, schema_text, written
 from netspec.spec import data_forms, sections
 from netspec.spec.language import forms
 from netspec.spec.source import parse, plain
@@ -64,7 +64,7 @@ def test_every_reference_leads_to_a_definition_and_every_definition_is_used() ->
 
 def test_it_is_the_same_each_time_and_needs_nothing_heavy() -> None:
     code = (
-        "import sys; from netspec.schema import schema_text; sys.stdout.write(schema_text());"
+        "import sys; from netspec.docs.schema import schema_text; sys.stdout.write(schema_text());"
         "heavy = {'numpy', 'tensorflow', 'jinja2'} & set(sys.modules); sys.exit(f'imports {heavy}' if heavy else 0)"
     )
     texts = {

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from netspec.schema import Schema, model_schema, shown
+from netspec.docs.schema import Schema, model_schema, shown
 from netspec.spec.sections import Top
 
 _ORDER = (

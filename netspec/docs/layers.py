@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import Any
 
 from netspec.diagnostics import suggestion
+from netspec.docs.schema import SHARED, Schema, model_schema, shown
 from netspec.layers import LAYERS
 from netspec.layers._on_device import Case, Support, device_support
 from netspec.layers._schema import is_bare, summary
-from netspec.schema import SHARED, Schema, model_schema, shown
 
 _COMMON = ("name", "from")
 _FORMS = {
