@@ -11,8 +11,8 @@ from typing import Annotated
 
 import typer
 
-from netspec import completion
-from netspec.help import CommandLine, Commands
+from netspec.commands import completion
+from netspec.commands.help import CommandLine, Commands
 from netspec.running import (
     FINDINGS,
     OK,
@@ -146,8 +146,8 @@ def explain_rule(
 def show(spec: SpecArgument, format: FormatOption = Format.text, core: CoreOption = None) -> None:
     """Print the table of layers: shapes, parameters, MACs, weight bytes, arena; and the totals."""
     from netspec.check import examine
+    from netspec.commands.show import show_json, show_text
     from netspec.diagnostics import SpecError
-    from netspec.show import show_json, show_text
 
     _require_core(core)
     sources: dict[str, str] = {}
@@ -179,10 +179,10 @@ def explain(
     core: CoreOption = None,
 ) -> None:
     """Print formulas and numbers of shape, parameters and MACs, the weight layouts, and the kernel that will run."""
+    from netspec.commands.explain import UnknownLayerError, explain_json
+    from netspec.commands.explain import explain as explain_document
+    from netspec.commands.explain_text import explain_text
     from netspec.diagnostics import SpecError, suggestion
-    from netspec.explain import UnknownLayerError, explain_json
-    from netspec.explain import explain as explain_document
-    from netspec.explain_text import explain_text
 
     _require_core(core)
     sources: dict[str, str] = {}
@@ -376,7 +376,7 @@ def export(
     keras: Annotated[Path | None, typer.Option("--keras", metavar="FILE", help="Write the float model.")] = None,
 ) -> None:
     """Take the models out of a build, for other tools."""
-    from netspec.export import export_keras, export_tflite
+    from netspec.commands.export import export_keras, export_tflite
 
     if tflite is None and keras is None:
         raise typer.BadParameter("name a file with --tflite or --keras")
@@ -431,7 +431,7 @@ def init(
     ] = False,
 ) -> None:
     """Make a new project: spec, data stub, pre-commit config, CI example."""
-    from netspec.project import CannotMakeProject, make_project
+    from netspec.commands.init import CannotMakeProject, make_project
 
     folder = Path() if here else Path(name)
     try:
@@ -446,7 +446,7 @@ def init(
 @app.command()
 def doctor(format: FormatOption = Format.text) -> None:
     """Say what is installed, what is missing, and the command that installs it."""
-    from netspec.doctor import doctor_json, doctor_text
+    from netspec.commands.doctor import doctor_json, doctor_text
 
     typer.echo(doctor_json() if format is Format.json else doctor_text())
 

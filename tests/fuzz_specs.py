@@ -27,14 +27,14 @@ REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
 
 from netspec.check import examine  # noqa: E402
+from netspec.commands.explain import explain, explain_json  # noqa: E402
+from netspec.commands.explain_text import explain_text  # noqa: E402
+from netspec.commands.show import show_json, show_text  # noqa: E402
 from netspec.diagnostics import SpecError, ToolError  # noqa: E402
 from netspec.diff.compare import compare  # noqa: E402
 from netspec.diff.net import net_of  # noqa: E402
 from netspec.diff.render import render  # noqa: E402
-from netspec.explain import explain, explain_json  # noqa: E402
-from netspec.explain_text import explain_text  # noqa: E402
 from netspec.running import check_files  # noqa: E402
-from netspec.show import show_json, show_text  # noqa: E402
 from netspec.spec.source import load  # noqa: E402
 
 SECONDS = 2.0

@@ -22,7 +22,7 @@ import pytest
 import typer.main
 
 from netspec.cli import app
-from netspec.manual import GROUPS, MANUAL
+from netspec.commands.manual import GROUPS, MANUAL
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = ROOT / "tests" / "cases" / "help"

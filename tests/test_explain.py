@@ -27,13 +27,13 @@ from hypothesis import strategies as st
 from typer.testing import CliRunner
 
 from netspec.cli import app
+from netspec.commands.explain import Explained, explain, explain_data
+from netspec.commands.explain_text import explain_text
 from netspec.device.cmsis_nn import CORE_EXTENSIONS
 from netspec.device.explain import explain_device
 from netspec.device.kernels import kernel_of
 from netspec.device.ops.base import Layout
 from netspec.device.plan import plan_device
-from netspec.explain import Explained, explain, explain_data
-from netspec.explain_text import explain_text
 from netspec.graph import Graph, build_graph
 from netspec.layers import LAYERS
 from netspec.ops import Conv2D, Dense, DepthwiseConv2D

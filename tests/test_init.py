@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import yaml
 
-from netspec.project import CannotMakeProject, make_project
+from netspec.commands.init import CannotMakeProject, make_project
 from tests.scratch import Scratch, scratch
 
 FILES = {

@@ -43,7 +43,7 @@ main()
         ("netspec.spec.source", "check"),
         ("netspec.cli", "show"),
         ("typer", "show"),
-        ("netspec.show", "show"),
+        ("netspec.commands.show", "show"),
         ("netspec.importers.command", "import"),
     ],
 )

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netspec.check import Checked, check
+from netspec.commands.show import show_json, show_text
 from netspec.diagnostics import SpecError, render_json, render_text
 from netspec.layers import LAYERS
-from netspec.show import show_json, show_text
 from netspec.spec.source import parse
 
 ROOT = Path(__file__).parents[2]

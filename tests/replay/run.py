@@ -36,13 +36,13 @@ def net_files(spec: dict[str, Any], kernels: str, core: str, prove: bool) -> tup
     import yaml
 
     from netspec.check import examine
+    from netspec.commands.explain import explain, explain_json
+    from netspec.commands.show import show_json
     from netspec.emit.firmware import emit_firmware
     from netspec.emit.host import host_main
-    from netspec.explain import explain, explain_json
     from netspec.quantize.quantize import quantize, weight_lookup
     from netspec.quantize.scales import choose_scales
     from netspec.quantize.tflite_model import TFLiteModel
-    from netspec.show import show_json
     from netspec.spec.source import parse
 
     text = yaml.safe_dump(spec | {"target": {"core": core, "kernels": kernels}}, sort_keys=False)

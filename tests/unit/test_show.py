@@ -10,8 +10,8 @@ import pytest
 import yaml
 
 from netspec.check import Checked, check
+from netspec.commands.show import show_data, show_json, show_text
 from netspec.device.footprint import CMSIS_NN, PORTABLE, footprint
-from netspec.show import show_data, show_json, show_text
 from netspec.spec.sections import Core
 from netspec.spec.source import load, parse
 

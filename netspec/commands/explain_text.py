@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from math import prod
 from textwrap import wrap
 
+from netspec.commands.explain import Explained
 from netspec.device.explain import Device, OnDevice, Step
 from netspec.device.ops.base import Constant, Layout
-from netspec.explain import Explained
 from netspec.graph import GraphLayer
 from netspec.layers._explanation import Equation, Explanation, PyTorch, kept
 from netspec.layers.base import describe

@@ -1,7 +1,7 @@
 """How the command line explains itself: pages of help, and what was probably meant by a wrong word.
 
-Typer parses. The pages are written here, from the same declarations and `netspec/manual.py`, so that they read the
-same whatever version of Typer there is.
+Typer parses. The pages are written here, from the same declarations and `netspec/commands/manual.py`, so that they
+read the same whatever version of Typer there is.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from typing import Any
 import typer
 from typer.core import TyperCommand, TyperGroup
 
-from netspec.manual import GROUPS, MANUAL, Page
+from netspec.commands.manual import GROUPS, MANUAL, Page
 
 # Typer once depended on click and now brings a copy of it: this class is in both, in another module.
 _UsageError: Any = typer.BadParameter.__mro__[1]
