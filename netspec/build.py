@@ -13,10 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netspec import __version__
-from netspec.device.plan import DevicePlan, plan_device
-from netspec.diagnostics import Diagnostic, SpecError, ToolError, encodable
-from netspec.graph import Graph
-from netspec.manifest import (
+from netspec.artifacts.manifest import (
     HISTORY_FILE,
     KERAS_FILE,
     MANIFEST,
@@ -29,9 +26,12 @@ from netspec.manifest import (
     quantized_digest,
     read_manifest,
 )
-from netspec.previous import finished_build, link_to, note_owner, own_files, require_own, require_own_training
+from netspec.artifacts.previous import finished_build, link_to, note_owner, own_files, require_own, require_own_training
+from netspec.artifacts.staging import Staging, holds_training, staged
+from netspec.device.plan import DevicePlan, plan_device
+from netspec.diagnostics import Diagnostic, SpecError, ToolError, encodable
+from netspec.graph import Graph
 from netspec.spec.source import Document
-from netspec.staging import Staging, holds_training, staged
 from netspec.system.writing import write_file
 from netspec.verify.report import Report
 
@@ -44,8 +44,8 @@ if TYPE_CHECKING:
     from netspec.toolchain import CmsisNN
     from netspec.train.data import Dataset
     from netspec.train.samples import Samples
+    from netspec.train.warm_start import WarmStart
     from netspec.verify.proof import Progress
-    from netspec.warm_start import WarmStart
 
     Arrays = dict[tuple[str, str], NDArray[np.float32]]
 
@@ -457,7 +457,7 @@ STAGES: tuple[Callable[[State], None], ...] = (
 def _warm_start(state: State) -> WarmStart | None:
     if state.options.warm_start is None or state.graph.spec.train is None:
         return None
-    from netspec.warm_start import find_warm_start
+    from netspec.train.warm_start import find_warm_start
 
     return find_warm_start(state.options.warm_start, state.document, state.graph)
 

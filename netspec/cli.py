@@ -292,9 +292,9 @@ def build(
     if resume and (force or weights is not None):
         other = "--force starts anew" if force else "--weights are not trained"
         raise typer.BadParameter(f"{other}: leave out one of the two", param_hint="--resume")
+    from netspec.artifacts.previous import WouldReplace
     from netspec.build import Options
     from netspec.build import build as run_build
-    from netspec.previous import WouldReplace
     from netspec.train.checkpoint import DoesNotFit
     from netspec.train.fit import Interrupted
 

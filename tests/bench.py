@@ -280,10 +280,10 @@ def _digits_graph() -> Graph:
 def emit_again(folder: Path, out: Path) -> float:
     """Make a build's model.tflite and firmware again, below `out`; return its seconds, imports included."""
     started = time.perf_counter()
+    from netspec.artifacts.manifest import KERAS_FILE, TFLITE_FILE, read_manifest
     from netspec.check import check as check_document
     from netspec.device.plan import plan_device
     from netspec.emit.firmware import emit_firmware
-    from netspec.manifest import KERAS_FILE, TFLITE_FILE, read_manifest
     from netspec.quantize.quantize import quantize, weight_lookup
     from netspec.quantize.tflite_model import TFLiteModel
     from netspec.spec.source import load

@@ -12,12 +12,12 @@ from typing import Any
 import numpy as np
 import pytest
 
+from netspec.artifacts.manifest import MANIFEST, SPEC_LINK, VERDICT_FILE, Manifest
 from netspec.check import check
 from netspec.device.ops.mean import MeanKernel
 from netspec.diagnostics import SpecError, ToolError
 from netspec.emit.firmware import emit_firmware
 from netspec.layers import LAYERS
-from netspec.manifest import MANIFEST, SPEC_LINK, VERDICT_FILE, Manifest
 from netspec.ops import Mean
 from netspec.quantize.quantize import quantize, weight_lookup
 from netspec.quantize.ranges import find_ranges

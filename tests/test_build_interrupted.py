@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netspec.manifest import read_manifest
+from netspec.artifacts.manifest import read_manifest
 from netspec.verify.folder import verify_folder
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: builds need the `train` extra")
@@ -96,7 +96,8 @@ def kill_at_each_stage(project: Path) -> list[str]:
     import keras  # noqa: F401  # once, for all forks
     import tensorflow  # noqa: F401
 
-    from netspec import build, staging
+    from netspec import build
+    from netspec.artifacts import staging
     from netspec.spec.source import load
 
     os.chdir(project)
@@ -198,7 +199,7 @@ def test_sixty_at_random_moments(project: Path, number: signal.Signals) -> None:
 
 def test_two_builds_of_a_folder_at_once(project: Path, repository: Path) -> None:
     """The second says so and ends; the first is not disturbed."""
-    script = "import pathlib, sys, time\nfrom netspec.staging import staged\n"
+    script = "import pathlib, sys, time\nfrom netspec.artifacts.staging import staged\n"
     script += "with staged(pathlib.Path('build/net')):\n    print('held', flush=True)\n    sys.stdin.read()\n"
     holder = subprocess.Popen(
         [sys.executable, "-c", script],

@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from netspec.artifacts.manifest import MANIFEST, Manifest
 from netspec.diagnostics import SpecError
 from netspec.emit import emit, make_vectors, plain_inputs
 from netspec.emit.literals import c_string, code_span
-from netspec.manifest import MANIFEST, Manifest
 from netspec.toolchain import find_cc
 from netspec.train.data import Dataset, load_data
 from tests.models import DIGEST, make_model

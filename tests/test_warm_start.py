@@ -10,13 +10,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from netspec.artifacts.manifest import KERAS_FILE, SPEC_COPY, read_manifest
 from netspec.diagnostics import SpecError, ToolError
 from netspec.graph import Graph, build_graph
-from netspec.manifest import KERAS_FILE, SPEC_COPY, read_manifest
 from netspec.spec.source import load
 from netspec.spec.spec import read
+from netspec.train.warm_start import WarmStart, find_warm_start
 from netspec.train.weights import Weights, read_weights
-from netspec.warm_start import WarmStart, find_warm_start
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: builds need the `train` extra")
 
@@ -200,6 +200,6 @@ def test_the_manifest_of_a_cold_start_has_the_chain_of_old(project: Path) -> Non
     path = project / "old" / "manifest.json"
     values = json.loads(path.read_text(encoding="utf-8"))
     assert values.pop("initial_weights_sha256") is None
-    from netspec.manifest import Manifest
+    from netspec.artifacts.manifest import Manifest
 
     assert Manifest(**values).intact

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from netspec.artifacts.manifest import KERAS_FILE, STORED_FILE, TFLITE_FILE, Manifest, read_manifest, sha256
 from netspec.diagnostics import ToolError
-from netspec.manifest import KERAS_FILE, STORED_FILE, TFLITE_FILE, Manifest, read_manifest, sha256
 from netspec.system.writing import write_atomically
 
 

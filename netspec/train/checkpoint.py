@@ -15,9 +15,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from netspec.artifacts.staging import TRAINING
 from netspec.diagnostics import ToolError
 from netspec.graph import Graph
-from netspec.staging import TRAINING
 from netspec.train.archive import write_zip
 from netspec.train.monitor import Monitor
 

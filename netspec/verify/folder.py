@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netspec import __version__
-from netspec.manifest import (
+from netspec.artifacts.manifest import (
     KERAS_FILE,
     LARGEST_JSON,
     MANIFEST,
@@ -24,8 +24,8 @@ from netspec.manifest import (
     read_manifest,
     sha256,
 )
+from netspec.artifacts.staging import identity
 from netspec.spec.source import Document
-from netspec.staging import identity
 from netspec.system.files import read_at_most
 from netspec.verify.html import Subject
 from netspec.verify.proof import Progress, prove

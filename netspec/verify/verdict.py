@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from netspec.manifest import REPORT_FILE, VERDICT_FILE
+from netspec.artifacts.manifest import REPORT_FILE, VERDICT_FILE
 from netspec.system.writing import write_atomically
 from netspec.verify.html import Subject, report_html
 from netspec.verify.report import Report

@@ -12,9 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from netspec import staging
+from netspec.artifacts import staging
+from netspec.artifacts.staging import exchange, repair, staged, staging_folder
 from netspec.diagnostics import ToolError
-from netspec.staging import exchange, repair, staged, staging_folder
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forks of itself")
 
@@ -204,7 +204,7 @@ def test_a_second_build_of_a_folder_is_refused_while_the_first_lives(tmp_path: P
 
 def test_a_lock_dies_with_its_process(tmp_path: Path, repository: Path) -> None:
     script = (
-        "import os, sys, pathlib\nfrom netspec.staging import staged\n"
+        "import os, sys, pathlib\nfrom netspec.artifacts.staging import staged\n"
         "with staged(pathlib.Path(sys.argv[1])) as made:\n    made.begin()\n    os.kill(os.getpid(), 9)\n"
     )
     done = subprocess.run([sys.executable, "-c", script, str(tmp_path / "net")], cwd=repository, check=False)

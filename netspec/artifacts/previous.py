@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from netspec.diagnostics import ToolError
-from netspec.manifest import (
+from netspec.artifacts.manifest import (
     HISTORY_FILE,
     KERAS_FILE,
     MANIFEST,
@@ -20,8 +19,9 @@ from netspec.manifest import (
     read_manifest,
     sha256,
 )
+from netspec.artifacts.staging import TRAINING, Staging, holds_training
+from netspec.diagnostics import ToolError
 from netspec.spec.source import Document
-from netspec.staging import TRAINING, Staging, holds_training
 from netspec.system.files import read_at_most
 from netspec.system.writing import write_file
 

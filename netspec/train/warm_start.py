@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from netspec.artifacts.manifest import KERAS_FILE, SPEC_COPY, STORED_FILE, read_manifest
 from netspec.diagnostics import ToolError
 from netspec.diff.compare import Fate, fates
 from netspec.diff.match import match
 from netspec.diff.net import Net
 from netspec.diff.words import MOST_ROWS, weights_summary
 from netspec.graph import Graph, build_graph
-from netspec.manifest import KERAS_FILE, SPEC_COPY, STORED_FILE, read_manifest
 from netspec.system.files import file_sha256
 
 if TYPE_CHECKING:

@@ -90,7 +90,7 @@ def read_manifest(folder: Path) -> Manifest:
 
     Raises `ToolError` where it is missing or not ours.
     """
-    from netspec.staging import holds_training, repair, staging_folder
+    from netspec.artifacts.staging import holds_training, repair, staging_folder
 
     repair(folder)
     path = folder / MANIFEST
