@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from netspec.device.fixed_point import requantize_table
+from netspec.arithmetic import requantize_table
 from netspec.importers.faults import ModelFault
 from netspec.importers.tflite_reader import FileOperator, FileTensor
 from netspec.importers.tflite_translator import RANKINGS, Translator, as_floats

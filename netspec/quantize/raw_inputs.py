@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import copysign, floor, isfinite
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.fixed_point import scale32, short_scale
+from netspec.arithmetic import scale32, short_scale
 from netspec.device.graph import DeviceGraph, DeviceInput, Node
 from netspec.device.ops.base import Quant, Weights
 from netspec.ops import NO_PADDING, Conv2D, Dense, DepthwiseConv2D, Pad, Param, Rescale

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
-from netspec.device.fixed_point import short_scale
+from netspec.arithmetic import short_scale
 from netspec.device.graph import DeviceGraph
 from netspec.device.ops.base import Quant
 from netspec.device.scales import Groups, fixed_scale, scale_groups

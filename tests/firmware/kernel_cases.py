@@ -14,9 +14,9 @@ from random import Random
 import numpy as np
 from numpy.typing import NDArray
 
+from netspec.arithmetic.functions import exp_on_negative_values, reciprocal
 from netspec.device import cmsis_nn
 from netspec.device.cmsis_nn.arm import arm_convolve_choice, arm_depthwise_choice
-from netspec.device.fixed_point.functions import exp_on_negative_values, reciprocal
 
 Ints = NDArray[np.int64]
 

@@ -11,8 +11,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from netspec.device import fixed_point as fp
-from netspec.device import reference as ref
+from netspec import arithmetic as fp
+from netspec import reference as ref
 from netspec.quantize.tflite import Operator, Tensor, write
 from netspec.quantize.tflm import Interpreter
 

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from netspec.device import fixed_point as fp
-from netspec.device.fixed_point import functions
+from netspec import arithmetic as fp
+from netspec.arithmetic import functions
 
 INPUT, FILTER, OUTPUT = 0.0235294122, 0.00716535468, 0.0784313753
 
@@ -264,5 +264,5 @@ def test_relu_with_any_maximum_is_an_output_range() -> None:
 
 
 def test_nothing_heavy_is_imported() -> None:
-    code = "import sys, netspec.device.fixed_point; print(int('numpy' in sys.modules))"
+    code = "import sys, netspec.arithmetic; print(int('numpy' in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True).stdout == b"0\n"

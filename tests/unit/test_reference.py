@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
-from netspec.device import fixed_point as fp
-from netspec.device import reference as ref
-from netspec.device.reference.weighted import _exact_type
+from netspec import arithmetic as fp
+from netspec import reference as ref
+from netspec.reference.weighted import _exact_type
 
 RNG = np.random.default_rng(20)
 

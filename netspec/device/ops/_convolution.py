@@ -58,7 +58,7 @@ def has_bias(op: Conv2D | DepthwiseConv2D | Dense) -> bool:
 
 
 class ConvolutionKernel(Kernel[ConvT]):
-    """A convolution with one scale an output channel; `name` is that of its function in `netspec.device.reference`."""
+    """A convolution with one scale an output channel; `name` is that of its function in `netspec.reference`."""
 
     tflite_kind: ClassVar[str]
     channel_axis: ClassVar[int]
@@ -119,7 +119,7 @@ class ConvolutionKernel(Kernel[ConvT]):
     def numbers(self, op: ConvT, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         import numpy as np
 
-        from netspec.device.fixed_point import conv_multipliers
+        from netspec.arithmetic import conv_multipliers
         from netspec.device.ops._weights import require_accumulators
 
         assert integers is not None
@@ -140,7 +140,7 @@ class ConvolutionKernel(Kernel[ConvT]):
         return Quantized(arrays, scalars, integers.scales, integers.bias_scales)
 
     def evaluate(self, op: ConvT, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        from netspec.device import reference
+        from netspec import reference
 
         kernel, bias = self.float_weights(op, weights)
         result: NDArray[Any] = getattr(reference, f"{self.name}_float")(
@@ -155,7 +155,7 @@ class ConvolutionKernel(Kernel[ConvT]):
         return batched(result, op.output_shape)
 
     def reference(self, op: ConvT, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
-        from netspec.device import reference
+        from netspec import reference
 
         result: NDArray[np.int8] = getattr(reference, self.name)(
             batched(inputs[0], hwc(op.input_shape)),

@@ -56,7 +56,7 @@ def symmetric(
     """
     import numpy as np
 
-    from netspec.device.fixed_point import bias_scale, scale32, short_scale
+    from netspec.arithmetic import bias_scale, scale32, short_scale
 
     largest = np.abs(rows).max(axis=1, initial=0.0)
     scales = np.maximum(largest / 127.0, _least_scales(bias, len(rows), inputs, output))
@@ -79,7 +79,7 @@ def stored_integers(
     """
     import numpy as np
 
-    from netspec.device.fixed_point import bias_scale
+    from netspec.arithmetic import bias_scale
 
     scales = stored.scales(kernel)
     assert len(scales) in (1, len(rows)), f"{len(scales)} scales for {len(rows)} outputs"
@@ -108,7 +108,7 @@ def require_accumulators(quantized: Integers, inputs: Quant, shifts: tuple[int, 
     """
     import numpy as np
 
-    from netspec.device.fixed_point import INT32_MAX
+    from netspec.arithmetic import INT32_MAX
 
     reach = max(127 - inputs.zero_point, inputs.zero_point + 128)
     bound = np.abs(quantized.rows.astype(np.int64)).sum(axis=1) * reach

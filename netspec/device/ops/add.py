@@ -44,7 +44,7 @@ class AddKernel(Kernel[Add]):
         return (0, 1)
 
     def numbers(self, op: Add, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
-        from netspec.device.fixed_point import add_parameters
+        from netspec.arithmetic import add_parameters
 
         one, two = inputs
         parameters = add_parameters(
@@ -53,14 +53,14 @@ class AddKernel(Kernel[Add]):
         return Quantized(numbers=asdict(parameters) | clamp_numbers(op.activation, output))
 
     def evaluate(self, op: Add, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        from netspec.device.reference import add_float
+        from netspec.reference import add_float
 
         one, two = (batched(each, op.shape) for each in inputs)
         return add_float(one, two, activation=float_bounds(op.activation, op.max_value))
 
     def reference(self, op: Add, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
-        from netspec.device.fixed_point import AddParameters
-        from netspec.device.reference import add
+        from netspec.arithmetic import AddParameters
+        from netspec.reference import add
 
         numbers = dict(q.numbers)
         clamp = (numbers.pop("activation_min"), numbers.pop("activation_max"))

@@ -247,7 +247,7 @@ def limits(q: Quantized) -> dict[str, int]:
 
 def clamp_numbers(activation: ActivationKind, output: Quant) -> dict[str, int]:
     """Return the least and greatest output of a kernel with a fused activation."""
-    from netspec.device.fixed_point import activation_clamp
+    from netspec.arithmetic import activation_clamp
 
     least, greatest = activation_clamp(activation, output.scale, output.zero_point)
     return {"activation_min": least, "activation_max": greatest}

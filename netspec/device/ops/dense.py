@@ -79,7 +79,7 @@ class DenseKernel(Kernel[Dense]):
         """
         import numpy as np
 
-        from netspec.device.fixed_point import dense_multiplier
+        from netspec.arithmetic import dense_multiplier
         from netspec.device.ops._weights import require_accumulators
 
         assert integers is not None
@@ -102,7 +102,7 @@ class DenseKernel(Kernel[Dense]):
         return Quantized(arrays, numbers | clamp, integers.scales, integers.bias_scales)
 
     def evaluate(self, op: Dense, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        from netspec.device.reference import dense_float
+        from netspec.reference import dense_float
 
         kernel, bias = self._float(op, weights)
         rows = inputs[0].reshape((-1, op.input_shape[-1]))
@@ -110,7 +110,7 @@ class DenseKernel(Kernel[Dense]):
         return result.reshape((len(inputs[0]), *op.output_shape))
 
     def reference(self, op: Dense, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
-        from netspec.device.reference import dense
+        from netspec.reference import dense
 
         result = dense(
             inputs[0].reshape((-1, op.input_shape[-1])),

@@ -27,7 +27,7 @@ class MeanKernel(Kernel[Mean]):
         return {"input_dims": (1, *hwc(op.input_shape))}
 
     def numbers(self, op: Mean, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
-        from netspec.device.fixed_point import INT32_MAX, mean_parameters
+        from netspec.arithmetic import INT32_MAX, mean_parameters
 
         height, width, _ = hwc(op.input_shape)
         multiplier, shift = mean_parameters(inputs[0].scale, output.scale, height * width)
@@ -44,12 +44,12 @@ class MeanKernel(Kernel[Mean]):
         )
 
     def evaluate(self, op: Mean, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        from netspec.device.reference import mean_hw_float
+        from netspec.reference import mean_hw_float
 
         return batched(mean_hw_float(batched(inputs[0], hwc(op.input_shape))), op.output_shape)
 
     def reference(self, op: Mean, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
-        from netspec.device.reference import mean_hw
+        from netspec.reference import mean_hw
 
         result = mean_hw(
             batched(inputs[0], hwc(op.input_shape)),

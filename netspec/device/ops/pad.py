@@ -42,7 +42,7 @@ class PadKernel(Kernel[Pad]):
         return batched(np.pad(batched(inputs[0], hwc(op.input_shape)), self._amounts(op)), op.output_shape)
 
     def reference(self, op: Pad, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
-        from netspec.device.reference import pad
+        from netspec.reference import pad
 
         image = batched(inputs[0], hwc(op.input_shape))
         return batched(pad(image, self._amounts(op), q.numbers["pad_value"]), op.output_shape)

@@ -57,7 +57,7 @@ class Pool2DKernel(Kernel[Pool2D]):
         return {"pool_size": op.pool_size, "strides": op.strides, "padding": op.padding}
 
     def evaluate(self, op: Pool2D, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        from netspec.device.reference import average_pool2d_float, max_pool2d_float
+        from netspec.reference import average_pool2d_float, max_pool2d_float
 
         pool = max_pool2d_float if op.kind == "max" else average_pool2d_float
         image = batched(inputs[0], hwc(op.input_shape))
@@ -65,7 +65,7 @@ class Pool2DKernel(Kernel[Pool2D]):
         return batched(result, op.output_shape)
 
     def reference(self, op: Pool2D, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
-        from netspec.device.reference import average_pool2d, max_pool2d
+        from netspec.reference import average_pool2d, max_pool2d
 
         pool = max_pool2d if op.kind == "max" else average_pool2d
         clamp = (q.numbers["activation_min"], q.numbers["activation_max"])

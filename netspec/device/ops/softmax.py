@@ -26,7 +26,7 @@ class SoftmaxKernel(Kernel[Softmax]):
         return (0,)
 
     def numbers(self, op: Softmax, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
-        from netspec.device.fixed_point import softmax_parameters
+        from netspec.arithmetic import softmax_parameters
 
         parameters = softmax_parameters(inputs[0].scale)
         return Quantized(
@@ -38,13 +38,13 @@ class SoftmaxKernel(Kernel[Softmax]):
         )
 
     def evaluate(self, op: Softmax, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        from netspec.device.reference import softmax_float
+        from netspec.reference import softmax_float
 
         return softmax_float(batched(inputs[0], op.shape))
 
     def reference(self, op: Softmax, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
-        from netspec.device.fixed_point import SoftmaxParameters
-        from netspec.device.reference import softmax
+        from netspec.arithmetic import SoftmaxParameters
+        from netspec.reference import softmax
 
         return softmax(batched(inputs[0], op.shape), SoftmaxParameters(**q.numbers))
 

@@ -44,7 +44,7 @@ class UnaryKernel(Kernel[Unary]):
     def numbers(self, op: Unary, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
         import numpy as np
 
-        from netspec.device.fixed_point import logistic_table, relu6_table, relu_table, requantize_table, tanh_table
+        from netspec.arithmetic import logistic_table, relu6_table, relu_table, requantize_table, tanh_table
 
         source = inputs[0]
         match op.kind:
@@ -65,7 +65,7 @@ class UnaryKernel(Kernel[Unary]):
     def evaluate(self, op: Unary, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
         import numpy as np
 
-        from netspec.device.reference import logistic_float
+        from netspec.reference import logistic_float
 
         values = batched(inputs[0], op.shape)
         result: NDArray[Any]
@@ -81,7 +81,7 @@ class UnaryKernel(Kernel[Unary]):
         return result
 
     def reference(self, op: Unary, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
-        from netspec.device.reference import table
+        from netspec.reference import table
 
         return table(batched(inputs[0], op.shape), q.arrays["table"].tolist())
 

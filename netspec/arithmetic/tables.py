@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from netspec.device.fixed_point.arithmetic import (
+from netspec.arithmetic.arithmetic import (
     INT8_MAX,
     INT8_MIN,
     clamp_int8,
@@ -18,8 +18,8 @@ from netspec.device.fixed_point.arithmetic import (
     rounding_shift_right,
     scale32,
 )
-from netspec.device.fixed_point.functions import exp_on_negative_values, logistic, tanh
-from netspec.device.fixed_point.parameters import (
+from netspec.arithmetic.functions import exp_on_negative_values, logistic, tanh
+from netspec.arithmetic.parameters import (
     SoftmaxParameters,
     activation_clamp,
     relu_multiplier,

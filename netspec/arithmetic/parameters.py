@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from math import ceil, floor, frexp, ldexp
 from typing import Literal
 
-from netspec.device.fixed_point.arithmetic import (
+from netspec.arithmetic.arithmetic import (
     INT8_MAX,
     INT8_MIN,
     INT32_MAX,

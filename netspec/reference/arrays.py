@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from netspec.device.fixed_point import INT8_MAX, INT8_MIN, INT32_MAX, INT32_MIN
+from netspec.arithmetic import INT8_MAX, INT8_MIN, INT32_MAX, INT32_MIN
 
 Int8 = NDArray[np.int8]
 Int64 = NDArray[np.int64]

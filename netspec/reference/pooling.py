@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.device.fixed_point import INT8_MAX, INT8_MIN
-from netspec.device.reference.arrays import (
+from netspec.arithmetic import INT8_MAX, INT8_MIN
+from netspec.reference.arrays import (
     INT8_RANGE,
     Bounds,
     Int8,
@@ -20,7 +20,7 @@ from netspec.device.reference.arrays import (
     require_int8,
     require_int32,
 )
-from netspec.device.reference.windows import Padding, Pair, by_batch, window_maxima, window_sums
+from netspec.reference.windows import Padding, Pair, by_batch, window_maxima, window_sums
 
 
 def average_pool2d(

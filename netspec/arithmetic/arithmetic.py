@@ -1,6 +1,6 @@
 """The integer primitives under every int8 kernel: quantized multipliers and rounding shifts.
 
-Pure Python, exact, one number at a time; `netspec.device.reference` has the same operations on arrays. Every
+Pure Python, exact, one number at a time; `netspec.reference` has the same operations on arrays. Every
 function states its rounding, because the emitted C and TensorFlow Lite Micro must agree with it to the last
 bit.
 """

@@ -6,7 +6,7 @@ there 1 is represented by 2**31 - 1.
 
 from __future__ import annotations
 
-from netspec.device.fixed_point.arithmetic import (
+from netspec.arithmetic.arithmetic import (
     INT32_MAX,
     doubling_high_multiply,
     rounding_shift_right,

@@ -2,7 +2,7 @@
 
 Equal to TensorFlow Lite Micro's reference kernels in every element; their sources are under
 tensorflow/lite/kernels/internal/reference. Activations are int8 arrays with the batch first, weights
-symmetric int8, multipliers and shifts those of `netspec.device.fixed_point`. An accumulator that leaves int32
+symmetric int8, multipliers and shifts those of `netspec.arithmetic`. An accumulator that leaves int32
 raises OverflowError: in C it would wrap.
 """
 
@@ -15,8 +15,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from netspec.device.fixed_point import INT8_MAX, INT8_MIN, INT32_MAX
-from netspec.device.reference.arrays import (
+from netspec.arithmetic import INT8_MAX, INT8_MIN, INT32_MAX
+from netspec.reference.arrays import (
     INT8_RANGE,
     Bounds,
     Int8,
@@ -24,7 +24,7 @@ from netspec.device.reference.arrays import (
     require_int8,
     require_int32,
 )
-from netspec.device.reference.windows import Padding, Pair, by_batch, convolve, convolve_depthwise
+from netspec.reference.windows import Padding, Pair, by_batch, convolve, convolve_depthwise
 
 
 def conv2d(

@@ -11,16 +11,16 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from netspec.device.fixed_point import (
+from netspec.arithmetic import (
     INT8_MAX,
     INT8_MIN,
     AddParameters,
     SoftmaxParameters,
     softmax_exponentials,
 )
-from netspec.device.fixed_point import multiply_by_quantized_multiplier as multiply
-from netspec.device.fixed_point.functions import reciprocal
-from netspec.device.reference.arrays import (
+from netspec.arithmetic import multiply_by_quantized_multiplier as multiply
+from netspec.arithmetic.functions import reciprocal
+from netspec.reference.arrays import (
     INT8_RANGE,
     Bounds,
     Int8,
@@ -29,7 +29,7 @@ from netspec.device.reference.arrays import (
     require_int8,
     rounding_shift_right,
 )
-from netspec.device.reference.windows import Pair
+from netspec.reference.windows import Pair
 
 
 def softmax(x: Int8, parameters: SoftmaxParameters) -> Int8:

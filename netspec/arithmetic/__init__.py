@@ -4,7 +4,7 @@ Imported at check time, therefore pure Python. Numbers come from TensorFlow Lite
 firmware must equal with tolerance 0.
 """
 
-from netspec.device.fixed_point.arithmetic import (
+from netspec.arithmetic.arithmetic import (
     INT8_MAX,
     INT8_MIN,
     INT32_MAX,
@@ -18,7 +18,7 @@ from netspec.device.fixed_point.arithmetic import (
     rounding_shift_right,
     scale32,
 )
-from netspec.device.fixed_point.parameters import (
+from netspec.arithmetic.parameters import (
     Activation,
     AddParameters,
     SigmoidParameters,
@@ -35,7 +35,7 @@ from netspec.device.fixed_point.parameters import (
     sigmoid_parameters,
     softmax_parameters,
 )
-from netspec.device.fixed_point.tables import (
+from netspec.arithmetic.tables import (
     logistic_table,
     relu6_table,
     relu_table,

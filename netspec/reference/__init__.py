@@ -1,8 +1,8 @@
 """Reference implementations in numpy: int8, equal to TensorFlow Lite Micro in every element, and float."""
 
-from netspec.device.reference.arrays import INT8_RANGE, multiply_by_quantized_multiplier
-from netspec.device.reference.elementwise import add, concatenate, pad, softmax, table
-from netspec.device.reference.floating import (
+from netspec.reference.arrays import INT8_RANGE, multiply_by_quantized_multiplier
+from netspec.reference.elementwise import add, concatenate, pad, softmax, table
+from netspec.reference.floating import (
     add_float,
     average_pool2d_float,
     conv2d_float,
@@ -13,8 +13,8 @@ from netspec.device.reference.floating import (
     mean_hw_float,
     softmax_float,
 )
-from netspec.device.reference.pooling import average_pool2d, max_pool2d, mean_hw
-from netspec.device.reference.weighted import conv2d, dense, depthwise_conv2d
+from netspec.reference.pooling import average_pool2d, max_pool2d, mean_hw
+from netspec.reference.weighted import conv2d, dense, depthwise_conv2d
 
 __all__ = [
     "INT8_RANGE",

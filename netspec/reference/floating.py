@@ -9,7 +9,7 @@ from math import inf, prod
 
 import numpy as np
 
-from netspec.device.reference.windows import (
+from netspec.reference.windows import (
     Array,
     Padding,
     Pair,
