@@ -189,7 +189,7 @@ def budget_breaches(graph: Graph, plan: DevicePlan) -> list[Diagnostic]:
 
 def _flash_providers(plan: DevicePlan, limit: int) -> tuple[str, str]:
     """Return what a message, and its help, add where the network fits with the portable kernels alone."""
-    from netspec.device.footprint import PORTABLE, counted_provider
+    from netspec.device.size import PORTABLE, counted_provider
 
     counted, portable = counted_provider(plan), plan.flash_bytes_with(PORTABLE)
     if portable > limit or counted == PORTABLE:

@@ -19,8 +19,8 @@ from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from netspec.device.footprint import PROVIDERS, footprint
-from netspec.device.footprint.features import function_of
+from netspec.device.size import PROVIDERS, footprint
+from netspec.device.size.features import function_of
 from netspec.diagnostics import ToolError
 from netspec.emit import host_functions
 from netspec.quantize.model import QuantizedModel

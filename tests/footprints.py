@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 
 from netspec.check import check
-from netspec.device.footprint import PORTABLE
 from netspec.device.plan import plan_device
+from netspec.device.size import PORTABLE
 from netspec.emit import emit, host_functions, make_vectors, plain_inputs
 from netspec.emit.view import make_view
 from netspec.graph import Graph, build_graph

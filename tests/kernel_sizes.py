@@ -20,8 +20,8 @@ from typing import Any
 import numpy as np
 
 from netspec.device.cmsis_nn import CORE_EXTENSIONS
-from netspec.device.footprint.features import features
-from netspec.device.footprint.tables import PORTABLE, calls_path, table_path
+from netspec.device.size.features import features
+from netspec.device.size.tables import PORTABLE, calls_path, table_path
 from netspec.emit import kernel_files
 from netspec.quantize.model import QuantizedModel
 from netspec.toolchain import CmsisNN

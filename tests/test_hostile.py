@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from netspec import diagnostics
-from netspec.device import placement
+from netspec.device.memory import placement
 from netspec.diagnostics import LONGEST_MESSAGE, LONGEST_WORD, MAX_NOTES, MAX_SHOWN, Diagnostic, Note, Span
 from netspec.running import check_files
 from tests import fuzz_specs

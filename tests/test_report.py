@@ -18,7 +18,7 @@ from hypothesis import given, settings
 
 from netspec.artifacts.manifest import REPORT_FILE, VERDICT_FILE
 from netspec.check import check
-from netspec.device.sharing import linked
+from netspec.device.memory.sharing import linked
 from netspec.spec.source import load
 from netspec.verify.arena_picture import ROW_HEIGHT
 from netspec.verify.board_figures import LayerFigures

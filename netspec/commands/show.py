@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from netspec.check import Checked
-from netspec.device.footprint import CMSIS_NN, PORTABLE, Footprint, footprint
+from netspec.device.memory.regions import Region
 from netspec.device.plan import DevicePlan
-from netspec.device.regions import Region
+from netspec.device.size import CMSIS_NN, PORTABLE, Footprint, footprint
 from netspec.graph import Graph, GraphLayer
 from netspec.layers.base import describe
 

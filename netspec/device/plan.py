@@ -9,13 +9,13 @@ from typing import Literal
 from netspec.device.cmsis_nn import CORE_EXTENSIONS, Extension
 from netspec.device.graph import DeviceGraph, Node, lower, tensor_bytes
 from netspec.device.kernels import kernel_of
-from netspec.device.live_sets import Live, live_sets
-from netspec.device.memory import MemoryPlan, plan_memory
-from netspec.device.memory_check import check_plan
+from netspec.device.memory.checker import check_plan
+from netspec.device.memory.live_sets import Live, live_sets
+from netspec.device.memory.placement import aligned
+from netspec.device.memory.plan import MemoryPlan, plan_memory
+from netspec.device.memory.regions import Region, place_weights
 from netspec.device.ops.base import Constant
 from netspec.device.passes import run_passes
-from netspec.device.placement import aligned
-from netspec.device.regions import Region, place_weights
 from netspec.device.scales import equal_tables
 from netspec.diagnostics import Diagnostic, Note, SpecError
 from netspec.graph import Graph
@@ -106,7 +106,7 @@ class DevicePlan:
 
     def flash_bytes_with(self, provider: str | None) -> int:
         """Return constants and code with the kernels of a provider that `device.footprint` knows."""
-        from netspec.device.footprint import footprint
+        from netspec.device.size import footprint
 
         return self.constant_bytes + footprint(self, provider).code_bytes
 

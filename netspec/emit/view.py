@@ -6,14 +6,14 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
-from netspec.device.blocks import Block, blocks, together
 from netspec.device.graph import DeviceInput, DeviceOutput, Node
 from netspec.device.input_rescaling import InputRescale
 from netspec.device.kernels import kernel_of
+from netspec.device.memory.blocks import Block, blocks, together
+from netspec.device.memory.sharing import Share
 from netspec.device.names import Names
 from netspec.device.ops.base import Quantized
 from netspec.device.plan import DevicePlan
-from netspec.device.sharing import Share
 from netspec.device.symbols import PORT_MACROS, QUANTIZERS, reserve_fixed, reserve_regions
 from netspec.emit.literals import shape_text
 from netspec.emit.parts import Arena, Classes, Input, Layer, Output, Outside, Place, View

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.device.graph import Node
 from netspec.device.kernels import kernel_of
+from netspec.device.memory.placement import aligned
 from netspec.device.ops.base import C_TYPE_BYTES, Constant, Quantized
-from netspec.device.placement import aligned
 from netspec.emit.literals import float32, rows, shape_text
 
 if TYPE_CHECKING:

@@ -1,4 +1,4 @@
-"""What each kernel adds to firmware, by provider and core: measured by linking, for `netspec.device.footprint`.
+"""What each kernel adds to firmware, by provider and core: measured by linking, for `netspec.device.size`.
 
 For each function that emitted code may call, a program that holds nothing else is linked as firmware is. The pieces
 that the linker keeps are the function and all that it calls, the C library and libgcc included; a network's kernels

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from netspec.device.footprint import PORTABLE, footprint
+from netspec.device.size import PORTABLE, footprint
 from netspec.emit import host_functions
 from netspec.toolchain.arm import CONSTANTS, KERNELS, NETWORK, device_kernels
 from netspec.toolchain.map_file import LIBRARIES, Sizes

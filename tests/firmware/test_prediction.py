@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from netspec.device.footprint import PORTABLE, PROVIDERS, footprint
-from netspec.device.footprint.features import COPY, calls, shapes
-from netspec.device.footprint.tables import function, read, table_path
 from netspec.device.plan import plan_device
+from netspec.device.size import PORTABLE, PROVIDERS, footprint
+from netspec.device.size.features import COPY, calls, shapes
+from netspec.device.size.tables import function, read, table_path
 from netspec.emit import host_functions
 from netspec.emit.calls import shapes as emitted_shapes
 from netspec.emit.view import make_view

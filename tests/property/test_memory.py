@@ -11,10 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from netspec.device.graph import DeviceGraph, DeviceInput, DeviceOutput, Node
-from netspec.device.memory import plan_memory
-from netspec.device.memory_check import check_plan
+from netspec.device.memory.checker import check_plan
+from netspec.device.memory.plan import plan_memory
+from netspec.device.memory.sharing import linked
 from netspec.device.passes import choose_kernels
-from netspec.device.sharing import linked
 from netspec.ops import NO_PADDING, Add, Concatenate, Conv2D, Dense, Op, Param, Unary, output_shape
 from tests.optimum import fits
 

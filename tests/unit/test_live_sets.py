@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from netspec.device.graph import DeviceGraph, tensor_bytes
-from netspec.device.live_sets import live_sets
-from netspec.device.memory import MemoryPlan, plan_memory
+from netspec.device.memory.live_sets import live_sets
+from netspec.device.memory.plan import MemoryPlan, plan_memory
 from tests.property.test_memory import random_graph
 
 

@@ -10,11 +10,11 @@ import pytest
 from netspec.check import check
 from netspec.device.cmsis_nn import Extension
 from netspec.device.kernels import kernel_of
-from netspec.device.memory import MemoryPlan, plan_memory
-from netspec.device.memory_check import check_plan
-from netspec.device.placement import aligned
+from netspec.device.memory.checker import check_plan
+from netspec.device.memory.placement import aligned
+from netspec.device.memory.plan import MemoryPlan, plan_memory
+from netspec.device.memory.sharing import linked
 from netspec.device.plan import DevicePlan, plan_device
-from netspec.device.sharing import linked
 from netspec.importers.command import run_import
 from netspec.spec.source import load
 from tests.importers.shared_models import shared_model

@@ -8,9 +8,9 @@ from random import Random
 
 import pytest
 
-from netspec.device import placement_search
-from netspec.device.placement import Overlay, Packing, Piece, place
-from netspec.device.placement_search import lay, search
+from netspec.device.memory import search as placement_search
+from netspec.device.memory.placement import Overlay, Packing, Piece, place
+from netspec.device.memory.search import lay, search
 
 
 def overlaps(packing: Packing, offsets: Sequence[int]) -> bool:

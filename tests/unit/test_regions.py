@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 
 from netspec.check import check
 from netspec.commands.show import show_data, show_text
-from netspec.device import regions
-from netspec.device.memory import plan_memory
-from netspec.device.memory_check import check_plan
+from netspec.device.memory import regions
+from netspec.device.memory.checker import check_plan
+from netspec.device.memory.plan import plan_memory
+from netspec.device.memory.regions import Region
 from netspec.device.plan import DevicePlan, plan_device
-from netspec.device.regions import Region
 from netspec.diagnostics import SpecError
 from netspec.spec.source import parse
 from tests.nets import device_nets

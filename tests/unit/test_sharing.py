@@ -8,10 +8,10 @@ from typing import Any
 
 import pytest
 
-from netspec.device.memory import MemoryPlan
-from netspec.device.memory_check import check_plan
+from netspec.device.memory.checker import check_plan
+from netspec.device.memory.plan import MemoryPlan
+from netspec.device.memory.sharing import Share, linked
 from netspec.device.plan import DevicePlan, plan_device
-from netspec.device.sharing import Share, linked
 from tests.specs import make_graph
 
 

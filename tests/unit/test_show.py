@@ -11,7 +11,7 @@ import yaml
 
 from netspec.check import Checked, check
 from netspec.commands.show import show_data, show_json, show_text
-from netspec.device.footprint import CMSIS_NN, PORTABLE, footprint
+from netspec.device.size import CMSIS_NN, PORTABLE, footprint
 from netspec.spec.sections import Core
 from netspec.spec.source import load, parse
 

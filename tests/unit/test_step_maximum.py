@@ -6,7 +6,7 @@ from random import Random
 
 import pytest
 
-from netspec.device.step_maximum import StepMaximum
+from netspec.device.memory.step_maximum import StepMaximum
 
 
 @pytest.mark.parametrize("seed", range(40))

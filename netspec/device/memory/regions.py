@@ -10,8 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from netspec.device.graph import DeviceGraph, Node
-from netspec.device.placement import Packing, aligned, place
-from netspec.device.step_maximum import StepMaximum
+from netspec.device.memory.placement import Packing, aligned, place
+from netspec.device.memory.step_maximum import StepMaximum
 
 MANY_GROUPS = 500
 """Of this many groups, those that were offered last are no longer dropped one by one."""

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from netspec.device.graph import DeviceGraph, Node
-from netspec.device.sharing import Share
+from netspec.device.memory.sharing import Share
 
 
 @dataclass(frozen=True, slots=True)

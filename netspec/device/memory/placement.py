@@ -175,11 +175,11 @@ def place(packing: Packing) -> list[int]:
     if packing.top(best) > bound:
         best = min(best, _largest_first(packing, chains), key=packing.top)
     if packing.top(best) > bound:
-        from netspec.device.placement_search import search
+        from netspec.device.memory.search import search
 
         best = search(packing, bound, best)
     if any(not each.replaces for each in packing.overlays):
-        from netspec.device.placement_search import lay
+        from netspec.device.memory.search import lay
 
         best = lay(packing, best)
     return best

@@ -11,9 +11,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import ceil, sqrt
 
-from netspec.device.footprint.features import calls, features
-from netspec.device.footprint.tables import PORTABLE, call_sizes, function
 from netspec.device.plan import DevicePlan
+from netspec.device.size.features import calls, features
+from netspec.device.size.tables import PORTABLE, call_sizes, function
 
 __all__ = ["CMSIS_NN", "PORTABLE", "PROVIDERS", "Footprint", "counted_provider", "footprint"]
 

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import combinations
 
 from netspec.device.graph import tensor_bytes
+from netspec.device.memory.sharing import Share, linked
 from netspec.device.plan import DevicePlan
-from netspec.device.sharing import Share, linked
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from math import prod
 
 from netspec.device.graph import DeviceGraph, Node
 from netspec.device.kernels import kernel_of
-from netspec.device.memory import MemoryPlan
-from netspec.device.sharing import Share
+from netspec.device.memory.plan import MemoryPlan
+from netspec.device.memory.sharing import Share
 from netspec.ops import output_shape
 
 _Value = list[tuple[str, int, int]]
