@@ -346,7 +346,7 @@ def quantize_network(state: State) -> None:
 def write_files(state: State) -> None:
     """Write model.tflite and the firmware folder."""
     from netspec.emit.firmware import emit_firmware
-    from netspec.quantize.tflite_model import TFLiteModel
+    from netspec.tflite.model import TFLiteModel
 
     assert state.model is not None
     state.progress("writing model.tflite and firmware/")

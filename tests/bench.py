@@ -285,8 +285,8 @@ def emit_again(folder: Path, out: Path) -> float:
     from netspec.device.plan import plan_device
     from netspec.emit.firmware import emit_firmware
     from netspec.quantize.quantize import quantize, weight_lookup
-    from netspec.quantize.tflite_model import TFLiteModel
     from netspec.spec.source import load
+    from netspec.tflite.model import TFLiteModel
     from netspec.train.weights import read_weights
 
     document, manifest = load(DIGITS), read_manifest(folder)

@@ -18,8 +18,8 @@ from netspec.importers.draft import MOST_LAYERS
 from netspec.importers.faults import MalformedModel, ModelFault
 from netspec.importers.flatbuffer import Flatbuffer, Table
 from netspec.importers.tflite_names import BUILTIN_OPERATORS
-from netspec.quantize.tflite_schema import ENUMS, OPERATORS, SCHEMA_VERSION, Field
 from netspec.system.files import open_regular
+from netspec.tflite.schema import ENUMS, OPERATORS, SCHEMA_VERSION, Field
 
 LARGEST_FILE = 512 * 1024**2
 """Bytes: many times the flash of any microcontroller, and as much memory as importing a model may take."""

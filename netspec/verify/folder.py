@@ -105,7 +105,7 @@ def _verify_intact(
     from netspec.emit.firmware import emit_firmware
     from netspec.quantize.quantize import quantize, weight_lookup
     from netspec.quantize.stored import floats_of, quantize_stored, read_stored, stored_digest
-    from netspec.quantize.tflite_model import TFLiteModel
+    from netspec.tflite.model import TFLiteModel
     from netspec.train.data import load_data as load
     from netspec.train.weights import read_weights, weights_digest
 

@@ -53,8 +53,8 @@ def float_cases(model: QuantizedModel) -> dict[str, NDArray[np.float32]]:
 
 def quantized_by_micro(model: QuantizedModel, floats: Floats) -> Integers:
     """Return what TensorFlow Lite Micro's QUANTIZE makes of floats. Raises `ToolError` where it is not installed."""
-    from netspec.quantize.tflite import Operator, Tensor, write
-    from netspec.quantize.tflm import Interpreter
+    from netspec.tflite.interpreter import Interpreter
+    from netspec.tflite.writer import Operator, Tensor, write
 
     found: dict[str, Any] = {}
     for name, values in floats.items():

@@ -27,8 +27,8 @@ def tflite_micro(model: QuantizedModel) -> Callable[[Values], Values]:
     """Return what computes every tensor with TensorFlow Lite Micro. Raises `ToolError` where it is not installed."""
     import numpy as np
 
-    from netspec.quantize.tflite_model import TFLiteModel
-    from netspec.quantize.tflm import Interpreter
+    from netspec.tflite.interpreter import Interpreter
+    from netspec.tflite.model import TFLiteModel
 
     written = TFLiteModel(model)
     interpreter = Interpreter(written.to_bytes())

@@ -71,7 +71,7 @@ def converted(model: Any, kind: str) -> bytes:
 @pytest.mark.parametrize("kind", ["int8", "int8_dense_per_tensor", "int8_float_ends"])
 def test_an_int8_model_is_computed_as_the_interpreter_does(trained: Any, tmp_path: Path, kind: str) -> None:
     pytest.importorskip("tflite_micro", reason="tflite-micro is not installed: the `train` extra has it")
-    from netspec.quantize.tflm import Interpreter
+    from netspec.tflite.interpreter import Interpreter
 
     tflite = converted(trained, kind)
     (tmp_path / "little.tflite").write_bytes(tflite)

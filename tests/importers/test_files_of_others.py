@@ -37,7 +37,7 @@ def test_the_quantized_dimension_of_a_bias_may_be_its_kernel_s(
     tmp_path: Path, shape: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """As in TensorFlow Lite Micro's person_detect; no interpreter reads it."""
-    monkeypatch.setattr("netspec.quantize.tflite._check_tensor", lambda tensor: None)  # our writer refuses it
+    monkeypatch.setattr("netspec.tflite.writer._check_tensor", lambda tensor: None)  # our writer refuses it
     file = File()
     x, y = file.activation("x", (1, 4, 4, 3)), file.activation("y", (1, 4, 4, 3), 0.1, 0)
     kernel = file.constant("k", integers(1, 3, 3, 3), [0.01, 0.02, 0.03], 3)

@@ -14,7 +14,7 @@ from netspec.diagnostics import SpecError
 from netspec.importers.faults import ModelFault
 from netspec.importers.imported import import_model, spec_of_tflite
 from netspec.importers.result import graph_of
-from netspec.quantize.tflite_schema import OPERATORS, Field, Kind
+from netspec.tflite.schema import OPERATORS, Field, Kind
 from netspec.train.weights import read_weights
 from tests.importers.shared_cases import shared_case
 from tests.importers.test_tflite_operators import File, imported, integers, interpreted, network
@@ -69,7 +69,7 @@ def test_a_quantize_at_the_input_that_moves_no_value(tmp_path: Path, dtype: str,
 
 def _bytes(file: File, inputs: list[int], outputs: list[int]) -> bytes:
     """Return the file; uint8 is a type that netspec's own writer does not know."""
-    from netspec.quantize import tflite_schema
+    from netspec.tflite import schema as tflite_schema
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setitem(tflite_schema.TENSOR_TYPES, "uint8", 3)  # type: ignore[arg-type]

@@ -60,7 +60,7 @@ def samples(model: QuantizedModel) -> NDArray[np.int8]:
 def interpreter_outputs(tflite: bytes, inputs: NDArray[np.int8]) -> NDArray[np.int8]:
     pytest.importorskip("tflite_micro", reason="tflite-micro is not installed: the `train` extra has it")
     from netspec.importers.tflite_reader import read_model
-    from netspec.quantize.tflm import Interpreter
+    from netspec.tflite.interpreter import Interpreter
 
     interpreter = Interpreter(tflite)
     [output] = read_model(tflite).outputs

@@ -24,10 +24,10 @@ from netspec.importers.imported import import_model
 from netspec.importers.result import Imported, graph_of
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.stored import quantize_stored, read_stored
-from netspec.quantize.tflite import Operator, Tensor, write
-from netspec.quantize.tflite_model import TFLiteModel
-from netspec.quantize.tflite_schema import OPERATORS
 from netspec.spec.source import parse
+from netspec.tflite.model import TFLiteModel
+from netspec.tflite.schema import OPERATORS
+from netspec.tflite.writer import Operator, Tensor, write
 from tests.builds import quantized
 from tests.nets import device_nets
 
@@ -80,7 +80,7 @@ def network(tflite: bytes, folder: Path) -> QuantizedModel:
 
 def interpreted(tflite: bytes, inputs: Sequence[NDArray[Any]], outputs: Sequence[int]) -> list[NDArray[Any]]:
     pytest.importorskip("tflite_micro", reason="tflite-micro is not installed: the `train` extra has it")
-    from netspec.quantize.tflm import Interpreter
+    from netspec.tflite.interpreter import Interpreter
 
     interpreter = Interpreter(tflite)
     runs = [interpreter.run([each[i : i + 1] for each in inputs], list(outputs)) for i in range(len(inputs[0]))]

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from netspec import arithmetic as fp
 from netspec import reference as ref
-from netspec.quantize.tflite import Operator, Tensor, write
-from netspec.quantize.tflm import Interpreter
+from netspec.tflite.interpreter import Interpreter
+from netspec.tflite.writer import Operator, Tensor, write
 
 pytest.importorskip("tflite_micro", reason="tflite-micro has wheels for Linux on x86-64 only")
 

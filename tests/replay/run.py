@@ -42,8 +42,8 @@ def net_files(spec: dict[str, Any], kernels: str, core: str, prove: bool) -> tup
     from netspec.emit.host import host_main
     from netspec.quantize.quantize import quantize, weight_lookup
     from netspec.quantize.scales import choose_scales
-    from netspec.quantize.tflite_model import TFLiteModel
     from netspec.spec.source import parse
+    from netspec.tflite.model import TFLiteModel
 
     text = yaml.safe_dump(spec | {"target": {"core": core, "kernels": kernels}}, sort_keys=False)
     document = parse(text, f"{spec['name']}.yaml")

@@ -93,7 +93,7 @@ import json, sys
 import numpy as np
 from netspec.verify import desktop
 from tests.builds import quantized
-from netspec.quantize.tflite_model import TFLiteModel
+from netspec.tflite.model import TFLiteModel
 from netspec.verify.inputs import case_inputs
 
 desktop._SECONDS = float(sys.argv[2])

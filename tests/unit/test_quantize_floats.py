@@ -15,8 +15,8 @@ from netspec.device.plan import plan_device
 from netspec.importers.imported import import_model
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.stored import quantize_stored, read_stored
-from netspec.quantize.tflm import Interpreter
 from netspec.spec.source import parse
+from netspec.tflite.interpreter import Interpreter
 from netspec.verify.from_floats import float_cases, quantized_by_micro
 from netspec.verify.inputs import case_inputs
 from netspec.verify.proof import three_way

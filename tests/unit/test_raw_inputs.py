@@ -15,7 +15,7 @@ from netspec.importers.tflite_reader import read_model
 from netspec.importers.tflite_rescaling import plain_number
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.stored import quantize_stored, read_stored
-from netspec.quantize.tflite_model import TFLiteModel, rescaled_notes
+from netspec.tflite.model import TFLiteModel, rescaled_notes
 from netspec.verify.oracles import run_tflite_micro
 from tests.models import int8_inputs, make_model
 from tests.specs import make_graph

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 
 from netspec.diagnostics import ToolError
-from netspec.quantize import tflm
-from netspec.quantize.tflite import Operator, Tensor, write
-from netspec.quantize.tflite_schema import OPERATORS
+from netspec.tflite import interpreter as tflm
+from netspec.tflite.schema import OPERATORS
+from netspec.tflite.writer import Operator, Tensor, write
 
 pytest.importorskip("tflite_micro", reason="tflite-micro has wheels for Linux on x86-64 only")
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from netspec.quantize.tflite_schema import (
+from netspec.tflite.schema import (
     ENUMS,
     ITEM_BYTES,
     OPERATORS,

@@ -16,7 +16,7 @@ from netspec.device.ops.base import Quant
 from netspec.ops import Shape
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.raw_inputs import file_rescale, rescaled_note
-from netspec.quantize.tflite import Operator, Tensor, write
+from netspec.tflite.writer import Operator, Tensor, write
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

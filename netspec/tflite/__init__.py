@@ -1,0 +1,1 @@
+"""model.tflite: its schema, the writer, and the TensorFlow Lite Micro interpreter that reads it."""
