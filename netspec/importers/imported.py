@@ -12,9 +12,9 @@ from netspec.diagnostics import SpecError, ToolError
 from netspec.graph import Graph
 from netspec.importers.faults import Faults, MalformedModel, ModelFault, refused
 from netspec.importers.result import Imported, graph_of, weights_name
-from netspec.importers.tflite import translate
-from netspec.importers.tflite_reader import FileModel, read_file, read_model
-from netspec.importers.tflite_translator import Step, Translated
+from netspec.importers.tflite.importer import translate
+from netspec.importers.tflite.reader import FileModel, read_file, read_model
+from netspec.importers.tflite.translator import Step, Translated
 from netspec.importers.writer import KeptNames, WrittenSpec, write_spec
 from netspec.ops import Pad, Pool2D, Unary
 from netspec.quantize.stored import Stored, npz_bytes, quantize_stored, write_stored

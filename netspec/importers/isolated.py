@@ -33,7 +33,7 @@ def _fault(rule: str, message: str, help: str | None) -> ModelFault:
 
 
 def _main(path: str, stem: str, names: KeptNames) -> None:
-    from netspec.importers.keras import import_keras
+    from netspec.importers.keras.importer import import_keras
 
     limit_memory()
     limit_time(Path(path))

@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 with atheris.instrument_imports(include=["netspec", "tests.importers.weights_files"]):
     from netspec.importers.faults import ModelFault
     from netspec.importers.imported import spec_of_tflite
-    from netspec.importers.keras import spec_of_config
+    from netspec.importers.keras.importer import spec_of_config
     from tests.importers.weights_files import read_both
 
 

@@ -31,7 +31,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from netspec.diagnostics import SpecError, ToolError
 from netspec.importers.faults import ModelFault
 from netspec.importers.imported import spec_of_tflite
-from netspec.importers.tflite_reader import read_model
+from netspec.importers.tflite.reader import read_model
 from tests.importers.test_malformed import mutated, small_config, small_model
 from tests.importers.weights_files import floats, integers, read_both
 
@@ -188,7 +188,7 @@ def _mutant(seed: Seed, generator: random.Random) -> bytes:
 
 
 def _read(kind: str, data: bytes, folder: Path) -> object:
-    from netspec.importers.keras import import_keras, spec_of_config
+    from netspec.importers.keras.importer import import_keras, spec_of_config
 
     path = folder / f"model{kind}"
     if kind == ".tflite":

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from netspec.device.plan import plan_device
 from netspec.importers.imported import import_model
 from netspec.importers.result import graph_of
-from netspec.importers.tflite_reader import read_model
+from netspec.importers.tflite.reader import read_model
 from netspec.quantize.stored import quantize_stored, read_stored
 
 pytest.importorskip("tensorflow", reason="TensorFlow is not installed: its converter makes these models")

@@ -16,7 +16,7 @@ from netspec.device.plan import plan_device
 from netspec.diagnostics import SpecError
 from netspec.importers.faults import MalformedModel, ModelFault
 from netspec.importers.imported import import_model, spec_of_tflite
-from netspec.importers.keras import spec_of_config
+from netspec.importers.keras.importer import spec_of_config
 from netspec.importers.result import graph_of
 from netspec.quantize.stored import read_stored, write_stored
 from netspec.train.weights import read_weights

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from netspec.importers.faults import ModelFault
-from netspec.importers.keras import spec_of_config
+from netspec.importers.keras.importer import spec_of_config
 from tests.importers.keras_models import functional, layer, rebuilt_outputs
 
 

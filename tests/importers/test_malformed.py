@@ -26,8 +26,8 @@ from netspec.importers.faults import MalformedModel, ModelFault
 from netspec.importers.flatbuffer import Flatbuffer
 from netspec.importers.imported import spec_of_tflite
 from netspec.importers.isolated import import_keras_isolated
-from netspec.importers.keras import spec_of_config
-from netspec.importers.tflite_reader import read_model
+from netspec.importers.keras.importer import spec_of_config
+from netspec.importers.tflite.reader import read_model
 from tests.importers.keras_models import functional, layer
 from tests.importers.test_tflite_operators import File, integers
 from tests.importers.weights_files import floats, read_both

@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from netspec.importers.draft import Draft
-from netspec.importers.keras import _draft
-from netspec.importers.keras_file import read_config
-from netspec.importers.keras_graph import flatten
+from netspec.importers.keras.file import read_config
+from netspec.importers.keras.graph import flatten
+from netspec.importers.keras.importer import _draft
 from netspec.importers.names import is_counter
 from netspec.importers.result import graph_of
 from netspec.importers.writer import KeptNames, write_spec

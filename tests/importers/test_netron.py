@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 from netspec.check import check
-from netspec.importers.tflite_reader import read_file
+from netspec.importers.tflite.reader import read_file
 from netspec.spec.source import load
 from tests.importers.test_malformed import small_model
 

@@ -11,9 +11,9 @@ import pytest
 from netspec.diagnostics import Diagnostic, SpecError, render_text
 from netspec.importers.faults import MOST_FAULTS, ModelFault
 from netspec.importers.imported import import_model
-from netspec.importers.keras import spec_of_config
-from netspec.importers.tflite import translate
-from netspec.importers.tflite_reader import FileModel, FileOperator, FileTensor
+from netspec.importers.keras.importer import spec_of_config
+from netspec.importers.tflite.importer import translate
+from netspec.importers.tflite.reader import FileModel, FileOperator, FileTensor
 from tests.importers.keras_models import functional, layer, write_h5
 from tests.importers.test_tflite_operators import File, integers
 

@@ -18,7 +18,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from netspec.graph import Graph
-from netspec.importers.keras import spec_of_config
+from netspec.importers.keras.importer import spec_of_config
 from netspec.importers.names import is_automatic
 from netspec.importers.result import graph_of
 from tests.importers.keras_models import config_of, functional, keras_numbering, layer

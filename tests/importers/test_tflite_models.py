@@ -59,7 +59,7 @@ def samples(model: QuantizedModel) -> NDArray[np.int8]:
 
 def interpreter_outputs(tflite: bytes, inputs: NDArray[np.int8]) -> NDArray[np.int8]:
     pytest.importorskip("tflite_micro", reason="tflite-micro is not installed: the `train` extra has it")
-    from netspec.importers.tflite_reader import read_model
+    from netspec.importers.tflite.reader import read_model
     from netspec.tflite.interpreter import Interpreter
 
     interpreter = Interpreter(tflite)
@@ -107,7 +107,7 @@ def test_the_outputs_are_those_that_the_models_came_with(original: Path, importe
 
 def test_every_integer_of_the_file_is_in_the_network(original: Path, imported: Path) -> None:
     """The int8 kernels and int32 biases of the file, and of what the network emits, are the same bytes."""
-    from netspec.importers.tflite_reader import read_file
+    from netspec.importers.tflite.reader import read_file
 
     model = network(imported)
     file = read_file(original)
@@ -143,7 +143,7 @@ def test_the_spec_is_short_and_says_what_was_frozen(original: Path) -> None:
 
 def test_the_summary_is_the_original_s(original: Path) -> None:
     """As many parameters as the file has weights, a layer for each operator, and one more where a sum has a relu."""
-    from netspec.importers.tflite_reader import read_file
+    from netspec.importers.tflite.reader import read_file
 
     file = read_file(original)
     graph: Graph = graph_of(import_model(original).text)

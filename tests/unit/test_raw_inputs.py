@@ -11,8 +11,8 @@ import pytest
 from netspec.device.plan import plan_device
 from netspec.importers.imported import spec_of_tflite
 from netspec.importers.result import graph_of
-from netspec.importers.tflite_reader import read_model
-from netspec.importers.tflite_rescaling import plain_number
+from netspec.importers.tflite.reader import read_model
+from netspec.importers.tflite.rescaling import plain_number
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.stored import quantize_stored, read_stored
 from netspec.tflite.model import TFLiteModel, rescaled_notes

@@ -17,7 +17,7 @@ from typing import Any
 from netspec.importers.draft import MOST_LAYERS
 from netspec.importers.faults import MalformedModel, ModelFault
 from netspec.importers.flatbuffer import Flatbuffer, Table
-from netspec.importers.tflite_names import BUILTIN_OPERATORS
+from netspec.importers.tflite.names import BUILTIN_OPERATORS
 from netspec.system.files import open_regular
 from netspec.tflite.schema import ENUMS, OPERATORS, SCHEMA_VERSION, Field
 

@@ -10,11 +10,11 @@ from typing import Any
 
 from netspec.importers.draft import Draft, Source, check_keys
 from netspec.importers.faults import Faults, MalformedModel, ModelFault
-from netspec.importers.keras_file import KerasFile, read_config
-from netspec.importers.keras_graph import KerasGraph, KerasLayer, flatten
-from netspec.importers.keras_layers import OPERATIONS, activation_layer, layer_keys, operation_keys, refuse_code
-from netspec.importers.keras_names import snake_case
-from netspec.importers.keras_operations import LAMBDA, Operation, is_operation, is_own_name
+from netspec.importers.keras.file import KerasFile, read_config
+from netspec.importers.keras.graph import KerasGraph, KerasLayer, flatten
+from netspec.importers.keras.layers import OPERATIONS, activation_layer, layer_keys, operation_keys, refuse_code
+from netspec.importers.keras.names import snake_case
+from netspec.importers.keras.operations import LAMBDA, Operation, is_operation, is_own_name
 from netspec.importers.names import identifier, is_automatic, spec_name
 from netspec.importers.result import Imported, graph_of, weights_name
 from netspec.importers.writer import KeptNames, write_spec

@@ -11,12 +11,12 @@ from math import prod
 from typing import Any
 
 from netspec.importers.faults import MalformedModel, ModelFault
-from netspec.importers.tflite_ends import dequantize, drop_ranking, is_last_ranking, quantize, transpose
-from netspec.importers.tflite_floats import FLOAT_OPERATORS, permuted
-from netspec.importers.tflite_reader import FileModel, FileOperator
-from netspec.importers.tflite_rescaling import find_rescalings, rescaled
-from netspec.importers.tflite_translator import OperatorTranslator, Translated, Translator
-from netspec.importers.tflite_weighted import convolution, dense, depthwise
+from netspec.importers.tflite.ends import dequantize, drop_ranking, is_last_ranking, quantize, transpose
+from netspec.importers.tflite.floats import FLOAT_OPERATORS, permuted
+from netspec.importers.tflite.reader import FileModel, FileOperator
+from netspec.importers.tflite.rescaling import find_rescalings, rescaled
+from netspec.importers.tflite.translator import OperatorTranslator, Translated, Translator
+from netspec.importers.tflite.weighted import convolution, dense, depthwise
 
 _FIXED_OUTPUTS = {"SOFTMAX": (1 / 256, -128), "LOGISTIC": (1 / 256, -128), "TANH": (1 / 128, 0)}
 

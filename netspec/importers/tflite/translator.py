@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 from netspec.importers.draft import Draft, Source
 from netspec.importers.faults import Faults, MalformedModel, ModelFault
 from netspec.importers.names import identifier, spec_name
-from netspec.importers.tflite_layer_names import common_suffix, given_name
-from netspec.importers.tflite_reader import FileModel, FileOperator, FileTensor
-from netspec.importers.tflite_unknown import known_help, leads_to_subgraphs, unknown_operator
+from netspec.importers.tflite.layer_names import common_suffix, given_name
+from netspec.importers.tflite.reader import FileModel, FileOperator, FileTensor
+from netspec.importers.tflite.unknown import known_help, leads_to_subgraphs, unknown_operator
 from netspec.ops import Shape
 
 if TYPE_CHECKING:

@@ -12,10 +12,10 @@ from typing import Any
 
 from netspec.importers.draft import MOST_LAYERS
 from netspec.importers.faults import Faults, MalformedModel, ModelFault
-from netspec.importers.keras_calls import Call, Tensor, history, operation_call
-from netspec.importers.keras_file import Place
-from netspec.importers.keras_names import snake_case
-from netspec.importers.keras_operations import is_operation
+from netspec.importers.keras.calls import Call, Tensor, history, operation_call
+from netspec.importers.keras.file import Place
+from netspec.importers.keras.names import snake_case
+from netspec.importers.keras.operations import is_operation
 
 _DEEPEST = 16
 _MODELS = ("Functional", "Model", "Sequential")

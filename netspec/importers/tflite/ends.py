@@ -9,8 +9,8 @@ from dataclasses import replace
 
 from netspec.arithmetic import requantize_table
 from netspec.importers.faults import ModelFault
-from netspec.importers.tflite_reader import FileOperator, FileTensor
-from netspec.importers.tflite_translator import RANKINGS, Translator, as_floats
+from netspec.importers.tflite.reader import FileOperator, FileTensor
+from netspec.importers.tflite.translator import RANKINGS, Translator, as_floats
 from netspec.layers._activation import WIDEST_SOFTMAX
 
 _CHANNELS_LAST = ((0, 2, 3, 1), (0, 2, 1))

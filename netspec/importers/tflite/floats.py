@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from netspec.importers.faults import MalformedModel, ModelFault
-from netspec.importers.keras_layers import short_float
-from netspec.importers.tflite_reader import FileOperator
-from netspec.importers.tflite_translator import OperatorTranslator, Translator
+from netspec.importers.keras.layers import short_float
+from netspec.importers.tflite.reader import FileOperator
+from netspec.importers.tflite.translator import OperatorTranslator, Translator
 from netspec.ops import Shape
 
 

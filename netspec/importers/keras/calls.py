@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from netspec.importers.faults import MalformedModel
-from netspec.importers.keras_operations import READ
+from netspec.importers.keras.operations import READ
 
 Tensor = tuple[str, int]
 """A layer's key and the number of its output."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 
 from netspec.importers.faults import ModelFault
-from netspec.importers.tflite_reader import FileModel, FileOperator
+from netspec.importers.tflite.reader import FileModel, FileOperator
 
 _STREAMS = (
     "it keeps a state from one inference to the next; a spec's net starts each anew, so unroll it into convolutions"

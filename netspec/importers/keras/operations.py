@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from netspec.importers.faults import Faults, ModelFault
-from netspec.importers.keras_layers import short_float
-from netspec.importers.keras_names import snake_case
+from netspec.importers.keras.layers import short_float
+from netspec.importers.keras.names import snake_case
 from netspec.ops import Shape
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 from netspec.importers.draft import Source
 from netspec.importers.faults import MalformedModel, ModelFault
-from netspec.importers.tflite_reader import FileOperator
-from netspec.importers.tflite_translator import LayerWeights, Translator
+from netspec.importers.tflite.reader import FileOperator
+from netspec.importers.tflite.translator import LayerWeights, Translator
 from netspec.ops import Shape
 
 _BY_CHANNEL = (

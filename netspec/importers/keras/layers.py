@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from netspec.importers.faults import Faults, MalformedModel, ModelFault
-from netspec.importers.keras_names import NAMED, activation, layer_type
+from netspec.importers.keras.names import NAMED, activation, layer_type
 from netspec.layers import LAYERS
 from netspec.layers._types import INITIALIZERS, REGULARIZERS
 from netspec.layers.base import Layer

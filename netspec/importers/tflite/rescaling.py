@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections import Counter
 
-from netspec.importers.tflite_reader import FileModel, FileOperator, FileTensor
-from netspec.importers.tflite_translator import InputRescaling, Translator
+from netspec.importers.tflite.reader import FileModel, FileOperator, FileTensor
+from netspec.importers.tflite.translator import InputRescaling, Translator
 
 _ROUNDING = 1e-6
 """Of scales in float32, relative."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 
 from netspec.importers.names import identifier, is_automatic
-from netspec.importers.tflite_reader import FileModel, FileOperator
+from netspec.importers.tflite.reader import FileModel, FileOperator
 
 _LAST_PARTS = {
     "ADD": ("add",),

@@ -1,0 +1,1 @@
+"""A .tflite file to a spec."""
