@@ -216,7 +216,7 @@ def _macs(graph: Graph, plan: DevicePlan) -> int:
 
 
 def _help(graph: Graph, plan: DevicePlan, measure: _Measure, culprit: _Culprit, needed: int, limit: int) -> str:
-    from netspec.advice import best_change
+    from netspec.device.advice import best_change
 
     change = best_change(graph, plan, measure, culprit.layers, ram=measure is _ram_bytes)
     if change is None:

@@ -147,7 +147,7 @@ def check_files(
             sources |= error.sources
             found += error.diagnostics
     if len(nets) > 1:
-        from netspec.clashes import clashes
+        from netspec.lint.clashes import clashes
 
         found += clashes(nets)
     if any(each.fix for each in found):
