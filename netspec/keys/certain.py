@@ -9,7 +9,8 @@ import re
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
-from netspec.keys.declared import Before, Check, Declared, Parsed, Reader, Unsure
+from netspec.keys.declared import Check, Declared, Reader, Unsure
+from netspec.keys.parsed import Before, Parsed
 
 
 def check_of(annotation: Any) -> Check:

@@ -1,14 +1,12 @@
-"""How keys are declared: `Field` as pydantic has it, and functions of ours that parse a value."""
+"""How keys are declared: `Field` as pydantic has it, and what a class of keys answers."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 if TYPE_CHECKING:
     from typing import Self
-
-    from pydantic_core import CoreSchema
 
 REQUIRED: Any = object()
 """The default of a key that has none."""
@@ -67,54 +65,30 @@ def Field(  # noqa: N802 - it stands where pydantic's stands
     return Declared(default, default_factory, alias, options)
 
 
-class _Function:
-    """An annotation that lets a function of ours read a value; it raises `ValueError` for what it refuses."""
+class DeclaredKey(Protocol):
+    """One key of a class, as far as a model needs to know it."""
 
-    def __init__(self, parse: Callable[[Any], Any]) -> None:
-        self.parse = parse
+    @property
+    def annotation(self) -> Any: ...
 
-    def check(self, value: Any) -> Any:
-        try:
-            return self.parse(value)
-        except ValueError:
-            raise Unsure from None
-
-
-class Parsed(_Function):
-    """Annotates a key that a function of ours parses; `json_type` is the type that the JSON Schema shows.
-
-    Where no type says it, `json_type` is a function that returns the schema. The function raises `ValueError` for what
-    it refuses.
-    """
-
-    def __init__(self, parse: Callable[[Any], Any], json_type: Any) -> None:
-        super().__init__(parse)
-        self.json_type = json_type
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
-        from pydantic_core import core_schema
-
-        return core_schema.no_info_plain_validator_function(self.parse)
-
-    def __get_pydantic_json_schema__(self, schema: CoreSchema, handler: Any) -> dict[str, Any]:
-        from netspec.keys.models import json_schema_of
-
-        return json_schema_of(self.json_type)
-
-
-class Before(_Function):
-    """Annotates a key of which a function of ours makes what the rest of the annotation then takes."""
-
-    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> CoreSchema:
-        from pydantic_core import core_schema
-
-        return core_schema.no_info_before_validator_function(self.parse, handler(source))
+    @property
+    def declared(self) -> Declared: ...
 
 
 class Reader:
     """A class that is read from a mapping of plain data."""
 
+    keys: ClassVar[Mapping[str, DeclaredKey]] = {}  # by the attribute's name, in order
+
     @classmethod
     def read(cls, data: Any) -> Self:
         """Return the value of the data. Raises `Unsure` where pydantic may find a fault in it."""
         raise NotImplementedError
+
+    @classmethod
+    def model_construct(cls, **values: Any) -> Self:
+        """Return a value without any check, by the attributes' names; what is left out has its default."""
+        raise NotImplementedError
+
+    def check_together(self) -> None:
+        """Raise `ValueError` where values that are right by themselves do not go together."""

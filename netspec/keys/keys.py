@@ -15,7 +15,8 @@ from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, dataclass_transform, get_origin
 
 from netspec.keys.certain import check_of, narrowed
-from netspec.keys.declared import REQUIRED, Before, Check, Declared, Field, Parsed, Reader, Unsure
+from netspec.keys.declared import REQUIRED, Check, Declared, Field, Reader, Unsure
+from netspec.keys.parsed import Before, Parsed
 
 if TYPE_CHECKING:
     from typing import Self
@@ -103,12 +104,8 @@ class Keys(Reader):
         def __init__(self, **keys: Any) -> None:
             self.__dict__.update(self.model_validate(keys).__dict__)
 
-    def check_together(self) -> None:
-        """Raise `ValueError` where values that are right by themselves do not go together."""
-
     @classmethod
     def model_construct(cls, **values: Any) -> Self:
-        """Return a value without any check, by the attributes' names; what is left out has its default."""
         made = object.__new__(cls)
         made.__dict__.update(cls._defaults)
         made.__dict__.update({name: factory() for name, factory in cls._factories.items()})
