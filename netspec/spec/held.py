@@ -7,7 +7,6 @@ from dataclasses import replace
 from netspec.diagnostics import Span
 from netspec.spec.language import Item
 from netspec.spec.language.items import read_item
-from netspec.spec.validate import span_of
 
 
 def held_item(item: Item) -> Item | None:
@@ -29,4 +28,4 @@ def locate(item: Item, field: str | None) -> tuple[Span, str]:
     if entry is None:
         return item.type_span, item.place
     held = held_item(item) if further else None
-    return locate(held, further) if held is not None else (span_of(entry), f"{item.place}.{key}")
+    return locate(held, further) if held is not None else (entry.span, f"{item.place}.{key}")

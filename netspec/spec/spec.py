@@ -17,7 +17,7 @@ from netspec.spec.language.faults import Enough
 from netspec.spec.language.tree import is_doubtful
 from netspec.spec.sections import DEFAULT_CORE, LANGUAGE_VERSION, Core, Input, Quantize, Target, Top, Train
 from netspec.spec.source import Document, Entry, Mapping, Node, Scalar, Sequence, plain
-from netspec.spec.validate import span_of, validate
+from netspec.spec.validate import validate
 
 __all__ = ["Input", "LayerSpec", "Quantize", "Spec", "Target", "Train", "read"]
 
@@ -91,7 +91,7 @@ class Spec:
     def entry_span(self, *path: str | int) -> Span:
         """Return the place of a key and its value, or of the nearest thing around them that is written."""
         node, entry = self._find(path)
-        return span_of(entry) if entry else node.span
+        return entry.span if entry else node.span
 
     def _find(self, path: tuple[str | int, ...]) -> tuple[Node, Entry | None]:
         """Return the node at a path and the entry whose value it is; it has none as an item of a list."""
@@ -275,7 +275,7 @@ def _input_faults(root: Mapping, top: Top) -> list[Diagnostic]:
     if not top.inputs:
         message = "the spec needs at least one input"
         hint = "write `inputs: {x: {shape: [8]}}`"
-        return [Diagnostic("missing-key", message, span_of(entry), help=hint, path="inputs")]
+        return [Diagnostic("missing-key", message, entry.span, help=hint, path="inputs")]
     return [
         Diagnostic(
             "invalid-name",

@@ -10,17 +10,9 @@ from typing import TypeVar
 
 from netspec.diagnostics import MAX_FAULTS, Span, SpecError
 from netspec.keys.keys import Keys, Unsure
-from netspec.spec.source import Entry, Mapping, plain
+from netspec.spec.source import Mapping, plain
 
 Model = TypeVar("Model", bound=Keys)
-
-
-def span_of(entry: Entry) -> Span:
-    """Return the place of a key and its value; of the key alone where the value stands elsewhere, behind an alias."""
-    start, end = entry.key.span, entry.value.span
-    if (end.line, end.column) < (start.line, start.column):
-        return start
-    return Span(start.path, start.line, start.column, end.end_line, end.end_column)
 
 
 def validate(model: type[Model], node: Mapping, *, subject: str, place: str, where: Span) -> Model:

@@ -25,7 +25,6 @@ from netspec.layers.base import Layer
 from netspec.names.meant import Guess, guess
 from netspec.names.other_names import meant_key
 from netspec.spec.source import Entry, Mapping, Node, Scalar, Sequence, plain
-from netspec.spec.validate import span_of
 
 _Loc = tuple[int | str, ...]
 _KINDS = {
@@ -104,7 +103,7 @@ class _Fault:
         """Paths of the keys that an unknown one may stand for."""
         inside = self.refused.place if self.refused else ()
         self.names, self.node, entry, self.in_list, self.parent = _walk(node, (*details["loc"], *inside))
-        self.span = where if entry is None else self.node.span if self.in_list else span_of(entry)
+        self.span = where if entry is None else self.node.span if self.in_list else entry.span
         self.key_span = where if entry is None else entry.key.span
         self.key = self.names[-1] if self.names else subject
         self.wanted = _KINDS.get(self.kind)

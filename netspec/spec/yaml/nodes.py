@@ -32,6 +32,14 @@ class Entry:
     key: Scalar
     value: Node
 
+    @property
+    def span(self) -> Span:
+        """The place of a key and its value; of the key alone where the value stands elsewhere, behind an alias."""
+        start, end = self.key.span, self.value.span
+        if (end.line, end.column) < (start.line, start.column):
+            return start
+        return Span(start.path, start.line, start.column, end.end_line, end.end_column)
+
 
 _MANY = 16
 """Keys; among fewer one is found faster without an index."""
