@@ -157,7 +157,7 @@ def build(runs: int, scratch: Path) -> list[Figure]:
 def arena(runs: int, scratch: Path) -> list[Figure]:
     """The arena of every spec against what is live at once, which no arena can be smaller than."""
     from netspec.check import check as check_document
-    from netspec.device.memory.placement import ALIGNMENT
+    from netspec.device.memory.packing import ALIGNMENT
     from netspec.spec.source import load
 
     figures = []

@@ -11,7 +11,7 @@ from netspec.device.graph import DeviceGraph, Node, lower, tensor_bytes
 from netspec.device.kernels import kernel_of
 from netspec.device.memory.checker import check_plan
 from netspec.device.memory.live_sets import Live, live_sets
-from netspec.device.memory.placement import aligned
+from netspec.device.memory.packing import aligned
 from netspec.device.memory.plan import MemoryPlan, plan_memory
 from netspec.device.memory.regions import Region, place_weights
 from netspec.device.ops.base import Constant

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.device.graph import Node
 from netspec.device.kernels import kernel_of
-from netspec.device.memory.placement import aligned
+from netspec.device.memory.packing import aligned
 from netspec.device.ops.base import C_TYPE_BYTES, Constant, Quantized
 from netspec.emit.literals import float32, rows, shape_text
 

@@ -11,7 +11,7 @@ from netspec.check import check
 from netspec.device.cmsis_nn import Extension
 from netspec.device.kernels import kernel_of
 from netspec.device.memory.checker import check_plan
-from netspec.device.memory.placement import aligned
+from netspec.device.memory.packing import aligned
 from netspec.device.memory.plan import MemoryPlan, plan_memory
 from netspec.device.memory.sharing import linked
 from netspec.device.plan import DevicePlan, plan_device

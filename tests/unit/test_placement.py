@@ -9,7 +9,8 @@ from random import Random
 import pytest
 
 from netspec.device.memory import search as placement_search
-from netspec.device.memory.placement import Overlay, Packing, Piece, place
+from netspec.device.memory.packing import Overlay, Packing, Piece
+from netspec.device.memory.placement import place
 from netspec.device.memory.search import lay, search
 
 

@@ -14,7 +14,8 @@ from math import inf
 from netspec.device.cmsis_nn import Extension
 from netspec.device.graph import DeviceGraph, tensor_bytes
 from netspec.device.kernels import kernel_of
-from netspec.device.memory.placement import Overlay, Packing, Piece, place
+from netspec.device.memory.packing import Overlay, Packing, Piece
+from netspec.device.memory.placement import place
 from netspec.device.memory.regions import Region, distribute, tensor_heat
 from netspec.device.memory.sharing import Share, groups, possible
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from netspec.device.graph import DeviceGraph, Node
-from netspec.device.memory.placement import Packing, aligned, place
+from netspec.device.memory.packing import Packing, aligned
+from netspec.device.memory.placement import place
 from netspec.device.memory.step_maximum import StepMaximum
 
 MANY_GROUPS = 500

@@ -15,7 +15,7 @@ from collections.abc import Callable, Container, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from operator import add, mul
 
-from netspec.device.memory.placement import ALIGNMENT, Overlay, Packing, aligned
+from netspec.device.memory.packing import ALIGNMENT, Overlay, Packing, aligned
 
 _PATIENCE = ((4, 2_000), (12, 5_000), (30, 5_000))  # tries at one height, and pairs that are looked at in each; in turn
 _USUAL_PAIRS = 128  # with more, each try takes as much longer
