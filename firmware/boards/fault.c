@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* What a fault says before the program ends: which, why, where, and what was running. */
+/* What a fault, or a failed assertion, says before the program ends: which, why, where, and what was running. */
 #include "netspec_board.h"
 #include "netspec_registers.h"
 
@@ -139,4 +139,23 @@ void netspec_board_fault(const uint32_t *frame, uint32_t exception_return)
         netspec_board_say_what_runs();
     }
     netspec_board_exit(NETSPEC_BOARD_FAULT);
+}
+
+/* What assert() of newlib calls. */
+void __assert_func(const char *file, int line, const char *function, const char *condition) __attribute__((noreturn));
+
+void __assert_func(const char *file, int line, const char *function, const char *condition)
+{
+    (void)file; /* a name of the build's scratch folder */
+    netspec_board_print("assertion failed in ");
+    netspec_board_print(function != NULL ? function : "?");
+    netspec_board_print(", line 0x");
+    netspec_board_print_hex((uint32_t)line);
+    netspec_board_print(": ");
+    netspec_board_print(condition);
+    netspec_board_print("\n");
+    if (netspec_board_say_what_runs != NULL) {
+        netspec_board_say_what_runs();
+    }
+    netspec_board_exit(NETSPEC_BOARD_ASSERTION);
 }

@@ -138,22 +138,3 @@ void netspec_board_write(int file, const void *data, size_t size)
         netspec_board_exit(NETSPEC_BOARD_IO_FAILED);
     }
 }
-
-/* What assert() of newlib calls. */
-void __assert_func(const char *file, int line, const char *function, const char *condition) __attribute__((noreturn));
-
-void __assert_func(const char *file, int line, const char *function, const char *condition)
-{
-    (void)file; /* a name of the build's scratch folder */
-    netspec_board_print("assertion failed in ");
-    netspec_board_print(function != NULL ? function : "?");
-    netspec_board_print(", line 0x");
-    netspec_board_print_hex((uint32_t)line);
-    netspec_board_print(": ");
-    netspec_board_print(condition);
-    netspec_board_print("\n");
-    if (netspec_board_say_what_runs != NULL) {
-        netspec_board_say_what_runs();
-    }
-    netspec_board_exit(NETSPEC_BOARD_ASSERTION);
-}
