@@ -23,7 +23,7 @@ def rules(incomplete: str) -> list[str]:
 
 def layer_types(incomplete: str) -> list[str]:
     """Return the types of layers that begin so."""
-    from netspec.layers import LAYER_TYPES
+    from netspec.layers.registry import LAYER_TYPES
 
     return _beginning(incomplete, LAYER_TYPES)
 

@@ -11,6 +11,7 @@ from typing import Any, ClassVar, Literal
 from netspec.keys.keys import Field, Keys
 from netspec.layers._explanation import Explanation
 from netspec.layers._types import INITIALIZER_RANKS, Identifier
+from netspec.layers.registry import LAYER_TYPES
 from netspec.ops import Op, Shape
 
 
@@ -191,10 +192,8 @@ def check_rank(layer: Layer, shape: Shape) -> None:
 
 
 def _rank_help(layer_type: str, shape: Shape, ranks: tuple[int, ...]) -> str:
-    from netspec.layers import LAYERS
-
     sibling = re.sub(r"\dd", f"{len(shape) - 1}d", layer_type)  # also of a type like conv2d_transpose
-    remedies = [f"use `{sibling}`"] if sibling in LAYERS and sibling != layer_type else []
+    remedies = [f"use `{sibling}`"] if sibling in LAYER_TYPES and sibling != layer_type else []
     missing = ranks[0] - len(shape)
     if missing > 0:
         target = [*shape, *[1] * missing]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from math import prod
 
-from netspec.layers import LAYER_TYPES
+from netspec.layers.registry import LAYER_TYPES
 from netspec.lint.finding import Finding
 from netspec.lint.net import Net, activation_of, key_of
 

@@ -10,8 +10,8 @@ import pytest
 from netspec.check import check
 from netspec.diagnostics import Diagnostic, SpecError, letters
 from netspec.fixes import mend
-from netspec.layers import LAYER_TYPES
 from netspec.layers._types import CONSTRAINTS, INITIALIZERS, REGULARIZERS
+from netspec.layers.registry import LAYER_TYPES
 from netspec.names import keras as keras_names
 from netspec.names.elsewhere import BY_KIND
 from netspec.names.meant import guess, is_slip

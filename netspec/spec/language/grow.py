@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from netspec.diagnostics import Diagnostic, Fix, Note, Span, SpecError, some_of
-from netspec.layers import LAYER_TYPES
+from netspec.layers.registry import LAYER_TYPES
 from netspec.spec.language.definitions import REPEAT, Definition, evaluated
 from netspec.spec.language.faults import Enough, Faults, with_notes
 from netspec.spec.language.forms import Repeat, Use
