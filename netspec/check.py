@@ -189,9 +189,9 @@ def budget_breaches(graph: Graph, plan: DevicePlan) -> list[Diagnostic]:
 
 def _flash_providers(plan: DevicePlan, limit: int) -> tuple[str, str]:
     """Return what a message, and its help, add where the network fits with the portable kernels alone."""
-    from netspec.device.size import PORTABLE, counted_provider
+    from netspec.device.size import PORTABLE, counted_provider, flash_bytes
 
-    counted, portable = counted_provider(plan), plan.flash_bytes_with(PORTABLE)
+    counted, portable = counted_provider(plan), flash_bytes(plan, PORTABLE)
     if portable > limit or counted == PORTABLE:
         return "", ""
     return (
@@ -204,7 +204,9 @@ _Measure = Callable[[Graph, DevicePlan], int]
 
 
 def _flash_bytes(graph: Graph, plan: DevicePlan) -> int:
-    return plan.flash_bytes
+    from netspec.device.size import flash_bytes  # only a budget of flash needs the tables of sizes
+
+    return flash_bytes(plan)
 
 
 def _ram_bytes(graph: Graph, plan: DevicePlan) -> int:

@@ -9,7 +9,7 @@ from typing import Any
 from netspec.check import Checked
 from netspec.device.memory.regions import Region
 from netspec.device.plan import DevicePlan
-from netspec.device.size import CMSIS_NN, PORTABLE, Footprint, footprint
+from netspec.device.size import CMSIS_NN, PORTABLE, Footprint, flash_bytes, footprint
 from netspec.graph import Graph, GraphLayer
 from netspec.layers.base import describe
 
@@ -86,7 +86,7 @@ def _device_data(checked: Checked) -> dict[str, Any]:
         "arena_bytes": plan.arena_bytes,
         "scratch_bytes": plan.scratch_bytes,
         "ram_bytes": plan.ram_bytes,
-        "flash_bytes": plan.flash_bytes,
+        "flash_bytes": flash_bytes(plan),
         "peak_layer": plan.peak.layer if plan.peak else None,
         **_code_data(plan),
         "io": plan.io,
@@ -111,7 +111,7 @@ def _code_data(plan: DevicePlan) -> dict[str, Any]:
         "code_bytes": counted.code_bytes,
         "stack_bytes": counted.stack_bytes,
         "portable": {
-            "flash_bytes": plan.flash_bytes_with(PORTABLE),
+            "flash_bytes": flash_bytes(plan, PORTABLE),
             "code_bytes": portable.code_bytes,
             "stack_bytes": portable.stack_bytes,
         },
@@ -213,7 +213,7 @@ def _device_lines(checked: Checked) -> list[str]:
         f"{plan.core}, int8:",
         line(
             "flash",
-            plan.flash_bytes,
+            flash_bytes(plan),
             f"weights {plan.weight_bytes:,} + tables {plan.table_bytes:,}{padding} + code {counted.code_bytes:,} with"
             f" {_kernels(counted)} ({other.code_bytes:,} with {_kernels(other)})",
         ),

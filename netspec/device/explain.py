@@ -6,8 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from netspec.device.cmsis_nn import CORE_EXTENSIONS, Extension, KernelChoice
-from netspec.device.graph import DeviceGraph, Node, lower_supported
+from netspec.device.graph import DeviceGraph, Node
 from netspec.device.kernels import kernel_of
+from netspec.device.lowering import lower_supported
 from netspec.device.memory.sharing import Share
 from netspec.device.ops.base import Constant, Layout
 from netspec.device.passes import run_passes

@@ -4,12 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
 
+from netspec.device.graph import DeviceGraph, Node
 from netspec.ops import Rescale, RescaleEach, View
-
-if TYPE_CHECKING:
-    from netspec.device.graph import DeviceGraph, Node
 
 IDENTITY = (1.0, 0.0)
 

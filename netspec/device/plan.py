@@ -7,8 +7,9 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from netspec.device.cmsis_nn import CORE_EXTENSIONS, Extension
-from netspec.device.graph import DeviceGraph, Node, lower, tensor_bytes
+from netspec.device.graph import DeviceGraph, Node, tensor_bytes
 from netspec.device.kernels import kernel_of
+from netspec.device.lowering import lower
 from netspec.device.memory.checker import check_plan
 from netspec.device.memory.live_sets import Live, live_sets
 from netspec.device.memory.packing import aligned
@@ -98,17 +99,6 @@ class DevicePlan:
     def constant_bytes(self) -> int:
         """Return what lies in flash beside code."""
         return self.weight_bytes + self.table_bytes + self.padding_bytes
-
-    @property
-    def flash_bytes(self) -> int:
-        """Return constants and code, with the kernels that `device.footprint` counts by default."""
-        return self.flash_bytes_with(None)
-
-    def flash_bytes_with(self, provider: str | None) -> int:
-        """Return constants and code with the kernels of a provider that `device.footprint` knows."""
-        from netspec.device.size import footprint
-
-        return self.constant_bytes + footprint(self, provider).code_bytes
 
     @property
     def arena_bytes(self) -> int:

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterable
 from pathlib import Path
 
+from netspec.device.size import flash_bytes
 from netspec.diagnostics import SpecError, encodable
 from netspec.diff.compare import compare
 from netspec.diff.git import NoSuchRevision, Repository
@@ -91,5 +92,5 @@ def _counted(error: SpecError) -> str:
 def _costs(net: Net) -> str:
     costs = [f"{net.graph.parameters:,} parameters", f"{net.graph.macs:,} MACs"]
     if net.plan:
-        costs += [f"flash {net.plan.flash_bytes:,} bytes", f"arena {net.plan.arena_bytes:,} bytes"]
+        costs += [f"flash {flash_bytes(net.plan):,} bytes", f"arena {net.plan.arena_bytes:,} bytes"]
     return ", ".join(costs)

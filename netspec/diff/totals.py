@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from netspec.device.plan import DevicePlan
+from netspec.device.size import flash_bytes
 from netspec.diff.compare import Diff
 from netspec.diff.net import Net
 from netspec.spec.sections import Budget
@@ -61,7 +62,9 @@ def totals(diff: Diff) -> tuple[Total, ...]:
 
 
 def _bytes(plan: DevicePlan | None, key: str) -> int | None:
-    return None if plan is None else int(getattr(plan, key))
+    if plan is None:
+        return None
+    return flash_bytes(plan) if key == "flash_bytes" else int(getattr(plan, key))
 
 
 def peak(diff: Diff) -> Peak:

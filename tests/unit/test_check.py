@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from netspec.check import Checked, check
+from netspec.device.size import flash_bytes
 from netspec.diagnostics import Diagnostic, SpecError
 from netspec.spec.source import parse
 
@@ -52,7 +53,7 @@ def test_the_core_asked_for_takes_the_place_of_the_specs() -> None:
 def test_a_budget_is_met_to_the_byte() -> None:
     plan = checked().plan
     assert plan is not None
-    exact = {"flash": plan.flash_bytes, "ram": plan.ram_bytes, "macs": checked().graph.macs}
+    exact = {"flash": flash_bytes(plan), "ram": plan.ram_bytes, "macs": checked().graph.macs}
     assert checked(target={"budget": exact}).plan == plan
     for key in exact:
         (fault,) = faults(target={"budget": exact | {key: exact[key] - 1}})

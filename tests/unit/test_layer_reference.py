@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 from netspec.cli import app
 from netspec.device.plan import plan_device
+from netspec.device.size import flash_bytes
 from netspec.diagnostics import SpecError
 from netspec.docs.layers import LayerType, layer_types, layers_page
 from netspec.docs.schema import model_schema
@@ -38,7 +39,7 @@ def runs(layer_type: str, row: dict[str, Any]) -> bool:
     sources = {"from": names} if LAYERS[layer_type].merges else {}
     graph = make_graph([{layer_type: {**row["keys"], **sources}}], dict(zip(names, row["inputs"], strict=True)))
     try:
-        return plan_device(graph).flash_bytes >= 0
+        return flash_bytes(plan_device(graph)) >= 0
     except SpecError as error:
         if {each.rule for each in error.diagnostics} == {"unsupported-on-device"}:
             return False

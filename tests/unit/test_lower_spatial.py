@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netspec.device.graph import lower
+from netspec.device.lowering import lower
 from netspec.device.plan import plan_device
 from netspec.diagnostics import SpecError
 from netspec.layers import LAYERS

@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from netspec.device.graph import DeviceGraph, lower
+from netspec.device.graph import DeviceGraph
 from netspec.device.kernels import kernel_set
+from netspec.device.lowering import lower
 from netspec.device.passes import PASSES, run_passes, verify
 from netspec.device.scales import scale_groups
 from netspec.diagnostics import SpecError

@@ -15,7 +15,7 @@ from netspec.device.plan import DevicePlan
 from netspec.device.size.features import calls, features
 from netspec.device.size.tables import PORTABLE, call_sizes, function
 
-__all__ = ["CMSIS_NN", "PORTABLE", "PROVIDERS", "Footprint", "counted_provider", "footprint"]
+__all__ = ["CMSIS_NN", "PORTABLE", "PROVIDERS", "Footprint", "counted_provider", "flash_bytes", "footprint"]
 
 CMSIS_NN = "CMSIS-NN 7.x"
 """What the emitted CMake fetches, asked for Arm's kernels."""
@@ -67,3 +67,8 @@ def footprint(plan: DevicePlan, provider: str | None = None) -> Footprint:
         call_bytes=_STEP * ceil((fitted + margin) / _STEP),
         stack_bytes=own.frame + max((each.stack for each in called), default=0),
     )
+
+
+def flash_bytes(plan: DevicePlan, provider: str | None = None) -> int:
+    """Return the bytes of constants and code with a provider of `PROVIDERS`, by default the counted one."""
+    return plan.constant_bytes + footprint(plan, provider).code_bytes
