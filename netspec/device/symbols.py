@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from netspec.device.memory.blocks import blocks
+from netspec.device.blocks import blocks
 from netspec.device.names import Names
 from netspec.device.plan import DevicePlan
 

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from math import prod
 from typing import Any
 
+from netspec.device.blocks import Block, blocks, together
 from netspec.device.graph import DeviceInput, DeviceOutput, Node
 from netspec.device.input_rescaling import InputRescale
 from netspec.device.kernels import kernel_of
-from netspec.device.memory.blocks import Block, blocks, together
 from netspec.device.memory.sharing import Share
 from netspec.device.names import Names
 from netspec.device.ops.base import Quantized

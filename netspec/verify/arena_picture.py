@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from netspec.device.memory.blocks import Block, blocks
+from netspec.device.blocks import Block, blocks
 from netspec.device.plan import DevicePlan
 
 ROW_HEIGHT = 24

@@ -17,9 +17,9 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from netspec.device.blocks import Block, blocks, together
 from netspec.device.cmsis_nn import Extension
 from netspec.device.kernels import kernel_of, kernel_set
-from netspec.device.memory.blocks import Block, blocks, together
 from netspec.device.names import Names
 from netspec.device.ops import concatenate
 from netspec.device.ops.base import Integers, Quant, Quantized
