@@ -1,4 +1,4 @@
-"""Measures what `netspec show` predicts code with, and writes it to netspec/device/footprint: `make kernel-sizes`.
+"""Measures what `netspec show` predicts code with, and writes it to netspec/device/size: `make kernel-sizes`.
 
     python -m tests.kernel_sizes
 

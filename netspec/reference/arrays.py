@@ -1,4 +1,4 @@
-"""The operations of `fixed_point.arithmetic` on arrays, and the checks that every int8 op makes."""
+"""The operations of `netspec.arithmetic` on arrays, and the checks that every int8 op makes."""
 
 from __future__ import annotations
 

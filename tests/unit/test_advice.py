@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from netspec.check import Checked, check
+from netspec.device.size import flash_bytes
 from netspec.diagnostics import SpecError
 from netspec.spec.source import parse
 
@@ -51,7 +52,8 @@ def checked(text: str) -> Checked:
 def cost(text: str, key: str) -> int:
     result = checked(text)
     assert result.plan is not None
-    return result.graph.macs if key == "macs" else int(getattr(result.plan, f"{key}_bytes"))
+    costs = {"flash": flash_bytes(result.plan), "ram": result.plan.ram_bytes, "macs": result.graph.macs}
+    return costs[key]
 
 
 def advice(text: str) -> dict[str, str]:
