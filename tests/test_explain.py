@@ -32,7 +32,7 @@ from netspec.commands.explain_text import explain_text
 from netspec.device.cmsis_nn import CORE_EXTENSIONS
 from netspec.device.explain import explain_device
 from netspec.device.kernels import kernel_of
-from netspec.device.ops.base import Layout
+from netspec.device.kernels.base import Layout
 from netspec.device.plan import plan_device
 from netspec.graph import Graph, build_graph
 from netspec.layers import LAYERS
@@ -167,10 +167,7 @@ def test_the_index_of_a_layout(layer_type: str, keys: dict[str, Any], shape: tup
             assert isinstance(node.op, Conv2D | DepthwiseConv2D | Dense)
             keras = np.arange(np.prod(layout.keras_shape, dtype=int), dtype=np.float32).reshape(layout.keras_shape)
             plain = replace(node.op, bias=None, affine=())
-            if isinstance(plain, Dense):
-                device, _ = kernel._float(plain, lambda param, array=keras: array)
-            else:
-                device, _ = kernel.float_weights(plain, lambda param, array=keras: array)
+            device, _ = plain.float_weights(lambda param, array=keras: array)  # type: ignore[misc]
             assert device.shape == layout.device_shape
             assert (device == through_index(layout, keras)).all()
             layouts += 1

@@ -14,7 +14,7 @@ from netspec.diagnostics import ToolError
 from netspec.system.files import file_sha256, read_at_most
 
 if TYPE_CHECKING:
-    from netspec.device.ops.base import Quant
+    from netspec.ops.numbers import Quant
     from netspec.quantize.model import QuantizedModel
 
 MANIFEST = "manifest.json"
@@ -77,7 +77,7 @@ class Manifest:
 
     def scales(self) -> dict[str, Quant]:
         """Return the recorded scale and zero point of every tensor."""
-        from netspec.device.ops.base import Quant
+        from netspec.ops.numbers import Quant
 
         return {
             name: Quant(float(q["scale"]), int(q["zero_point"]), bool(q.get("raw", False)))

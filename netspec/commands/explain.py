@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from netspec.device.explain import Device, OnDevice, Step, explain_device
-from netspec.device.ops.base import Constant, Layout
+from netspec.device.kernels.base import Constant, Layout
 from netspec.graph import Graph, GraphLayer, build_graph
 from netspec.layers._explanation import Equation, PyTorch
 from netspec.spec.source import Document

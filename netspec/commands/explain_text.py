@@ -8,7 +8,7 @@ from textwrap import wrap
 
 from netspec.commands.explain import Explained
 from netspec.device.explain import Device, OnDevice, Step
-from netspec.device.ops.base import Constant, Layout
+from netspec.device.kernels.base import Constant, Layout
 from netspec.graph import GraphLayer
 from netspec.layers._explanation import Equation, Explanation, PyTorch, kept
 from netspec.layers.base import describe

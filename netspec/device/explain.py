@@ -8,9 +8,9 @@ from dataclasses import dataclass, field
 from netspec.device.cmsis_nn import CORE_EXTENSIONS, Extension, KernelChoice
 from netspec.device.graph import DeviceGraph, Node
 from netspec.device.kernels import kernel_of
+from netspec.device.kernels.base import Constant, Layout
 from netspec.device.lowering import lower_supported
 from netspec.device.memory.sharing import Share
-from netspec.device.ops.base import Constant, Layout
 from netspec.device.passes import run_passes
 from netspec.device.plan import DevicePlan, plan_device
 from netspec.diagnostics import Diagnostic, SpecError

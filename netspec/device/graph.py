@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 from netspec.ops import Op, Rescale, RescaleEach, Shape, output_shape
 
 if TYPE_CHECKING:
-    from netspec.device.ops.base import Kernel
+    from netspec.device.kernels.base import Kernel
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,13 +9,13 @@ from typing import Literal
 from netspec.device.cmsis_nn import CORE_EXTENSIONS, Extension
 from netspec.device.graph import DeviceGraph, Node, tensor_bytes
 from netspec.device.kernels import kernel_of
+from netspec.device.kernels.base import Constant
 from netspec.device.lowering import lower
 from netspec.device.memory.checker import check_plan
 from netspec.device.memory.live_sets import Live, live_sets
 from netspec.device.memory.packing import aligned
 from netspec.device.memory.plan import MemoryPlan, plan_memory
 from netspec.device.memory.regions import Region, place_weights
-from netspec.device.ops.base import Constant
 from netspec.device.passes import run_passes
 from netspec.device.scales import equal_tables
 from netspec.diagnostics import Diagnostic, Note, SpecError

@@ -12,13 +12,13 @@ from netspec.device.input_rescaling import InputRescale
 from netspec.device.kernels import kernel_of
 from netspec.device.memory.sharing import Share
 from netspec.device.names import Names
-from netspec.device.ops.base import Quantized
 from netspec.device.plan import DevicePlan
 from netspec.device.symbols import PORT_MACROS, QUANTIZERS, reserve_fixed, reserve_regions
 from netspec.emit.literals import shape_text
 from netspec.emit.parts import Arena, Classes, Input, Layer, Output, Outside, Place, View
 from netspec.emit.weights import array
 from netspec.ops import Rescale, Shape, output_shape
+from netspec.ops.numbers import Quantized
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.raw_inputs import rescaled_note
 
@@ -202,7 +202,8 @@ def _layer(
         tables[node.name] = identifiers["table"]
     whole = " + ".join(node.layers)
     call = kernel.call(node.op, q, plan.extension, {share.position for share in shares})
-    kind = f"{kernel.name} {call['kind']}" if "kind" in call else kernel.name
+    title = kernel.title(node.op)
+    kind = f"{title} {call['kind']}" if "kind" in call else title
     reads = ", ".join(shape_text(shapes[name]) for name in node.inputs)
     return Layer(
         index=index,
@@ -210,7 +211,7 @@ def _layer(
         title=whole if node.name == node.layers[0] else f"{node.name}, part of {whole}",
         line=node.line,
         summary=f"{kind} {reads} -> {shape_text(output_shape(node.op))}",
-        kernel=kernel.name,
+        kernel=title,
         template=kernel.template,
         failed=names.macro(f"failed_{node.name}"),
         tensor=node.output,

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.device.graph import Node
 from netspec.device.kernels import kernel_of
+from netspec.device.kernels.base import C_TYPE_BYTES, Constant
 from netspec.device.memory.packing import aligned
-from netspec.device.ops.base import C_TYPE_BYTES, Constant, Quantized
 from netspec.emit.literals import float32, rows, shape_text
+from netspec.ops.numbers import Quantized
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -72,7 +73,7 @@ def _about(node: Node, role: str, values: NDArray[Any], q: Quantized) -> str:
     text = f"{node.name}: {_MEANINGS.get(role, role)}"
     if role in _WEIGHTS:
         text += f", {shape_text(values.shape)}"
-        layout = _KERNEL_LAYOUTS.get(kernel_of(node).name if role == "kernel" else "conv2d")
+        layout = _KERNEL_LAYOUTS.get(kernel_of(node).title(node.op) if role == "kernel" else "conv2d")
         text += f" as {layout}" if layout else ""
     scales = {"kernel": q.scales, "filters": q.scales, "bias": q.bias_scales, "kernel_sum": q.bias_scales}.get(role, ())
     if not scales:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.graph import DeviceGraph
-from netspec.device.ops.base import Quant
 from netspec.device.plan import DevicePlan, plan_device
 from netspec.diagnostics import SpecError, ToolError
 from netspec.graph import Graph
@@ -17,6 +16,7 @@ from netspec.importers.tflite.reader import FileModel, read_file, read_model
 from netspec.importers.tflite.translator import Step, Translated
 from netspec.importers.writer import KeptNames, WrittenSpec, write_spec
 from netspec.ops import Pad, Pool2D, Unary
+from netspec.ops.numbers import Quant
 from netspec.quantize.stored import Stored, npz_bytes, quantize_stored, write_stored
 from netspec.system.files import open_regular
 from netspec.system.missing import MEND_LINK, broken_link

@@ -8,18 +8,12 @@ from __future__ import annotations
 
 from netspec.layers._types import ExplicitPadding, per_axis
 from netspec.layers.base import DeviceUnsupported, LayerError, describe
-from netspec.ops import Padding, Shape
+from netspec.ops import Padding, Shape, same_padding
 
 
 def effective_size(kernel: int, dilation: int) -> int:
     """Return how many inputs a window spans: (kernel - 1) * dilation + 1."""
     return (kernel - 1) * dilation + 1
-
-
-def same_padding(length: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
-    """Return the zeros before and after for `same`: the odd one goes after, as TensorFlow does."""
-    total = max((-(-length // stride) - 1) * stride + effective_size(kernel, dilation) - length, 0)
-    return (total // 2, total - total // 2)
 
 
 def window_padding(

@@ -1,7 +1,8 @@
 """The vocabulary between layers and devices: frozen descriptions of what is computed.
 
-A layer lowers itself to a chain of these; `netspec.device` decides how each runs in int8. An op holds geometry
-and the *names* of the float weights that training will fill in, never numbers that depend on training.
+A layer lowers itself to these; `netspec.device` decides which C function runs each. An op holds geometry and the
+*names* of the float weights that training will fill in, never numbers that depend on training; what it computes of
+such numbers, in floats and in int8, it says itself.
 
 An op answers what passes, planner and importers ask (`base.Op`), so that none of them has a list of types.
 """
@@ -21,6 +22,7 @@ from netspec.ops.base import (
     Shape,
     hwc,
     output_shape,
+    same_padding,
 )
 from netspec.ops.concatenate import Concatenate
 from netspec.ops.conv2d import Conv2D
@@ -61,4 +63,5 @@ __all__ = [
     "View",
     "hwc",
     "output_shape",
+    "same_padding",
 ]

@@ -2,15 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
-from typing import ClassVar
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from netspec.ops.base import ActivationKind, Op, Shape, clamp
-from netspec.ops.relu import Relu
+from netspec.ops.base import ActivationKind, Shape
+from netspec.ops.numbers import Integers, Quant, Quantized, Weights, batched, clamp_numbers, float_bounds
+from netspec.ops.sink import Sink, tflite_activation
+from netspec.ops.traits import Clamped
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
-class Add(Op):
+class Add(Clamped):
     """Sum of `arity` tensors of one shape; the kernel takes two, a pass splits the rest."""
 
     stem: ClassVar[str] = "add"
@@ -22,9 +29,31 @@ class Add(Op):
     def output_shapes(self) -> tuple[Shape, ...]:
         return (self.shape,)
 
-    def range_end(self) -> float | None:
-        return self.max_value
+    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
+        from netspec.arithmetic import add_parameters
 
-    def clamped(self, relu: Relu) -> Add | None:
-        found = clamp(self.activation, relu)
-        return None if found is None else replace(self, activation=found[0], max_value=found[1])
+        one, two = inputs
+        parameters = add_parameters(
+            one.scale, one.zero_point, two.scale, two.zero_point, output.scale, output.zero_point
+        )
+        return Quantized(numbers=asdict(parameters) | clamp_numbers(self.activation, output))
+
+    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        from netspec.reference import add_float
+
+        one, two = (batched(each, self.shape) for each in inputs)
+        return add_float(one, two, activation=float_bounds(self.activation, self.max_value))
+
+    def reference(self, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+        from netspec.arithmetic import AddParameters
+        from netspec.reference import add
+
+        numbers = dict(q.numbers)
+        bounds = (numbers.pop("activation_min"), numbers.pop("activation_max"))
+        one, two = (batched(each, self.shape) for each in inputs)
+        return add(one, two, AddParameters(**numbers), activation=bounds)
+
+    def tflite(self, q: Quantized, sink: Sink) -> None:
+        shape = (1, *self.shape)
+        reads = [sink.read(0, shape), sink.read(1, shape)]
+        sink.operator("ADD", reads, [sink.write(shape)], activation=tflite_activation(self.activation))

@@ -1,19 +1,27 @@
 """What every op answers, and the words that ops are described in.
 
+An op has three forms beside its description: floats (`evaluate`), the int8 reference in numpy (`reference`) and the
+TensorFlow Lite operators (`tflite`); verification compares them with what the C call of its kernel computes.
+
 Shapes carry no batch axis and are channels last. `hwc` gives the height, width, channels form in which every
 spatial op sees its tensors: a sequence (length, channels) is an image of height 1.
 """
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from netspec.ops.affine import Affine
+    from netspec.ops.numbers import Integers, Quant, Quantized, StoredWeights, Weights
     from netspec.ops.relu import Relu
+    from netspec.ops.sink import Sink
 
 Shape = tuple[int, ...]
 ActivationKind = Literal["none", "relu", "relu6"]
@@ -128,6 +136,36 @@ class Op:
     def with_zeros_before(self, zeros: Padding, input_shape: Shape) -> Op:
         """Return the op with other zeros, around an input of this shape; only where `zeros_before` is not None."""
         raise NotImplementedError
+
+    def integers(self, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Integers | None:
+        """Return the op's weights as integers, made of floats; None for an op without weights."""
+        return None
+
+    def stored_integers(self, stored: StoredWeights, inputs: Sequence[Quant]) -> Integers | None:
+        """Return the op's weights as integers, as somebody else has made them; None for an op without weights."""
+        return None
+
+    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
+        """Return the op's numbers from its integers. Raises ValueError where they leave an int8 kernel's range."""
+        raise NotImplementedError
+
+    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        """Return the float result on arrays with a batch axis, folding included."""
+        raise NotImplementedError
+
+    def reference(self, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+        """Return the int8 result on arrays with a batch axis, equal to TensorFlow Lite Micro's."""
+        raise NotImplementedError
+
+    def tflite(self, q: Quantized, sink: Sink) -> None:
+        """Append the op's operators to a .tflite file."""
+        raise NotImplementedError
+
+
+def same_padding(length: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
+    """Return the zeros before and after for `same`: the odd one goes after, as TensorFlow does."""
+    total = max((-(-length // stride) - 1) * stride + (kernel - 1) * dilation + 1 - length, 0)
+    return (total // 2, total - total // 2)
 
 
 def output_shape(op: Op) -> Shape:

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from netspec.ops.base import Op, Shape
+from netspec.ops.numbers import Integers, Quant, Quantized, Weights, batched
+from netspec.ops.sink import Sink
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,3 +32,25 @@ class Concatenate(Op):
 
     def join_axis(self) -> int:
         return self.axis
+
+    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
+        assert all(given == output for given in inputs), "a concatenation's inputs share its scale"
+        return Quantized()
+
+    def _join(self, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        import numpy as np
+
+        parts = [batched(given, shape) for given, shape in zip(inputs, self.input_shapes, strict=True)]
+        return np.concatenate(parts, axis=self.axis + 1)
+
+    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        return self._join(inputs)
+
+    def reference(self, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+        return self._join(inputs)
+
+    def tflite(self, q: Quantized, sink: Sink) -> None:
+        reads = [sink.read(position, (1, *shape)) for position, shape in enumerate(self.input_shapes)]
+        sink.operator(
+            "CONCATENATION", reads, [sink.write((1, *self.output_shape))], axis=self.axis + 1, activation="NONE"
+        )

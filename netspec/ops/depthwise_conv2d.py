@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from math import prod
-from typing import ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from netspec.ops.affine import Affine
-from netspec.ops.base import ActivationKind, Op, Padding, Param, Shape, clamp
-from netspec.ops.relu import Relu
+from netspec.ops.base import ActivationKind, Padding, Param, Shape
+from netspec.ops.convolution import Convolution
+from netspec.ops.numbers import StoredWeights, Weights
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
-class DepthwiseConv2D(Op):
+class DepthwiseConv2D(Convolution):
     """One filter (or `depth_multiplier`) a channel; `kernel` in Keras' layout (kernel_h, kernel_w, channels, filters).
 
     Without a `kernel` the filter is the constant 1: a batch norm or rescaling that stands alone is such a 1x1
@@ -20,6 +24,8 @@ class DepthwiseConv2D(Op):
     """
 
     stem: ClassVar[str] = "depthwise_conv2d"
+    tflite_kind: ClassVar[str] = "DEPTHWISE_CONV_2D"
+    channel_axis: ClassVar[int] = 3
     input_shape: Shape
     output_shape: Shape
     kernel: Param | None
@@ -33,30 +39,17 @@ class DepthwiseConv2D(Op):
     max_value: float | None = None
     affine: tuple[Affine, ...] = ()
 
-    def output_shapes(self) -> tuple[Shape, ...]:
-        return (self.output_shape,)
-
-    def range_end(self) -> float | None:
-        return self.max_value
-
-    def clamped(self, relu: Relu) -> DepthwiseConv2D | None:
-        found = clamp(self.activation, relu)
-        return None if found is None else replace(self, activation=found[0], max_value=found[1])
-
-    def with_affine(self, affine: Affine) -> DepthwiseConv2D:
-        return replace(self, affine=(*self.affine, affine))
-
     def macs(self) -> int:
         return prod(self.output_shape) * prod(self.kernel_size) if self.kernel else 0
 
-    def input_reads(self) -> float:
-        return prod(self.kernel_size) / prod(self.strides)
+    def kernel_shape(self) -> Shape:
+        return (1, *self.kernel_size, self.output_shape[-1])
 
-    def weight_reads(self) -> int:
-        return prod(self.output_shape[:-1])
+    def kernel_array(self, weights: Weights | StoredWeights) -> NDArray[Any]:
+        import numpy as np
 
-    def zeros_before(self) -> Padding:
-        return self.padding
+        shape = self.kernel_shape()
+        return np.ones(shape) if self.kernel is None else weights(self.kernel).reshape(shape)
 
-    def with_zeros_before(self, zeros: Padding, input_shape: Shape) -> DepthwiseConv2D:
-        return replace(self, padding=zeros, input_shape=input_shape)
+    def tflite_options(self) -> dict[str, Any]:
+        return {"depth_multiplier": self.depth_multiplier}

@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from netspec.ops.base import Op, Padding, Shape
+from netspec.ops.base import Op, Padding, Shape, hwc
+from netspec.ops.numbers import Integers, Quant, Quantized, Weights, batched
+from netspec.ops.sink import Sink
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +35,29 @@ class Pad(Op):
 
     def with_zeros_before(self, zeros: Padding, input_shape: Shape) -> Pad:
         return replace(self, padding=zeros, input_shape=input_shape)
+
+    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
+        assert inputs[0] == output, "padding keeps its input's scale"
+        return Quantized(numbers={"pad_value": output.zero_point})
+
+    def _amounts(self) -> tuple[tuple[int, int], ...]:
+        top, bottom, left, right = self.padding
+        return ((0, 0), (top, bottom), (left, right), (0, 0))
+
+    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        import numpy as np
+
+        return batched(np.pad(batched(inputs[0], hwc(self.input_shape)), self._amounts()), self.output_shape)
+
+    def reference(self, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+        from netspec.reference import pad
+
+        image = batched(inputs[0], hwc(self.input_shape))
+        return batched(pad(image, self._amounts(), q.numbers["pad_value"]), self.output_shape)
+
+    def tflite(self, q: Quantized, sink: Sink) -> None:
+        import numpy as np
+
+        source = sink.read(0, (1, *hwc(self.input_shape)))
+        amounts = sink.constant("padding", np.array(self._amounts(), np.int32))
+        sink.operator("PAD", [source, amounts], [sink.write((1, *hwc(self.output_shape)))])

@@ -2,12 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import prod
-from typing import ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from netspec.ops.base import ActivationKind, Op, Padding, Shape, clamp
+from netspec.ops.base import NO_PADDING, ActivationKind, Op, Padding, Shape, clamp, hwc
+from netspec.ops.numbers import Integers, Quant, Quantized, Weights, batched, clamp_numbers, float_bounds
 from netspec.ops.relu import Relu
+from netspec.ops.sink import Sink, tflite_activation
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,3 +47,41 @@ class Pool2D(Op):
 
     def input_reads(self) -> float:
         return prod(self.pool_size) / prod(self.strides)
+
+    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
+        assert inputs[0] == output, "a pool keeps its input's scale"
+        return Quantized(numbers=clamp_numbers(self.activation, output))
+
+    def _window(self) -> dict[str, Any]:
+        return {"pool_size": self.pool_size, "strides": self.strides, "padding": self.padding}
+
+    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+        from netspec.reference import average_pool2d_float, max_pool2d_float
+
+        pool = max_pool2d_float if self.kind == "max" else average_pool2d_float
+        image = batched(inputs[0], hwc(self.input_shape))
+        result = pool(image, **self._window()).clip(*float_bounds(self.activation))
+        return batched(result, self.output_shape)
+
+    def reference(self, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+        from netspec.reference import average_pool2d, max_pool2d
+
+        pool = max_pool2d if self.kind == "max" else average_pool2d
+        clamp = (q.numbers["activation_min"], q.numbers["activation_max"])
+        result = pool(batched(inputs[0], hwc(self.input_shape)), **self._window(), activation=clamp)
+        return batched(result, self.output_shape)
+
+    def tflite(self, q: Quantized, sink: Sink) -> None:
+        source = sink.read(0, (1, *hwc(self.input_shape)))
+        target = sink.write((1, *hwc(self.output_shape)))
+        sink.operator(
+            f"{self.kind.upper()}_POOL_2D",
+            [source],
+            [target],
+            padding="VALID" if self.padding == NO_PADDING else "SAME",
+            stride_h=self.strides[0],
+            stride_w=self.strides[1],
+            filter_h=self.pool_size[0],
+            filter_w=self.pool_size[1],
+            activation=tflite_activation(self.activation),
+        )

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 from netspec.data.calibration import evenly_spread
 from netspec.device.graph import DeviceGraph
 from netspec.device.input_rescaling import factors
-from netspec.device.ops.base import Weights
 from netspec.graph import Graph
+from netspec.ops.numbers import Weights
 from netspec.quantize.ranges import evaluate
 
 if TYPE_CHECKING:

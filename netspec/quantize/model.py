@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.device.graph import DeviceInput, Node
 from netspec.device.input_rescaling import factors
-from netspec.device.kernels import kernel_of
-from netspec.device.ops.base import Quant, Quantized
 from netspec.device.plan import DevicePlan
+from netspec.ops.numbers import Quant, Quantized
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,5 +88,5 @@ class QuantizedModel:
         values = dict(inputs)
         for node, numbers in self.nodes:
             reads = [values[name] for name in node.inputs]
-            values[node.output] = kernel_of(node).reference(node.op, numbers, reads)
+            values[node.output] = node.op.reference(numbers, reads)
         return values

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.graph import Node
 from netspec.device.kernels import kernel_of
-from netspec.device.ops.base import Quant, Quantized, Weights
 from netspec.device.plan import DevicePlan
 from netspec.diagnostics import ToolError
 from netspec.ops import Param
+from netspec.ops.numbers import Integers, Quant, Quantized, Weights
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.raw_inputs import raw_tensors, raw_weights
 
@@ -36,13 +37,13 @@ def quantize(plan: DevicePlan, weights: Weights, tensors: Mapping[str, Quant]) -
     numbers: dict[str, Quantized] = {}
     raw = raw_tensors(plan.graph)
     for node in plan.graph.nodes:
-        kernel = kernel_of(node)
         reads = [tensors[name] for name in node.inputs]
         own = weights
         if reads[0].raw and not tensors[node.output].raw:  # else it pads
             own = raw_weights(node, weights, raw[node.inputs[0]])
         try:
-            found = kernel.quantize(node.op, own, reads, tensors[node.output])
+            integers = node.op.integers(own, reads, tensors[node.output])
+            found = numbers_of(node, integers, reads, tensors[node.output])
         except ValueError as error:
             raise ToolError(
                 f"layer {node.layer} (line {node.line}) cannot be quantized: {error}",
@@ -51,6 +52,16 @@ def quantize(plan: DevicePlan, weights: Weights, tensors: Mapping[str, Quant]) -
             ) from error
         numbers[node.name] = checked(plan, node, found)
     return QuantizedModel(plan, dict(tensors), numbers)
+
+
+def numbers_of(node: Node, integers: Integers | None, reads: Sequence[Quant], output: Quant) -> Quantized:
+    """Return a node's numbers with the arrays that its kernel reads. Raises ValueError where they are out of range."""
+    kernel = kernel_of(node)
+    refused = kernel.refuses(node.op, integers) if integers is not None else None
+    if refused:
+        raise ValueError(refused)
+    found = node.op.numbers(integers, reads, output)
+    return replace(found, arrays={**found.arrays, **kernel.arrays(node.op, found)})
 
 
 def checked(plan: DevicePlan, node: Node, found: Quantized) -> Quantized:

@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.device.graph import DeviceGraph
 from netspec.device.input_rescaling import factors
-from netspec.device.kernels import kernel_of
-from netspec.device.ops.base import Weights
+from netspec.ops.numbers import Weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -42,7 +41,7 @@ def evaluate(graph: DeviceGraph, weights: Weights, inputs: Mapping[str, NDArray[
     """
     values = rescaled_inputs(graph, inputs)
     for node in graph.nodes:
-        values[node.output] = kernel_of(node).evaluate(node.op, weights, [values[name] for name in node.inputs])
+        values[node.output] = node.op.evaluate(weights, [values[name] for name in node.inputs])
     return values
 
 

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.arithmetic import scale32, short_scale
 from netspec.device.graph import DeviceGraph, DeviceInput, Node
-from netspec.device.ops.base import Quant, Weights
 from netspec.ops import NO_PADDING, Conv2D, Dense, DepthwiseConv2D, Pad, Param, Rescale
+from netspec.ops.numbers import Quant, Weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

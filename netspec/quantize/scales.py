@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from netspec.arithmetic import short_scale
 from netspec.device.graph import DeviceGraph
-from netspec.device.ops.base import Quant
 from netspec.device.scales import Groups, fixed_scale, scale_groups
 from netspec.ops import Dense, Fixed, Rescale
+from netspec.ops.numbers import Quant
 from netspec.quantize.ranges import Range
 from netspec.quantize.raw_inputs import raw_range, raw_tensors, whole_offset
 

@@ -23,15 +23,14 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.data.headers import HeaderError, read_header
 from netspec.device.graph import DeviceGraph
-from netspec.device.kernels import kernel_of
-from netspec.device.ops.base import Quant, Quantized
 from netspec.device.plan import DevicePlan
 from netspec.diagnostics import Diagnostic, SpecError, ToolError
 from netspec.graph import Graph
 from netspec.layers.base import describe
 from netspec.ops import Conv2D, Dense, DepthwiseConv2D, Param
+from netspec.ops.numbers import Quant, Quantized
 from netspec.quantize.model import QuantizedModel
-from netspec.quantize.quantize import checked
+from netspec.quantize.quantize import checked, numbers_of
 from netspec.system.files import open_regular
 from netspec.system.missing import MEND_LINK, broken_link
 
@@ -65,11 +64,10 @@ def quantize_stored(plan: DevicePlan, stored: Stored) -> QuantizedModel:
     """Return the network of given integers. `ToolError` names the layer whose numbers leave a kernel's range."""
     numbers: dict[str, Quantized] = {}
     for node in plan.graph.nodes:
-        kernel = kernel_of(node)
         reads = [stored.tensors[name] for name in node.inputs]
         try:
-            integers = kernel.stored_integers(node.op, stored, reads)
-            found = kernel.numbers(node.op, integers, reads, stored.tensors[node.output])
+            integers = node.op.stored_integers(stored, reads)
+            found = numbers_of(node, integers, reads, stored.tensors[node.output])
         except (ValueError, OverflowError) as error:
             raise ToolError(
                 f"layer {node.layer} (line {node.line}) cannot run with the integers that were imported: {error}",

@@ -11,9 +11,8 @@ from math import prod
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.graph import DeviceInput, Node
-from netspec.device.kernels import kernel_of
-from netspec.device.ops.base import Quant
 from netspec.ops import Shape
+from netspec.ops.numbers import Quant
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.raw_inputs import file_rescale, rescaled_note
 from netspec.tflite.writer import Operator, Tensor, write
@@ -42,7 +41,7 @@ class TFLiteModel:
         for given in model.plan.graph.inputs:
             self.index_of[given.name] = self._rescaled(given)
         for node, numbers in model.nodes:
-            kernel_of(node).tflite(node.op, numbers, _NodeSink(self, node))
+            node.op.tflite(numbers, _NodeSink(self, node))
         self.outputs = tuple(
             self._output(output.name, output.tensor, (1, *output.shape)) for output in model.plan.graph.outputs
         )

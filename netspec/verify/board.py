@@ -304,6 +304,8 @@ def _layer_costs(model: QuantizedModel, run: Run, instructions: int) -> tuple[La
     counts = [fmean(ticks[index :: len(nodes)]) * tick for index in range(len(nodes))]
     of_trace = max(0.0, sum(counts) - instructions) / max(1, len(nodes))
     return tuple(
-        LayerFigures(node.layer, node.output, kernel_of(node).name, max(0, round(count - of_trace)), node.op.macs())
+        LayerFigures(
+            node.layer, node.output, kernel_of(node).title(node.op), max(0, round(count - of_trace)), node.op.macs()
+        )
         for node, count in zip(nodes, counts, strict=True)
     )

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from netspec.device.ops.base import Quant
 from netspec.device.plan import plan_device
 from netspec.diagnostics import SpecError
 from netspec.importers.result import graph_of
+from netspec.ops.numbers import Quant
 from netspec.quantize.stored import Stored, read_stored, write_stored
 from netspec.train.weights import read_weights, write_npz
 

@@ -19,15 +19,16 @@ from hypothesis import strategies as st
 
 from netspec.device.blocks import Block, blocks, together
 from netspec.device.cmsis_nn import Extension
-from netspec.device.kernels import kernel_of, kernel_set
+from netspec.device.kernels import kernel_set
+from netspec.device.kernels.netspec import concatenate
 from netspec.device.names import Names
-from netspec.device.ops import concatenate
-from netspec.device.ops.base import Integers, Quant, Quantized
 from netspec.device.plan import plan_device
 from netspec.emit import plain_inputs
 from netspec.emit.literals import float32, harmless, rows, wrapped
 from netspec.emit.render import render
 from netspec.ops import Concatenate, Conv2D, Padding, Param
+from netspec.ops.numbers import Integers, Quant, Quantized
+from netspec.quantize.quantize import numbers_of
 from netspec.system.resources import templates_dir
 from tests.emitted_nets import NETS
 from tests.models import DIGEST, firmware, make_model
@@ -171,9 +172,12 @@ def test_missing_values_are_errors() -> None:
 
 
 def test_every_kernel_has_a_template_and_every_template_a_kernel() -> None:
-    templates = {path.name.removesuffix(".c.j2") for path in (templates_dir() / "ops").glob("*.c.j2")}
-    kernels = [kernel for name in ("best", "cmsis-nn") for kernel in kernel_set(name).kernels.values()]
-    assert templates == {kernel.template for kernel in kernels}
+    folder = templates_dir() / "ops"
+    templates = {path.relative_to(folder).as_posix().removesuffix(".c.j2") for path in folder.glob("*/*.c.j2")}
+    every = [(stem, k) for name in ("best", "cmsis-nn") for stem, k in kernel_set(name).kernels.items()]
+    assert templates == {kernel.template for _, kernel in every}
+    for variant, kernel in every:  # one op, one stem
+        assert kernel.template.partition("/")[2] == variant.partition(".")[0]
 
 
 def test_templates_compute_nothing() -> None:
@@ -318,10 +322,10 @@ def test_two_taps_of_128_below_zero_are_refused() -> None:
         rows = np.array([[1, 2, 3], taps], np.int8)
         integers = Integers(rows, None, (0.01, 0.01), (0.005, 0.005))
         with pytest.raises(ValueError, match="two weights of -128") if refused else nullcontext():
-            kernel_of(node).numbers(node.op, integers, [quant], quant)
+            numbers_of(node, integers, [quant], quant)
     (node,) = plan_device(make_graph([layer], (4, 6, 2), target={"kernels": "cmsis-nn"})).graph.nodes
     integers = Integers(np.full((2, 3), -128, np.int8), None, (0.01, 0.01), (0.005, 0.005))
-    kernel_of(node).numbers(node.op, integers, [quant], quant)
+    numbers_of(node, integers, [quant], quant)
 
 
 def _guards(

@@ -11,7 +11,6 @@ import pytest
 from numpy.typing import NDArray
 
 from netspec.device.graph import DeviceGraph
-from netspec.device.kernels import kernel_set
 from netspec.device.lowering import lower
 from netspec.device.passes import PASSES, run_passes, verify
 from netspec.device.scales import scale_groups
@@ -54,7 +53,7 @@ def evaluate_raw(graph: DeviceGraph, inputs: dict[str, Array]) -> dict[str, Arra
             case Add() if op.arity != 2:
                 result = np.sum(reads, axis=0)
             case _:
-                result = kernel_set("best").kernel(op).evaluate(op, weights, reads)
+                result = op.evaluate(weights, reads)
         values[node.output] = result
     return values
 

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from netspec.check import check
-from netspec.device.ops.base import Quant
 from netspec.device.plan import plan_device
 from netspec.importers.imported import import_model
+from netspec.ops.numbers import Quant
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.stored import quantize_stored, read_stored
 from netspec.spec.source import parse

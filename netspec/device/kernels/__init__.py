@@ -16,7 +16,7 @@ from netspec.ops import Op
 
 if TYPE_CHECKING:
     from netspec.device.graph import Node
-    from netspec.device.ops.base import Kernel
+    from netspec.device.kernels.base import Kernel
 
 _MODULES = {"best": "netspec.device.kernels.netspec", "cmsis-nn": "netspec.device.kernels.cmsis_nn"}
 """By the name that a spec's target says. Imported when asked for: a check needs one of them."""

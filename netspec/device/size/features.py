@@ -10,7 +10,7 @@ from collections import Counter
 
 from netspec.device.graph import Node
 from netspec.device.kernels import kernel_of
-from netspec.device.ops.base import Dims
+from netspec.device.kernels.base import Dims
 from netspec.device.plan import DevicePlan
 
 COPY = "memcpy"

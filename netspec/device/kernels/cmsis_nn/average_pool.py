@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from netspec.device.cmsis_nn import Extension, KernelChoice, average_pool_bytes
-from netspec.device.ops.pool2d import Pool2DKernel
+from netspec.device.kernels.netspec.pool2d import Pool2DKernel
 from netspec.ops import Pool2D, hwc
 
 
 class ArmAveragePoolKernel(Pool2DKernel):
-    template = "arm_average_pool"
+    template = "cmsis_nn/pool2d"
 
     def kernel_choice(self, op: Pool2D, extension: Extension) -> KernelChoice:
         how = ", which are kept as int32 in scratch" if extension == "dsp" else ""

@@ -6,13 +6,13 @@ from typing import Any
 
 from netspec.device.cmsis_nn.arm import padding_is_exact
 from netspec.device.kernels import KernelSet
+from netspec.device.kernels.base import Kernel
+from netspec.device.kernels.cmsis_nn.add import ArmAddKernel
+from netspec.device.kernels.cmsis_nn.average_pool import ArmAveragePoolKernel
+from netspec.device.kernels.cmsis_nn.convolutions import ArmConv2DKernel, ArmDepthwiseConv2DKernel
+from netspec.device.kernels.cmsis_nn.dense import ArmDenseKernel
+from netspec.device.kernels.cmsis_nn.softmax import ArmSoftmaxKernel
 from netspec.device.kernels.netspec import KERNELS
-from netspec.device.ops.arm.add import ArmAddKernel
-from netspec.device.ops.arm.average_pool import ArmAveragePoolKernel
-from netspec.device.ops.arm.convolutions import ArmConv2DKernel, ArmDepthwiseConv2DKernel
-from netspec.device.ops.arm.dense import ArmDenseKernel
-from netspec.device.ops.arm.softmax import ArmSoftmaxKernel
-from netspec.device.ops.base import Kernel
 from netspec.ops import Conv2D, DepthwiseConv2D, Op
 
 ARM_KERNELS: dict[str, Kernel[Any]] = {

@@ -4,19 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension, KernelChoice, scratch_bytes
 from netspec.device.cmsis_nn.arm import arm_convolve_choice, arm_depthwise_choice, is_plain
 from netspec.device.cmsis_nn.scratch import ARM_CONVOLVE, ARM_DEPTHWISE_OPT
-from netspec.device.ops._convolution import ConvolutionKernel, cmsis_call, cmsis_shapes, window_of
-from netspec.device.ops.base import Constant, Dims, Quantized
-from netspec.device.ops.conv2d import Conv2DKernel
-from netspec.device.ops.depthwise_conv2d import DepthwiseConv2DKernel
+from netspec.device.kernels._convolution import ConvolutionKernel, cmsis_call, cmsis_shapes, has_bias, window_of
+from netspec.device.kernels.base import Constant, Dims
+from netspec.device.kernels.netspec.conv2d import Conv2DKernel
+from netspec.device.kernels.netspec.depthwise_conv2d import DepthwiseConv2DKernel
 from netspec.ops import Conv2D, DepthwiseConv2D
+from netspec.ops.numbers import Integers, Quantized
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 
 class ArmConv2DKernel(Conv2DKernel):
+    template = "cmsis_nn/conv2d"
+
     def constants(self, op: Conv2D, extension: Extension) -> tuple[Constant, ...]:
         return ConvolutionKernel.constants(self, op, extension)
 
@@ -40,7 +46,19 @@ class ArmConv2DKernel(Conv2DKernel):
 
 
 class ArmDepthwiseConv2DKernel(DepthwiseConv2DKernel):
-    sums_pairs = False
+    template = "cmsis_nn/depthwise_conv2d"
+
+    def refuses(self, op: DepthwiseConv2D, integers: Integers) -> None:
+        return None
+
+    def arrays(self, op: DepthwiseConv2D, q: Quantized) -> Mapping[str, NDArray[Any]]:
+        """Return also a bias of zeros where none is: see `has_bias`."""
+        import numpy as np
+
+        found = dict(super().arrays(op, q))
+        if "bias" not in q.arrays and has_bias(op):
+            found["bias"] = np.zeros(op.output_shape[-1], np.int32)
+        return found
 
     def constants(self, op: DepthwiseConv2D, extension: Extension) -> tuple[Constant, ...]:
         kernel, *others = ConvolutionKernel.constants(self, op, extension)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.ops.base import Integers, Quant, StoredWeights, Weights
-from netspec.ops import Affine, Param, Rescale
+from netspec.ops.affine import Affine, Rescale
+from netspec.ops.base import Param
+from netspec.ops.numbers import Integers, Quant, StoredWeights, Weights
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,14 +7,15 @@ from math import prod
 from typing import Any
 
 from netspec.device.cmsis_nn import Extension, KernelChoice
-from netspec.device.ops._convolution import has_bias
-from netspec.device.ops.base import Constant, Dims, Quantized, limits, named_dims
-from netspec.device.ops.dense import DenseKernel
+from netspec.device.kernels._convolution import has_bias
+from netspec.device.kernels.base import Constant, Dims, limits, named_dims
+from netspec.device.kernels.netspec.dense import DenseKernel
 from netspec.ops import Dense
+from netspec.ops.numbers import Quantized
 
 
 class ArmDenseKernel(DenseKernel):
-    template = "arm_dense"
+    template = "cmsis_nn/dense"
 
     def kernel_choice(self, op: Dense, extension: Extension) -> KernelChoice:
         rows = prod(op.input_shape[:-1])

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping
 from math import prod
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension, KernelChoice
-from netspec.device.ops.base import Integers, Kernel, Quant, Quantized, Sink, Weights, batched
+from netspec.device.kernels.base import Kernel
 from netspec.ops import Concatenate
+from netspec.ops.numbers import Quantized
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    pass
 
 
 # Sizes are uint16_t in arm_concatenation_s8_x; what is larger is copied in blocks.
@@ -20,30 +20,10 @@ _LARGEST_SIZE = 65535
 
 
 class ConcatenateKernel(Kernel[Concatenate]):
-    name = "concatenate"
+    template = "netspec/concatenate"
 
     def kernel_choice(self, op: Concatenate, extension: Extension) -> KernelChoice:
         return KernelChoice("arm_concatenation_s8_x", "a copy for each input, all of one scale")
-
-    def numbers(self, op: Concatenate, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
-        assert all(given == output for given in inputs), "a concatenation's inputs share its scale"
-        return Quantized()
-
-    def _join(self, op: Concatenate, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        import numpy as np
-
-        parts = [batched(given, shape) for given, shape in zip(inputs, op.input_shapes, strict=True)]
-        return np.concatenate(parts, axis=op.axis + 1)
-
-    def evaluate(self, op: Concatenate, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        return self._join(op, inputs)
-
-    def reference(self, op: Concatenate, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
-        return self._join(op, inputs)
-
-    def tflite(self, op: Concatenate, q: Quantized, sink: Sink) -> None:
-        reads = [sink.read(position, (1, *shape)) for position, shape in enumerate(op.input_shapes)]
-        sink.operator("CONCATENATION", reads, [sink.write((1, *op.output_shape))], axis=op.axis + 1, activation="NONE")
 
     def calls(self, op: Concatenate, there: Container[int] = ()) -> int:
         return sum(copy["input"] not in there for copy in self._copies(op))

@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import CONVOLVE, Extension, KernelChoice, convolve_choice
-from netspec.device.ops._convolution import (
+from netspec.device.kernels._convolution import (
     ConvolutionKernel,
     cmsis_call,
     cmsis_shapes,
@@ -15,24 +15,20 @@ from netspec.device.ops._convolution import (
     own_scratch,
     window_of,
 )
-from netspec.device.ops.base import Constant, Dims, Layout, Quantized, StoredWeights, Weights
-from netspec.ops import Conv2D, Shape
+from netspec.device.kernels.base import Constant, Dims, Layout
+from netspec.ops import Conv2D
+from netspec.ops.numbers import Quantized
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
+    pass
 
 
 class Conv2DKernel(ConvolutionKernel[Conv2D]):
-    name = "conv2d"
-    tflite_kind = "CONV_2D"
-    channel_axis = 0
-
-    def kernel_shape(self, op: Conv2D) -> Shape:
-        return (*op.kernel_size, *op.kernel.shape[-2:])
+    template = "netspec/conv2d"
 
     def layout(self, op: Conv2D) -> tuple[Layout, ...]:
         shape = op.kernel.shape
-        height, width, channels, filters = self.kernel_shape(op)
+        height, width, channels, filters = op.kernel_shape()
         index = f"device[o][{'y' if len(shape) > 3 else 0}][x][c] = keras{'[y]' if len(shape) > 3 else ''}[x][c][o]"
         there = (filters, height, width, channels)
         return (Layout("kernel", op.kernel.weight, shape, there, index, "one scale for each filter"),)
@@ -55,9 +51,6 @@ class Conv2DKernel(ConvolutionKernel[Conv2D]):
 
     def takes_context(self, op: Conv2D, extension: Extension) -> bool:
         return not self._is_own(op, extension)
-
-    def kernel_array(self, op: Conv2D, weights: Weights | StoredWeights) -> NDArray[Any]:
-        return weights(op.kernel).reshape(self.kernel_shape(op))
 
     def kernel_scratch_bytes(self, op: Conv2D, extension: Extension, compiled_for: Extension) -> int:
         """Return the room for columns, which is the same wherever the call is compiled: with less it takes fewer."""

@@ -6,12 +6,12 @@ that of a plain convolution.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Container, Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import CONVOLVE, Extension, KernelChoice, depthwise_choice
-from netspec.device.ops._convolution import (
+from netspec.device.kernels._convolution import (
     ConvolutionKernel,
     own_call,
     own_constants,
@@ -19,26 +19,20 @@ from netspec.device.ops._convolution import (
     own_scratch,
     window_of,
 )
-from netspec.device.ops.base import Constant, Integers, Layout, Quant, Quantized, StoredWeights, Weights
-from netspec.ops import DepthwiseConv2D, Shape
+from netspec.device.kernels.base import Constant, Layout
+from netspec.ops import DepthwiseConv2D
+from netspec.ops.numbers import Integers, Quantized
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
 class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
-    name = "depthwise_conv2d"
-    tflite_kind = "DEPTHWISE_CONV_2D"
-    channel_axis = 3
-    sums_pairs: ClassVar[bool] = True
-    """Whether the kernel adds the products of two taps in 16 bits."""
-
-    def kernel_shape(self, op: DepthwiseConv2D) -> Shape:
-        return (1, *op.kernel_size, op.output_shape[-1])
+    template = "netspec/depthwise_conv2d"
 
     def layout(self, op: DepthwiseConv2D) -> tuple[Layout, ...]:
         """Return the layout of the kernel; for one channel also that of the filters of a plain convolution."""
-        shape, scales = self.kernel_shape(op), "one scale for each filter"
+        shape, scales = op.kernel_shape(), "one scale for each filter"
         if op.kernel is None:
             return (Layout("kernel", None, (), shape, "device[0][0][0][c] = 1", scales),)
         weight, keras_shape = op.kernel.weight, op.kernel.shape
@@ -55,31 +49,26 @@ class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
         kernel, *others = own_constants(super().constants(op, extension))
         return (replace(kernel, role="filters") if self._is_plain(op, extension) else kernel, *others)
 
+    def arrays(self, op: DepthwiseConv2D, q: Quantized) -> Mapping[str, NDArray[Any]]:
+        """Return the filters as a plain convolution wants them."""
+        import numpy as np
+
+        return {"filters": np.ascontiguousarray(np.moveaxis(q.arrays["kernel"], (0, 3), (3, 0)))}
+
+    def refuses(self, op: DepthwiseConv2D, integers: Integers) -> str | None:
+        """Refuse what the products of two taps, as Helium adds them, may leave int16 with: both weights -128."""
+        outputs, taps = integers.rows.shape
+        pairs = integers.rows[:, : taps - taps % 2].reshape(outputs, -1, 2)
+        if (pairs == -128).all(axis=2).any():
+            return "a filter has two weights of -128 beside each other; int8 weights are -127 to 127"
+        return None
+
     def _is_plain(self, op: DepthwiseConv2D, extension: Extension) -> bool:
         """Return whether it runs as a convolution of one channel with many filters."""
         return self.kernel_choice(op, extension).function == CONVOLVE
 
-    def numbers(
-        self, op: DepthwiseConv2D, integers: Integers | None, inputs: Sequence[Quant], output: Quant
-    ) -> Quantized:
-        """Return the numbers; `filters` are the kernel as a plain convolution wants it."""
-        import numpy as np
-
-        q = super().numbers(op, integers, inputs, output)
-        if self.sums_pairs:
-            assert integers is not None
-            _require_pairs(integers)
-        filters = np.ascontiguousarray(np.moveaxis(q.arrays["kernel"], (0, 3), (3, 0)))
-        return replace(q, arrays={**q.arrays, "filters": filters})
-
     def kernel_choice(self, op: DepthwiseConv2D, extension: Extension) -> KernelChoice:
         return depthwise_choice(extension, window_of(op))
-
-    def kernel_array(self, op: DepthwiseConv2D, weights: Weights | StoredWeights) -> NDArray[Any]:
-        import numpy as np
-
-        shape = self.kernel_shape(op)
-        return np.ones(shape) if op.kernel is None else weights(op.kernel).reshape(shape)
 
     def kernel_scratch_bytes(self, op: DepthwiseConv2D, extension: Extension, compiled_for: Extension) -> int:
         return own_scratch(op, extension) if self._is_plain(op, extension) else 0
@@ -90,11 +79,3 @@ class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
         if self._is_plain(op, extension):
             return own_call(op, q, extension, "filters")
         return own_depthwise_call(op, q)
-
-
-def _require_pairs(integers: Integers) -> None:
-    """Raise ValueError where the products of two taps, as Helium takes them, may leave int16: both weights -128."""
-    outputs, taps = integers.rows.shape
-    pairs = integers.rows[:, : taps - taps % 2].reshape(outputs, -1, 2)
-    if (pairs == -128).all(axis=2).any():
-        raise ValueError("a filter has two weights of -128 beside each other; int8 weights are -127 to 127")

@@ -1,0 +1,33 @@
+"""The smaller and faster kernels: netspec's own, and those of Arm's that are as good."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from netspec.device.kernels import KernelSet
+from netspec.device.kernels.base import Kernel
+from netspec.device.kernels.netspec.add import AddKernel
+from netspec.device.kernels.netspec.concatenate import ConcatenateKernel
+from netspec.device.kernels.netspec.conv2d import Conv2DKernel
+from netspec.device.kernels.netspec.dense import DenseKernel
+from netspec.device.kernels.netspec.depthwise_conv2d import DepthwiseConv2DKernel
+from netspec.device.kernels.netspec.mean import MeanKernel
+from netspec.device.kernels.netspec.pad import PadKernel
+from netspec.device.kernels.netspec.pool2d import Pool2DKernel
+from netspec.device.kernels.netspec.softmax import SoftmaxKernel
+from netspec.device.kernels.netspec.unary import UnaryKernel
+
+KERNELS: dict[str, Kernel[Any]] = {
+    "add": AddKernel(),
+    "concatenate": ConcatenateKernel(),
+    "conv2d": Conv2DKernel(),
+    "dense": DenseKernel(),
+    "depthwise_conv2d": DepthwiseConv2DKernel(),
+    "mean": MeanKernel(),
+    "pad": PadKernel(),
+    "pool2d": Pool2DKernel(),
+    "softmax": SoftmaxKernel(),
+    "unary": UnaryKernel(),
+}
+
+SET = KernelSet("best", KERNELS)

@@ -1,0 +1,35 @@
+"""PAD: arm_pad_s8. The padding's value is the zero point; input and output share their scale."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping
+from typing import TYPE_CHECKING, Any
+
+from netspec.device.cmsis_nn import Extension, KernelChoice
+from netspec.device.kernels.base import Dims, Kernel, named_dims
+from netspec.ops import Pad, hwc
+from netspec.ops.numbers import Quantized
+
+if TYPE_CHECKING:
+    pass
+
+
+class PadKernel(Kernel[Pad]):
+    template = "netspec/pad"
+
+    def kernel_choice(self, op: Pad, extension: Extension) -> KernelChoice:
+        return KernelChoice("arm_pad_s8", "rows are copied, and the zero point, which stands for 0, around them")
+
+    def shapes(self, op: Pad, extension: Extension) -> Mapping[str, Dims]:
+        top, bottom, left, right = op.padding
+        return {
+            "input_dims": (1, *hwc(op.input_shape)),
+            "before_dims": (0, top, left, 0),
+            "after_dims": (0, bottom, right, 0),
+        }
+
+    def call(self, op: Pad, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
+        return {
+            "value": q.numbers["pad_value"],
+            **named_dims(self.shapes(op, extension)),
+        }
