@@ -13,7 +13,7 @@ from math import ceil, sqrt
 
 from netspec.device.plan import DevicePlan
 from netspec.device.size.features import calls, features
-from netspec.device.size.tables import PORTABLE, call_sizes, function
+from netspec.device.size.tables import PORTABLE, call_sizes, fitted_bytes, function
 
 __all__ = ["CMSIS_NN", "PORTABLE", "PROVIDERS", "Footprint", "counted_provider", "flash_bytes", "footprint"]
 
@@ -59,7 +59,7 @@ def footprint(plan: DevicePlan, provider: str | None = None) -> Footprint:
     own = call_sizes(plan.core)
     called = [function(provider, plan.core, name) for name in sorted(calls(plan))]
     kernel_bytes = sum({name: size for each in called for name, size in each.pieces.items()}.values())
-    fitted = max(0.0, sum(own.bytes[name] * count for name, count in features(plan).items()))
+    fitted = max(0.0, fitted_bytes(own, plan.core, features(plan)))
     margin = min(own.margin * sqrt(fitted), _LARGEST_MARGIN * (kernel_bytes + fitted))
     return Footprint(
         provider,

@@ -13,6 +13,8 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from netspec.diagnostics import ToolError
+
 PORTABLE = "portable"
 _FOLDER = Path(__file__).resolve().parent
 
@@ -52,25 +54,33 @@ def calls_path() -> Path:
 
 @cache
 def read(path: Path) -> Mapping[str, Any]:
-    """Return a table as it stands in its file."""
+    """Return a table as its file holds it."""
     data: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return data
 
 
 def function(provider: str, core: str, name: str) -> Function:
-    """Return a function's sizes. Raises KeyError for a provider without a table, and for a name that it lacks."""
-    table = read(table_path(provider))
-    row = _core(table, core)
+    """Return a function's sizes. Raises `ToolError` for a provider, core or function that has not been measured."""
+    try:
+        table = read(table_path(provider))
+    except FileNotFoundError:
+        raise _unmeasured(f"{provider} has not been measured", provider) from None
+    row = _core(table, core, provider)
     if name not in row["functions"] and provider != PORTABLE:
         if name.startswith("arm_") and name not in table["functions"]:
-            raise KeyError(f"{name} of {provider} has not been measured: run `make kernel-sizes` with it")
-        row = _core(read(table_path(PORTABLE)), core)
-    found = row["functions"][name]
+            raise _unmeasured(f"'{name}' of {provider} has not been measured on {core}", provider)
+        row = _core(read(table_path(PORTABLE)), core, PORTABLE)
+    found = row["functions"].get(name)
+    if found is None:
+        raise _unmeasured(f"'{name}' of the portable kernels has not been measured on {core}", PORTABLE)
     return Function({piece: row["pieces"][piece] for piece in found["pieces"]}, found["stack"])
 
 
 def call_sizes(core: str) -> CallSizes:
-    """Return the sizes of emitted calls; of one that no network on this core was seen to make, those elsewhere."""
+    """Return the sizes of emitted calls; of one that no network on this core was seen to make, those elsewhere.
+
+    Raises `ToolError` for a core that has not been measured.
+    """
     table = read(calls_path())
     row = _core(table, core)
     elsewhere: dict[str, float] = {}
@@ -79,8 +89,28 @@ def call_sizes(core: str) -> CallSizes:
     return CallSizes(elsewhere | row["bytes"], row["margin"], row["frame"])
 
 
-def _core(table: Mapping[str, Any], core: str) -> Mapping[str, Any]:
-    """Return a core's part of a table; one that executes the code of another only names that."""
-    row = table["cores"][core]
+def fitted_bytes(sizes: CallSizes, core: str, counts: Mapping[str, int]) -> float:
+    """Return the bytes of emitted code by its features. Raises `ToolError` for one that has not been measured."""
+    for name in counts:
+        if name not in sizes.bytes:
+            raise _unmeasured(f"a call of '{name}' has not been measured on {core}", PORTABLE)
+    return sum(sizes.bytes[name] * count for name, count in counts.items())
+
+
+def _core(table: Mapping[str, Any], core: str, provider: str | None = None) -> Mapping[str, Any]:
+    """Return a core's part of a table; one that executes the code of another only names that.
+
+    `provider` is whose kernels the table is of, None for the table of calls.
+    """
+    row = table["cores"].get(core)
+    if row is None:
+        whose = {None: "calls", PORTABLE: "the portable kernels"}.get(provider, f"the kernels of {provider}")
+        raise _unmeasured(f"{whose} have not been measured on {core}", provider or PORTABLE)
     found: Mapping[str, Any] = table["cores"][row] if isinstance(row, str) else row
     return found
+
+
+def _unmeasured(message: str, provider: str) -> ToolError:
+    command = "make kernel-sizes" if provider == PORTABLE else "CMSIS_NN_PATH=DIR make kernel-sizes"
+    other = "" if provider == PORTABLE else f", DIR holding {provider}"
+    return ToolError(message, f"run `{command}` in a checkout of netspec{other}")
