@@ -23,7 +23,7 @@ from netspec.spec.source import load
 from netspec.verify.arena_picture import ROW_HEIGHT
 from netspec.verify.board_figures import LayerFigures
 from netspec.verify.html import Subject, report_html
-from netspec.verify.report import Accuracy, Comparison, Report, TensorResult
+from netspec.verify.report import Accuracy, Comparison, Report, TensorResult, ValueScore
 from tests.builds import random_weights
 from tests.nets import device_nets
 from tests.pages import Element, load_in_chromium, read_page, tags
@@ -116,6 +116,27 @@ def test_scores_of_both_networks() -> None:
     assert page.section("For information").rows == [
         ["desktop LiteRT, default kernels", "3 of 320 outputs differ, by at most 1"]
     ]
+
+
+@pytest.mark.parametrize("uneven", [True, False])
+def test_the_commonest_class_is_beside_the_accuracy(uneven: bool) -> None:
+    subject = subject_of()
+    output = ValueScore("logits", None, "accuracy", 0.9, 0.8, None)
+    scores = (
+        Accuracy("accuracy", "test", 200, 0.9, 0.8, (output, output), commonest_share=0.625, is_uneven=uneven),
+        Accuracy("mean squared error", "validation", 9, 2, 3),
+    )
+    page = page_of(replace(report_of(subject), accuracy=scores), subject)
+    section = page.section("Float and int8")
+    assert section.rows == [
+        ["score", "samples", "float", "int8", "change", "commonest class"],
+        ["accuracy on the test split", "200", "90.00%", "80.00%", "-10.00 points", "62.50%"],
+        ["logits: accuracy on the test split", "200", "90.00%", "80.00%", "-10.00 points", ""],
+        ["logits: accuracy on the test split", "200", "90.00%", "80.00%", "-10.00 points", ""],
+        ["mean squared error on the validation split", "9", "2", "3", "+1", ""],
+    ]
+    assert ("The classes are unequal" in section.text) == uneven
+    assert ("on 200 samples, 62.50% by always answering the commonest class" in page.text) == uneven
 
 
 def test_the_first_figures_are_those_of_the_plan() -> None:

@@ -56,6 +56,8 @@ def report_html(report: Report, subject: Subject | None = None) -> str:
             absent=_absent(subject) if subject else (),
             classes=[(output, list(enumerate(names))) for output, names in subject.classes.items()] if subject else (),
             accuracy=[row for score in report.accuracy for row in _accuracy(score)],
+            has_classes=any(score.commonest_share is not None for score in report.accuracy),
+            uneven=any(score.is_uneven for score in report.accuracy),
             warnings=report.warnings,
             arenas=pictures(subject.plan) if subject else (),
             outside=sorted(subject.plan.memory.outside) if subject else (),
@@ -126,10 +128,19 @@ def _summary(report: Report, subject: Subject) -> list[tuple[str, str, str]]:
         ("RAM", f"{plan.ram_bytes:,}", "bytes"),
     ]
     found += [
-        (f"int8 {score.metric}", score_text(score.int8_value, score.metric), f"on {score.samples:,} samples")
+        (f"int8 {score.metric}", score_text(score.int8_value, score.metric), _remark(score))
         for score in report.accuracy
     ]
     return found
+
+
+def _remark(score: Accuracy) -> str:
+    samples = f"on {score.samples:,} samples"
+    return f"{samples}, {_commonest(score)} by always answering the commonest class" if score.is_uneven else samples
+
+
+def _commonest(score: Accuracy) -> str:
+    return "" if score.commonest_share is None else score_text(score.commonest_share, score.metric)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,10 +238,14 @@ def _absent(subject: Subject) -> list[str]:
 
 
 def _accuracy(score: Accuracy) -> Iterator[tuple[str, ...]]:
-    """Yield what is scored, split, samples, float, int8 and what int8 changes; then the same of single values."""
-    rows = [(score.metric, score.metric, score.float_value, score.int8_value)]
-    rows += [(f"{each.label}: {each.metric}", each.metric, each.float_value, each.int8_value) for each in score.listed]
-    for what, metric, before, after in rows:
+    """Yield what is scored, split, samples, float, int8, what int8 changes and what the commonest class alone gives.
+
+    Then the same of single values, for which the commonest class is not known.
+    """
+    rows = [(score.metric, score.metric, score.float_value, score.int8_value, _commonest(score))]
+    for each in score.listed:
+        rows.append((f"{each.label}: {each.metric}", each.metric, each.float_value, each.int8_value, ""))
+    for what, metric, before, after, share in rows:
         change = after - before
         yield (
             what,
@@ -239,6 +254,7 @@ def _accuracy(score: Accuracy) -> Iterator[tuple[str, ...]]:
             score_text(before, metric),
             score_text(after, metric),
             f"{100 * change:+.2f} points" if metric == "accuracy" else f"{change:+.6g}",
+            share,
         )
 
 
