@@ -95,14 +95,20 @@ def _check_table(graph: Graph, given: UnlabelledCsv, faults: Faults) -> None:
     check_headers(faults, SPLIT, {f"x/{name}": table_header(rows, len(table.values), shape)}, graph, {})
 
 
-def chosen_pictures(graph: Graph, given: Images, faults: Faults) -> list[Path] | None:
-    """Return the pictures that calibration runs, their headers checked; None after noting what is wrong."""
-    if refuse_several_inputs(graph, "images", faults) or pictures.input_size(graph, faults) is None:
-        return None
-    chosen = _chosen(graph, given.path, pictures.SUFFIXES, faults)
-    if chosen is None or not all(pictures.check_picture(path, graph, given, faults) for path in chosen):
-        return None
-    return chosen
+def chosen_pictures(
+    graph: Graph, given: Images, faults: Faults
+) -> tuple[list[Path], pictures.PictureSize] | tuple[None, None]:
+    """Return the pictures that calibration runs, their headers checked, and the size that they get.
+
+    Both are None after noting what is wrong.
+    """
+    size = None if refuse_several_inputs(graph, "images", faults) else pictures.input_size(graph, faults)
+    chosen = _chosen(graph, given.path, pictures.SUFFIXES, faults) if size else None
+    if size is None or chosen is None:
+        return None, None
+    if not all(pictures.check_picture(path, size, given, faults) for path in chosen):
+        return None, None
+    return chosen, size
 
 
 def chosen_clips(graph: Graph, given: Audio, faults: Faults) -> dict[Path, sounds.Sound] | None:

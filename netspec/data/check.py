@@ -136,14 +136,13 @@ def _check_table(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
 def _check_images(graph: Graph, losses: dict[str, str], faults: Faults) -> None:
     given = faults.data.images
     assert given is not None
-    if refuse_several(graph, "images", faults) or pictures.input_size(graph, faults) is None:
-        return
-    classes = find_classes(graph, given.path, pictures.SUFFIXES, faults)
-    if classes is None:
+    size = None if refuse_several(graph, "images", faults) else pictures.input_size(graph, faults)
+    classes = find_classes(graph, given.path, pictures.SUFFIXES, faults) if size else None
+    if size is None or classes is None:
         return
     _check_classes(classes, graph, losses, faults)
     for path in _firsts(classes):
-        pictures.check_picture(path, graph, given, faults)
+        pictures.check_picture(path, size, given, faults)
         if faults.failed():
             return
 

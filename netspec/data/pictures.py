@@ -24,8 +24,12 @@ _MOST_SEGMENTS = 1000  # of a JPEG before its frame
 _NOT_FRAMES = (0xC4, 0xC8, 0xCC)  # within the range of frame markers, but tables
 
 
-def input_size(graph: Graph, faults: Faults) -> tuple[int, int, int] | None:
-    """Return height, width and channels of the input, None after noting that it is for no picture."""
+PictureSize = tuple[int, int, int]
+"""Height, width and channels."""
+
+
+def input_size(graph: Graph, faults: Faults) -> PictureSize | None:
+    """Return the size that the input asks of pictures, None after noting that it is for no picture."""
     ((name, shape),) = graph.inputs.items()
     height, width, channels = (*shape, 1) if len(shape) == 2 else shape if len(shape) == 3 else (0, 0, 0)
     if channels in MODES:
@@ -38,12 +42,9 @@ def input_size(graph: Graph, faults: Faults) -> tuple[int, int, int] | None:
     return None
 
 
-def check_picture(path: Path, graph: Graph, given: Images, faults: Faults) -> bool:
+def check_picture(path: Path, wanted: PictureSize, given: Images, faults: Faults) -> bool:
     """Return whether a picture's header fits; note why not."""
     name = f"{path.parent.name}/{path.name}"
-    wanted = input_size(graph, faults)
-    if wanted is None:
-        return False
     try:
         height, width = picture_size(path)
     except (OSError, HeaderError) as error:
@@ -51,9 +52,7 @@ def check_picture(path: Path, graph: Graph, given: Images, faults: Faults) -> bo
         faults.add("data-unreadable", message, help="save it as PNG", key="path")
         return False
     if given.resize is None and (height, width) != wanted[:2]:
-        message = (
-            f"{path.parent.name}/{path.name} has {height} x {width} pixels, the input is {wanted[0]} x {wanted[1]}"
-        )
+        message = f"{name} has {height} x {width} pixels, the input is {wanted[0]} x {wanted[1]}"
         faults.add(
             "data-shape", message, help="resize the files, or write `resize: bilinear`, or change the input", key="path"
         )

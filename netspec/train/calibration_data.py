@@ -7,7 +7,6 @@ from collections.abc import Callable
 
 import numpy as np
 
-from netspec.data import pictures
 from netspec.data.calibration import SPLIT, calibration_faults, chosen_clips, chosen_pictures, unlabelled_table
 from netspec.data.faults import Faults
 from netspec.data.rules import check_headers
@@ -80,8 +79,7 @@ def _table(graph: Graph, data: CalibrationData, faults: Faults) -> Given:
 def _images(graph: Graph, data: CalibrationData, faults: Faults) -> Given:
     given = data.images
     assert given is not None
-    chosen = chosen_pictures(graph, given, faults)
-    size = pictures.input_size(graph, faults) if chosen else None
+    chosen, size = chosen_pictures(graph, given, faults)
     if chosen is None or size is None:
         return {}
     ((name, shape),) = graph.inputs.items()

@@ -122,7 +122,7 @@ def _images(graph: Graph, losses: Losses, faults: Faults) -> Loaded:
         return Loaded()
     check_class_count(faults, classes.names, graph, losses)
     for path in classes.paths():
-        if faults.failed() or not pictures.check_picture(path, graph, given, faults):
+        if faults.failed() or not pictures.check_picture(path, size, given, faults):
             return Loaded()
     (shape,) = graph.inputs.values()
     try:
@@ -152,7 +152,7 @@ def _audio(graph: Graph, losses: Losses, faults: Faults) -> Loaded:
     return _by_class(graph, losses, classes, shape, "float32", given.path, clip_reader(given, heard, shape))
 
 
-def picture_reader(given: Images, size: tuple[int, int, int], shape: Shape) -> Callable[[Path], Array]:
+def picture_reader(given: Images, size: pictures.PictureSize, shape: Shape) -> Callable[[Path], Array]:
     """Return the function from a picture's file to a sample."""
     return lambda path: read_picture(path, size, given.resize).reshape(shape)
 

@@ -12,7 +12,9 @@ import numpy.typing as npt
 import pytest
 import yaml
 
+from netspec.data import pictures
 from netspec.data.calibration import calibration_findings, evenly_spread
+from netspec.data.pictures import input_size
 from netspec.device.plan import plan_device
 from netspec.diagnostics import Diagnostic, SpecError, ToolError
 from netspec.graph import Graph
@@ -117,6 +119,18 @@ def test_a_table_to_train_on_is_read_without_its_labels(tmp_path: Path) -> None:
     lines = [f"{a!r},{b!r},{label},{c!r},{d!r}" for (a, b, c, d), label in zip(ROWS.tolist(), "xy " * 7, strict=False)]
     (tmp_path / "rows.csv").write_text("\n".join(["a,b,word,c,d", *lines]))
     same_as_npz(tmp_path, {"csv": {"path": "rows.csv", "target": "word"}}, ROWS, [4])
+
+
+def test_the_size_of_pictures_is_asked_for_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for index in range(3):
+        paint(tmp_path / "p" / f"{index}.png")
+    calls = []
+    monkeypatch.setattr(pictures, "input_size", lambda *given: calls.append(given) or input_size(*given))
+    graph = spec(tmp_path, {"images": {"path": "p"}}, [5, 4, 1])
+    for run in (calibration_findings, load_calibration):
+        calls.clear()
+        run(graph)
+        assert len(calls) == 1
 
 
 @pytest.mark.parametrize("samples", [256, 4])
