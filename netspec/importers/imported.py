@@ -17,7 +17,7 @@ from netspec.importers.tflite.translator import Step, Translated
 from netspec.importers.writer import KeptNames, WrittenSpec, write_spec
 from netspec.ops import Pad, Pool2D, Unary
 from netspec.ops.numbers import Quant
-from netspec.quantize.stored import Stored, npz_bytes, quantize_stored, write_stored
+from netspec.quantize.stored import Stored, npz_bytes, stored_numbers, write_stored
 from netspec.system.files import open_regular
 from netspec.system.missing import MEND_LINK, broken_link
 
@@ -155,12 +155,16 @@ def _require_same_ops(device: DeviceGraph, translated: Translated, names: dict[i
                 )
             )
     faults.raise_found()
+    explained: set[str] = set()
     for output, (step, inputs) in theirs.items():
         if step.kind != "Pad" and output in reached and ours[output] != (step.kind, inputs):
-            raise ModelFault(f"{step.what} would run as {ours[output][0]} of {', '.join(ours[output][1])}")
-    extra = [name for name, (kind, _) in ours.items() if name not in theirs and kind != "Pad"]
+            kind, reads = ours[output]
+            faults.add(ModelFault(f"{step.what}, would run as {kind} of {', '.join(reads)}"))
+            explained.update(reads)
+    extra = [name for name, (kind, _) in ours.items() if name not in theirs and kind != "Pad" and name not in explained]
     if extra:
-        raise ModelFault(f"netspec would compute {', '.join(extra[:6])} besides the operators of the file")
+        faults.add(ModelFault(f"netspec would compute {', '.join(extra[:6])} besides the operators of the file"))
+    faults.raise_found()
 
 
 def _is_read(translated: Translated, tensor: int) -> bool:
@@ -196,7 +200,10 @@ def _tensors(model: FileModel, translated: Translated, device: DeviceGraph, name
 
 
 def _require_numbers(plan: DevicePlan, stored: Stored) -> None:
-    try:
-        quantize_stored(plan, stored)
-    except ToolError as error:
-        raise ModelFault(error.message) from error
+    faults = Faults()
+    for node in plan.graph.nodes:
+        try:
+            stored_numbers(plan, node, stored)
+        except ToolError as error:
+            faults.add(ModelFault(error.message))
+    faults.raise_found()

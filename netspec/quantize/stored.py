@@ -22,7 +22,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from netspec.data.headers import HeaderError, read_header
-from netspec.device.graph import DeviceGraph
+from netspec.device.graph import DeviceGraph, Node
 from netspec.device.plan import DevicePlan
 from netspec.diagnostics import Diagnostic, SpecError, ToolError
 from netspec.graph import Graph
@@ -62,19 +62,22 @@ class Stored:
 
 def quantize_stored(plan: DevicePlan, stored: Stored) -> QuantizedModel:
     """Return the network of given integers. `ToolError` names the layer whose numbers leave a kernel's range."""
-    numbers: dict[str, Quantized] = {}
-    for node in plan.graph.nodes:
-        reads = [stored.tensors[name] for name in node.inputs]
-        try:
-            integers = node.op.stored_integers(stored, reads)
-            found = numbers_of(node, integers, reads, stored.tensors[node.output])
-        except (ValueError, OverflowError) as error:
-            raise ToolError(
-                f"layer {node.layer} (line {node.line}) cannot run with the integers that were imported: {error}",
-                help="remove `weights` from the spec and train, or quantize the original model anew",
-            ) from error
-        numbers[node.name] = checked(plan, node, found)
+    numbers = {node.name: stored_numbers(plan, node, stored) for node in plan.graph.nodes}
     return QuantizedModel(plan, dict(stored.tensors), numbers, imported=True)
+
+
+def stored_numbers(plan: DevicePlan, node: Node, stored: Stored) -> Quantized:
+    """Return the numbers of one node. `ToolError` names the layer where they leave the kernel's range."""
+    reads = [stored.tensors[name] for name in node.inputs]
+    try:
+        integers = node.op.stored_integers(stored, reads)
+        found = numbers_of(node, integers, reads, stored.tensors[node.output])
+    except (ValueError, OverflowError) as error:
+        raise ToolError(
+            f"layer {node.layer} (line {node.line}) cannot run with the integers that were imported: {error}",
+            help="remove `weights` from the spec and train, or quantize the original model anew",
+        ) from error
+    return checked(plan, node, found)
 
 
 def floats_of(graph: Graph, device: DeviceGraph, stored: Stored) -> dict[tuple[str, str], NDArray[Any]]:

@@ -163,6 +163,36 @@ def test_activations_that_stand_apart_are_reported_together(tmp_path: Path) -> N
     ]
 
 
+def test_operators_that_would_run_otherwise_are_reported_together(tmp_path: Path) -> None:
+    """A softmax has a scale of its own in a spec, so netspec requantizes it where the file joins it as it is."""
+    file = File()
+    shapes = {"x": 6, "softmax": 6, "relu": 6, "joined": 12, "dense": 6, "again": 6, "y": 12}
+    names = {name: file.activation(name, (1, count), 1 / 256, -128) for name, count in shapes.items()}
+    x, softmax, relu, joined, dense, again, y = names.values()
+    file.operator("SOFTMAX", (x,), softmax, beta=1.0)
+    file.operator("RELU", (x,), relu)
+    file.operator("CONCATENATION", (softmax, relu), joined, axis=1)
+    file.operator("FULLY_CONNECTED", (joined, file.constant("w", integers(6, 12), [0.01])), dense)
+    file.operator("SOFTMAX", (dense,), again, beta=1.0)
+    file.operator("CONCATENATION", (again, dense), y, axis=1)
+    assert [each.message for each in refusals(file, [x], [y], tmp_path)] == [
+        "operator 2, CONCATENATION, would run as Concatenate of joined_input1, relu",
+        "operator 5, CONCATENATION, would run as Concatenate of y_input1, dense",
+    ]
+
+
+def test_layers_whose_integers_no_kernel_takes_are_reported_together(tmp_path: Path) -> None:
+    file = File()
+    shapes = {"x": (1, 6), "a": (1, 6), "y": (1, 6)}
+    x, a, y = (file.activation(name, shape) for name, shape in shapes.items())
+    for index, (source, target) in enumerate(((x, a), (a, y))):
+        bias = file.constant(f"b{index}", np.full(6, -(2**31), np.int32))
+        kernel = file.constant(f"k{index}", np.full((6, 6), -128, np.int8), [0.01])
+        file.operator("FULLY_CONNECTED", (source, kernel, bias), target)
+    found = [each.message for each in refusals(file, [x], [y], tmp_path)]
+    assert ["cannot run with the integers" in message for message in found] == [True, True]
+
+
 # ------------------------------------------------------------------------------------------------- .keras and .h5
 
 
