@@ -16,6 +16,7 @@ from pathlib import Path
 
 from netspec.diagnostics import Diagnostic, Fix, Span, SpecError, ToolError, brief, in_order, split_lines
 from netspec.spec.source import MAX_BYTES, parse
+from netspec.system.writing import sync_to_disk
 
 MAX_ROUNDS = 200
 """Each puts at least one thing right; a file tells so many faults in one that few need more than two."""
@@ -154,6 +155,7 @@ def write(path: str, data: bytes) -> None:
             with os.fdopen(handle, "wb") as file:
                 file.write(data)
             os.chmod(name, mode)
+            sync_to_disk(Path(name))
             os.replace(name, target)
         except BaseException:
             os.unlink(name)

@@ -27,7 +27,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from netspec.diagnostics import ToolError
-from netspec.system.writing import write_atomically
+from netspec.system.writing import sync_to_disk, write_atomically
 
 _NEXT, _OLD, _JOURNAL, _LOCK, _OWNER = "next", "old", "swap.json", "lock", "spec"
 TRAINING = ".training"
@@ -62,7 +62,9 @@ class Staging:
         """Put the finished build in the place of the one before.
 
         `owned` are the files, relative to the folder, that builds write: of the old folder they alone are removed.
+        All is on the disk before: a power cut would otherwise leave the new names without their bytes.
         """
+        _sync(self.next)
         with _signals_held():
             if not os.path.lexists(self._target):
                 self._target.parent.mkdir(parents=True, exist_ok=True)
@@ -84,7 +86,7 @@ class Staging:
         return Path(here).is_relative_to(self._target) or self.root.name == _INSIDE
 
     def _journal(self, remove: list[str]) -> None:
-        write_atomically(self.root / _JOURNAL, json.dumps({"remove": remove}).encode())
+        write_atomically(self.root / _JOURNAL, json.dumps({"remove": remove}).encode(), sync=True)
 
     def _exchange(self, owned: Collection[str]) -> None:
         written = {*owned, *_files(self.next)}
@@ -199,6 +201,14 @@ def _finish(target: Path, root: Path) -> None:
         (target / name).unlink(missing_ok=True)
     journal.unlink()
     _remove(made)
+
+
+def _sync(folder: Path) -> None:
+    """Write all files of a folder, and their names, to the disk."""
+    for where, _, names in os.walk(folder):
+        for name in names:
+            sync_to_disk(Path(where, name))
+        sync_to_disk(Path(where))
 
 
 def _files(folder: Path) -> list[str]:

@@ -18,7 +18,7 @@ def export_tflite(folder: Path, target: Path) -> tuple[str, list[str]]:
 
     manifest = read_manifest(folder)
     content = _recorded(folder, manifest, TFLITE_FILE)
-    write_atomically(target, content)
+    write_atomically(target, content, sync=True)
     _, *notes = Flatbuffer(content, b"TFL3").root().text(3).split("; ")
     return f"{target.as_posix()}: the int8 model of {manifest.name}", notes
 
@@ -33,7 +33,7 @@ def export_keras(folder: Path, target: Path) -> str:
         raise ToolError(f"{target.as_posix()} must end in .keras", help="Keras tells its formats by that ending")
     manifest = read_manifest(folder)
     if KERAS_FILE in manifest.files:
-        write_atomically(target, _recorded(folder, manifest, KERAS_FILE))
+        write_atomically(target, _recorded(folder, manifest, KERAS_FILE), sync=True)
         return f"{target.as_posix()}: the float model of {manifest.name}"
     _recorded(folder, manifest, STORED_FILE)
     _write_dequantized(folder, manifest, target)

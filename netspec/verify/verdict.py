@@ -13,8 +13,8 @@ from netspec.verify.report import Report
 def write_verdict(folder: Path, report: Report, subject: Subject | None) -> None:
     """Write what verification found. No part of the build: the manifest does not record these files."""
     page = report_html(report, subject)
-    write_atomically(folder / VERDICT_FILE, (report.to_json() + "\n").encode())
-    write_atomically(folder / REPORT_FILE, page.encode())
+    write_atomically(folder / VERDICT_FILE, (report.to_json() + "\n").encode(), sync=True)
+    write_atomically(folder / REPORT_FILE, page.encode(), sync=True)
 
 
 def remove_verdict(folder: Path) -> None:

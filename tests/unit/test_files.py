@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import errno
 import io
 import os
 import subprocess
 import sys
+from collections import deque
+from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
-from netspec import running
+from netspec import fixes, running
+from netspec.artifacts.manifest import REPORT_FILE, VERDICT_FILE
 from netspec.diagnostics import SpecError
 from netspec.quantize.stored import is_stored
 from netspec.spec.source import MAX_BYTES, load
 from netspec.system.files import NoRegularFile, file_sha256, open_regular, read_at_most
+from netspec.system.writing import write_atomically
 from netspec.train.weight_files import read_arrays_isolated
+from netspec.verify.report import Report
+from netspec.verify.verdict import write_verdict
 
 NETSPEC = (sys.executable, "-m", "netspec")
 
@@ -99,3 +106,51 @@ def test_only_text_is_quoted(tmp_path: Path) -> None:
         assert running._text_of(str(file)) is None
     file.write_bytes(b"a: 1\r\n")
     assert running._text_of(str(file)) == "a: 1\r\n"
+
+
+def _write_report(folder: Path) -> list[Path]:
+    write_verdict(folder, Report("net"), None)
+    return [folder / VERDICT_FILE, folder / REPORT_FILE]
+
+
+def _write_fix(folder: Path) -> list[Path]:
+    (folder / "net.yaml").write_text("before")
+    fixes.write(str(folder / "net.yaml"), b"after")
+    return [folder / "net.yaml"]
+
+
+@pytest.mark.parametrize("write", [_write_report, _write_fix])
+def test_bytes_are_on_the_disk_before_the_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write: Callable[[Path], list[Path]]
+) -> None:
+    """A power cut leaves the file of before or the new one, never an empty one."""
+    synced, missed, sync, replace = set[int](), list[str](), os.fsync, os.replace
+
+    def noted(number: int) -> None:
+        synced.add(os.fstat(number).st_ino)
+        sync(number)
+
+    def checked(source: str | Path, target: str | Path) -> None:
+        if os.stat(source).st_ino not in synced:
+            missed.append(str(target))
+        replace(source, target)
+
+    monkeypatch.setattr(os, "fsync", noted)
+    monkeypatch.setattr(os, "replace", checked)
+    written = write(tmp_path)
+    assert not missed
+    assert {path.stat().st_ino for path in written} <= synced
+
+
+def test_a_filesystem_that_cannot_sync_is_written_all_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(number: int) -> None:
+        raise OSError(errors.popleft(), "no")
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    errors = deque([errno.EINVAL, errno.ENOTSUP, errno.EIO])
+    write_atomically(tmp_path / "one", b"1", sync=True)
+    assert (tmp_path / "one").read_bytes() == b"1"
+    with pytest.raises(OSError, match="two") as caught:
+        write_atomically(tmp_path / "two", b"2", sync=True)
+    assert caught.value.errno == errno.EIO
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]

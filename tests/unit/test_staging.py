@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -120,6 +121,43 @@ def test_a_kill_at_any_step_leaves_a_whole_build(tmp_path: Path, way: str, repos
     )
     assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout) == []
+
+
+@pytest.mark.parametrize("way", ["first", "exchange", "renames", "in place"])
+def test_a_build_is_on_the_disk_before_it_takes_its_place(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    """After a power cut a name that reached the disk before its bytes would be that of an empty file."""
+    folder, steps = tmp_path / "net", list[int | str]()
+    if way != "first":
+        fill(folder, OLD | USER)
+    monkeypatch.chdir(folder if way == "in place" else tmp_path)
+
+    def noted(name: str) -> Callable[..., object]:
+        real = getattr(os, name)
+
+        def call(*arguments: Any) -> object:
+            steps.append(os.fstat(arguments[0]).st_ino if name == "fsync" else name)
+            return real(*arguments)
+
+        return call
+
+    def exchanged(one: Path, other: Path) -> bool:
+        steps.append("exchange")
+        return way == "exchange" and exchange(one, other)
+
+    with staged(folder) as made:
+        made.begin()
+        fill(made.next, NEW)
+        inodes = {path.stat().st_ino for path in (made.next, *made.next.rglob("*"))}
+        for name in ("fsync", "rename", "replace"):
+            monkeypatch.setattr(os, name, noted(name))
+        monkeypatch.setattr(staging, "exchange", exchanged)
+        made.publish(OWNED)
+    assert content(folder) == NEW | ({} if way == "first" else USER)
+    before = steps[: next(index for index, step in enumerate(steps) if isinstance(step, str))]
+    assert inodes <= set(before)
+    assert len(before) <= len(inodes) + 1, "one call a file and folder, and one for the journal"
 
 
 def test_the_first_build_appears_whole(tmp_path: Path) -> None:
