@@ -20,6 +20,10 @@ class NoSuchRevision(Exception):
         self.help = help
 
 
+class TooLarge(Exception):
+    """A file of a revision has more bytes than were asked for."""
+
+
 class Repository:
     """The git repository around a folder. Raises `NoSuchRevision` where there is none, `ToolError` without git."""
 
@@ -44,10 +48,19 @@ class Repository:
         if not self.has(revision):
             raise NoSuchRevision(f"'{revision}' is no revision of this repository", self._meant(revision))
 
-    def file(self, revision: str, path: str) -> bytes | None:
-        """Return a file as a revision has it, by its path from `folder`, or from the top if that is none."""
+    def file(self, revision: str, path: str, most: int) -> bytes | None:
+        """Return a file as a revision has it, by its path from `folder`, or from the top if that is none.
+
+        Raises `TooLarge` for one of more than `most` bytes, which is known before it is read.
+        """
         for name in (f"./{path}", path):
-            done = self._git("cat-file", "blob", f"{revision}:{name}")
+            held = f"{revision}:{name}"
+            size = self._git("cat-file", "-s", held)
+            if size.returncode:
+                continue
+            if int(size.stdout) > most and self._git("cat-file", "-t", held).stdout.strip() == b"blob":
+                raise TooLarge
+            done = self._git("cat-file", "blob", held)
             if not done.returncode:
                 return done.stdout
         return None

@@ -17,9 +17,9 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from netspec.diff.git import NoSuchRevision, Repository, nearest_file
+from netspec.diff.git import NoSuchRevision, Repository, TooLarge, nearest_file
 from netspec.running import load
-from netspec.spec.source import Document, parse
+from netspec.spec.source import MAX_BYTES, Document, parse, refuse_size
 from netspec.system.missing import MEND_LINK, broken_link
 
 
@@ -97,13 +97,17 @@ def of_revision(revision: str, path: str) -> Document:
 
 def _read(repository: Repository, revision: str, path: str, shown: str | None = None) -> Document:
     repository.require(revision)
-    content = repository.file(revision, path)
+    name = f"{revision}:{shown or path}"
+    try:
+        content = repository.file(revision, path, MAX_BYTES)
+    except TooLarge:
+        refuse_size(name)
     if content is None:
         hint = nearest_file(shown or path, repository.files(revision))
         raise NoSuchRevision(
             f"{revision} has no file {shown or path}", hint or f"`git ls-tree -r {revision}` lists all"
         )
-    return parse(content, f"{revision}:{shown or path}")
+    return parse(content, name)
 
 
 def _neither(first: str, second: str) -> NoSuchRevision:

@@ -10,11 +10,12 @@ from pathlib import Path
 from netspec.device.size import flash_bytes
 from netspec.diagnostics import SpecError, encodable
 from netspec.diff.compare import compare
-from netspec.diff.git import NoSuchRevision, Repository
+from netspec.diff.git import NoSuchRevision, Repository, TooLarge
 from netspec.diff.net import Net, net_of
 from netspec.diff.render import render
 from netspec.diff.sides import of_revision
 from netspec.running import is_spec, load, specs_among
+from netspec.spec.source import MAX_BYTES
 
 
 def changes_since(revision: str, paths: Iterable[str], format: str, *, color: bool = False) -> str:
@@ -56,11 +57,19 @@ def changes_of_tree(revision: str, format: str, *, color: bool = False) -> tuple
     for path in sorted({*repository.files(revision), *repository.working_files()}):
         if os.path.isfile(path):
             changes += [text for each in specs_among([path]) if (text := _change(revision, each, format, color))]
-        elif is_spec(repository.file(revision, path) or b""):
+        elif _held_spec(repository, revision, path):
             changes.append(_note(path, f"removed since {revision}", format))
     if format == "json":
         return json.dumps([json.loads(text) for text in changes], indent=2) + "\n", bool(changes)
     return "\n".join(changes) or f"no spec differs from {revision}\n", bool(changes)
+
+
+def _held_spec(repository: Repository, revision: str, path: str) -> bool:
+    try:
+        content = repository.file(revision, path, MAX_BYTES)
+    except TooLarge:  # nor was it one that could be read
+        return False
+    return content is not None and is_spec(content)
 
 
 def _change(base: str, path: str, format: str, color: bool) -> str:

@@ -75,11 +75,12 @@ def read(name: str) -> bytes:
         message, help = _why_unreadable(name, error)
         raise SpecError(Diagnostic("unreadable-file", message, Span(name, 1, 1, 1, 1), help=help)) from None
     if data is None:
-        _refuse_size(name)
+        refuse_size(name)
     return data
 
 
-def _refuse_size(path: str) -> NoReturn:
+def refuse_size(path: str) -> NoReturn:
+    """Raise SpecError for a file of more than `MAX_BYTES`."""
     message = f"the file is larger than {MAX_BYTES // 2**20} MiB"
     _refuse("file-too-large", message, path, help="check that it is a spec")
 
@@ -87,7 +88,7 @@ def _refuse_size(path: str) -> NoReturn:
 def refuse_large(data: bytes, path: str) -> None:
     """Raise SpecError for more bytes than `parse` takes."""
     if len(data) > MAX_BYTES:
-        _refuse_size(path)
+        refuse_size(path)
 
 
 def is_text(text: str) -> bool:

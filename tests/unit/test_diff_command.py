@@ -11,8 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from netspec.diagnostics import SpecError
 from netspec.diff.git import NoSuchRevision, Repository
 from netspec.diff.sides import documents
+from netspec.diff.since import changes_of_tree
+from netspec.spec.source import MAX_BYTES
 
 ROOT = Path(__file__).parents[2]
 OLD = "netspec: 1\nname: net\ninputs: {x: {shape: [16]}}\nlayers: [{dense: {name: out, units: 4}}]\n"
@@ -268,6 +271,39 @@ def test_a_fault_in_a_revision_is_shown_with_its_line(tmp_path: Path) -> None:
     assert (
         "HEAD:net.yaml:4:30: error: unknown key 'unit' of dense [unknown-key]\n  |\n4 | layers: [{dense:" in done.stderr
     )
+
+
+@needs_git
+def test_a_large_file_of_a_revision_is_refused_and_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As one on disk is: a model that somebody committed may have gigabytes."""
+    git(tmp_path, "init", "-q", "-b", "trunk")
+    monkeypatch.chdir(tmp_path)
+    spec, gone = tmp_path / "net.yaml", tmp_path / "gone.yaml"
+    for path in (spec, gone):
+        path.write_text(OLD + "#" * (MAX_BYTES + 1 - len(OLD)))
+    git(tmp_path, "add", "-A")
+    git(tmp_path, "commit", "-q", "-m", "large")
+    spec.write_text(OLD)
+    gone.unlink()
+    read: list[tuple[str, ...]] = []
+    real = Repository._git
+    monkeypatch.setattr(Repository, "_git", lambda self, *words: read.append(words) or real(self, *words))
+    for arguments in (["net.yaml"], ["HEAD:net.yaml", "net.yaml"], ["HEAD", "HEAD", "net.yaml"]):
+        with pytest.raises(SpecError) as caught:
+            documents(arguments)
+        (fault,) = caught.value.diagnostics
+        assert (fault.rule, fault.span.path) == ("file-too-large", "HEAD:net.yaml")
+        assert fault.message == "the file is larger than 1 MiB"
+    text, different = changes_of_tree("HEAD", "text")
+    assert different
+    assert text.startswith("net.yaml: ")
+    assert text.rstrip().endswith("no net to compare with: HEAD has 1 error")
+    assert "gone.yaml" not in text
+    assert not [words for words in read if words[:2] == ("cat-file", "blob")]
+    spec.write_text(OLD + "#" * (MAX_BYTES - len(OLD)))
+    git(tmp_path, "commit", "-aqm", "as large as may be")
+    before, after = documents(["net.yaml"])
+    assert before.text == after.text
 
 
 def test_a_broken_budget_is_compared(plain: Path) -> None:
