@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import combinations
 
-from netspec.device.graph import tensor_bytes
 from netspec.device.memory.sharing import Share, linked
 from netspec.device.plan import DevicePlan
 
@@ -30,13 +29,13 @@ class Block:
 def blocks(plan: DevicePlan) -> tuple[Block, ...]:
     """Return the tensors in the order they are written, each node's scratch behind its output."""
     graph, memory = plan.graph, plan.memory
-    shapes, lifetimes = graph.tensors, graph.lifetimes()
+    tensors, lifetimes = graph.tensors, graph.lifetimes()
 
     def tensor(name: str) -> list[Block]:
         if name not in memory.tensor_offsets:
             return []
         arena, offset = memory.tensor_arenas.get(name, 0), memory.tensor_offsets[name]
-        return [Block(name, None, arena, offset, tensor_bytes(shapes[name]), *lifetimes[name])]
+        return [Block(name, None, arena, offset, tensors[name].bytes, *lifetimes[name])]
 
     found = [block for given in graph.inputs for block in tensor(given.name)]
     for step, node in enumerate(graph.nodes):

@@ -6,12 +6,11 @@ Derived from the Graph alone, before any training: training only fills numbers i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
-from dataclasses import dataclass, replace
-from math import prod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from netspec.ops import Op, Rescale, RescaleEach, Shape, output_shape
+from netspec.ops import Op, Rescale, RescaleEach, Shape, Tensor
 
 if TYPE_CHECKING:
     from netspec.device.kernels.base import Kernel
@@ -19,7 +18,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One op: `name` prefixes its constants, `output` is the tensor it writes.
+    """One op: `name` prefixes its constants. It owns the tensors that it writes, and names those that it reads.
 
     `layer` is the spec's layer that the op came from, at `line`; `layers` are all that are folded into it.
     """
@@ -27,12 +26,18 @@ class Node:
     name: str
     op: Op
     inputs: tuple[str, ...]
-    output: str
+    outputs: tuple[Tensor, ...]
     layer: str
     layers: tuple[str, ...]
     line: int
     kernel: Kernel[Any] | None = None
     """What runs the op; the last pass chooses it."""
+
+    @property
+    def output(self) -> str:
+        """The name of the only tensor that it writes."""
+        (only,) = self.outputs
+        return only.name
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +50,10 @@ class DeviceInput:
     name: str
     shape: Shape
     rescale: Rescale | RescaleEach | None = None
+
+    @property
+    def tensor(self) -> Tensor:
+        return Tensor(self.name, self.shape)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +75,15 @@ class DeviceGraph:
     outputs: tuple[DeviceOutput, ...]
     kernels: str = "best"
     """The name of the set that the nodes' kernels come from."""
+    _tensors: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
-    def tensors(self) -> dict[str, Shape]:
-        """Return every tensor's shape, inputs first, then in the order they are written."""
-        shapes = {given.name: given.shape for given in self.inputs}
-        return shapes | {node.output: output_shape(node.op) for node in self.nodes}
+    def tensors(self) -> Mapping[str, Tensor]:
+        """Return every tensor by its name, inputs first, then in the order they are written."""
+        if not self._tensors:
+            self._tensors.update((given.name, given.tensor) for given in self.inputs)
+            self._tensors.update((tensor.name, tensor) for node in self.nodes for tensor in node.outputs)
+        return self._tensors
 
     def readers(self) -> Counter[str]:
         """Return how many times each tensor is read, being an output of the network included."""
@@ -80,7 +92,7 @@ class DeviceGraph:
         return counts
 
     def producers(self) -> dict[str, Node]:
-        return {node.output: node for node in self.nodes}
+        return {tensor.name: node for node in self.nodes for tensor in node.outputs}
 
     def lifetimes(self) -> dict[str, tuple[int, int]]:
         """Return the first and last step at which each tensor is needed, in the order of `tensors`.
@@ -88,7 +100,7 @@ class DeviceGraph:
         Inputs are there at step -1, before the first node; outputs until the step after the last one.
         """
         first = {given.name: -1 for given in self.inputs}
-        first |= {node.output: step for step, node in enumerate(self.nodes)}
+        first |= {tensor.name: step for step, node in enumerate(self.nodes) for tensor in node.outputs}
         last = dict(first)
         for step, node in enumerate(self.nodes):
             last |= dict.fromkeys(node.inputs, step)
@@ -101,11 +113,6 @@ class DeviceGraph:
 
     def with_nodes(self, nodes: Iterable[Node]) -> DeviceGraph:
         return replace(self, nodes=tuple(nodes))
-
-
-def tensor_bytes(shape: Shape) -> int:
-    """Return the size of an int8 tensor."""
-    return prod(shape)
 
 
 def free_name(name: str, taken: set[str]) -> str:

@@ -97,6 +97,6 @@ def _chain(layer: GraphLayer, ops: tuple[Op, ...], reads: tuple[str, ...], taken
         kind = op.stem
         name = layer.name if index == 0 else free_name(f"{layer.name}_{kind}", taken)
         output = layer.name if index == len(ops) - 1 else free_name(f"{layer.name}_{kind}", taken)
-        nodes.append(Node(name, op, reads, output, layer.name, (layer.name,), layer.line))
+        nodes.append(Node(name, op, reads, op.outputs(output), layer.name, (layer.name,), layer.line))
         reads = (output,)
     return nodes

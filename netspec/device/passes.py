@@ -24,7 +24,6 @@ from netspec.ops import (
     Unary,
     View,
     hwc,
-    output_shape,
 )
 
 
@@ -63,16 +62,17 @@ def fold_padding(graph: DeviceGraph) -> DeviceGraph:
 
 def materialize_padding(graph: DeviceGraph) -> DeviceGraph:
     """Pad in an op of its own where the kernel would read past its input, or a faster one could not run."""
-    kernels, shapes, taken = kernel_set(graph.kernels), graph.tensors, graph.names()
+    kernels, tensors, taken = kernel_set(graph.kernels), graph.tensors, graph.names()
     nodes: list[Node] = []
     for node in graph.nodes:
         zeros = node.op.zeros_before()
         if zeros is not None and not kernels.pads_itself(node.op):
-            shape = shapes[node.inputs[0]]
+            shape = tensors[node.inputs[0]].shape
             height, width, channels = hwc(shape)
             padded = (height + zeros.top + zeros.bottom, width + zeros.left + zeros.right, channels)
             name = free_name(f"{node.name}_pad", taken)
-            nodes.append(replace(node, name=name, op=Pad(shape, padded, zeros), output=name))
+            pad = Pad(shape, padded, zeros)
+            nodes.append(replace(node, name=name, op=pad, outputs=pad.outputs(name)))
             node = replace(node, op=node.op.with_zeros_before(NO_PADDING, padded), inputs=(name,))
         nodes.append(node)
     return graph.with_nodes(nodes)
@@ -89,7 +89,7 @@ def fold_affine(graph: DeviceGraph) -> DeviceGraph:
             folded = before.op.with_affine(op) if before and readers[before.output] == 1 else None
             if before and folded:
                 del nodes[before.output]
-                node = replace(before, op=folded, output=node.output, layers=_joined(before, node))
+                node = replace(before, op=folded, outputs=node.outputs, layers=_joined(before, node))
             else:
                 image = hwc(op.shape)
                 alone = DepthwiseConv2D(image, op.shape, None, None, (1, 1), (1, 1), (1, 1), NO_PADDING, affine=(op,))
@@ -109,7 +109,7 @@ def split_sums(graph: DeviceGraph) -> DeviceGraph:
         left, pair = node.inputs[0], replace(node.op, arity=2)
         for count, right in enumerate(node.inputs[1:-1], start=1):
             name = free_name(f"{node.name}_sum{count}", taken)
-            nodes.append(replace(node, name=name, op=pair, inputs=(left, right), output=name))
+            nodes.append(replace(node, name=name, op=pair, inputs=(left, right), outputs=pair.outputs(name)))
             left = name
         nodes.append(replace(node, op=pair, inputs=(left, node.inputs[-1])))
     return graph.with_nodes(nodes)
@@ -126,7 +126,7 @@ def fuse_activations(graph: DeviceGraph) -> DeviceGraph:
             fused = before.op.clamped(relu) if before and readers[before.output] == 1 else None
             if before and fused:
                 del nodes[before.output]
-                node = replace(before, op=fused, output=node.output, layers=_joined(before, node))
+                node = replace(before, op=fused, outputs=node.outputs, layers=_joined(before, node))
             else:
                 node = replace(node, op=Unary("relu", relu.shape, relu.max_value))
         nodes[node.output] = node
@@ -201,11 +201,13 @@ def verify(graph: DeviceGraph, after: str) -> None:
     names: set[str] = set()
     for node in graph.nodes:
         assert node.name not in names, f"after {after}: two nodes are named {node.name}"
-        assert node.output not in written, f"after {after}: {node.output} is written twice"
+        shapes = tuple(tensor.shape for tensor in node.outputs)
+        assert shapes == node.op.output_shapes(), f"after {after}: {node.name} writes {shapes}, its op another shape"
+        for tensor in node.outputs:
+            assert tensor.name not in written, f"after {after}: {tensor.name} is written twice"
         missing = [name for name in node.inputs if name not in written]
         assert not missing, f"after {after}: {node.name} reads {missing} before it is written"
         names.add(node.name)
-        written.add(node.output)
+        written.update(tensor.name for tensor in node.outputs)
     for output in graph.outputs:
         assert output.tensor in written, f"after {after}: nothing writes the output {output.name}"
-    assert all(output_shape(node.op) for node in graph.nodes)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from netspec.device.cmsis_nn import CORE_EXTENSIONS, Extension
-from netspec.device.graph import DeviceGraph, Node, tensor_bytes
+from netspec.device.graph import DeviceGraph, Node
 from netspec.device.kernels import kernel_of
 from netspec.device.kernels.base import Constant
 from netspec.device.lowering import lower
@@ -154,7 +154,7 @@ class DevicePlan:
 
     def _live(self, region: Region | None = None) -> Iterator[Live]:
         """Yield what is live at each node, in one region if it is given."""
-        sizes = {name: tensor_bytes(shape) for name, shape in self.graph.tensors.items()}
+        sizes = {name: tensor.bytes for name, tensor in self.graph.tensors.items()}
         sizes = {name: sizes[name] for name in self.memory.tensor_offsets}
         scratch = self.memory.scratch_bytes
         if region is not None:
@@ -178,11 +178,11 @@ def plan_graph(graph: DeviceGraph, core: str, io: Io = "arena", regions: tuple[R
 
 def _require_addressable(graph: Graph, device: DeviceGraph, plan: DevicePlan) -> None:
     """Raise `SpecError` for each layer with an array that a 32-bit core cannot index."""
-    nodes = {node.output: node for node in device.nodes}
+    nodes = device.producers()
     largest: dict[str, int] = {}
-    for name, shape in device.tensors.items():
+    for name, tensor in device.tensors.items():
         owner = nodes[name].layer if name in nodes else name
-        largest[owner] = max(largest.get(owner, 0), tensor_bytes(shape))
+        largest[owner] = max(largest.get(owner, 0), tensor.bytes)
     for node in device.nodes:
         sizes = [constant.bytes for constant in plan.constants(node)]
         largest[node.layer] = max(largest.get(node.layer, 0), plan.memory.scratch_bytes.get(node.name, 0), *sizes, 0)

@@ -101,7 +101,7 @@ def requantize_concatenations(graph: DeviceGraph) -> DeviceGraph:
         constraint = fixed_scale(node.op) or node.op.range_end()
         if constraint is not None:
             groups.constrain(node.output, constraint)
-    shapes, taken = graph.tensors, graph.names()
+    tensors, taken = graph.tensors, graph.names()
     nodes: list[Node] = []
     for node in graph.nodes:
         if node.op.scale_rule() == "same" and len(node.inputs) > 1:
@@ -112,9 +112,8 @@ def requantize_concatenations(graph: DeviceGraph) -> DeviceGraph:
                 if constraint is not None and not same_fixed:
                     source = node.inputs[position]
                     name = free_name(f"{node.name}_input{position + 1}", taken)
-                    nodes.append(
-                        replace(node, name=name, op=Unary("requantize", shapes[source]), inputs=(source,), output=name)
-                    )
+                    op = Unary("requantize", tensors[source].shape)
+                    nodes.append(replace(node, name=name, op=op, inputs=(source,), outputs=op.outputs(name)))
                     inputs[position] = name
             node = replace(node, inputs=tuple(inputs))
             for name in inputs:

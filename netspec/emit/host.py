@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from netspec.device.graph import tensor_bytes
 from netspec.device.kernels import kernel_of
 from netspec.emit.render import render
 from netspec.emit.view import make_view
@@ -27,8 +26,7 @@ def host_defines(model: QuantizedModel) -> tuple[str, ...]:
 
 def host_tensors(model: QuantizedModel) -> tuple[tuple[str, int], ...]:
     """Return (tensor, bytes) in the order in which one sample's results are written: what each layer writes."""
-    shapes = model.plan.graph.tensors
-    return tuple((node.output, tensor_bytes(shapes[node.output])) for node in model.plan.graph.nodes)
+    return tuple((tensor.name, tensor.bytes) for node in model.plan.graph.nodes for tensor in node.outputs)
 
 
 def host_functions(model: QuantizedModel) -> frozenset[str]:

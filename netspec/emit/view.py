@@ -190,7 +190,7 @@ def _layer(
 ) -> Layer:
     """Return a layer; `tables` are the names of the look-up tables so far, by node."""
     kernel, plan = kernel_of(node), model.plan
-    shapes = plan.graph.tensors
+    read = plan.graph.tensors
     constants = {each.role: each for each in plan.constants(node)}
     kept = [constant.role for constant in plan.kept_constants(node)]
     identifiers = {role: names.symbol(f"{node.name}_{role}") for role in kept}
@@ -204,7 +204,7 @@ def _layer(
     call = kernel.call(node.op, q, plan.extension, {share.position for share in shares})
     title = kernel.title(node.op)
     kind = f"{title} {call['kind']}" if "kind" in call else title
-    reads = ", ".join(shape_text(shapes[name]) for name in node.inputs)
+    reads = ", ".join(shape_text(read[name].shape) for name in node.inputs)
     return Layer(
         index=index,
         name=node.name,

@@ -33,17 +33,26 @@ from netspec.ops.pad import Pad
 from netspec.ops.pool2d import Pool2D
 from netspec.ops.relu import Relu
 from netspec.ops.softmax import Softmax
+from netspec.ops.tensor import DTYPES, INT4, INT8, INT16, INT32, INT64, UINT8, DType, Tensor
 from netspec.ops.unary import Unary
 from netspec.ops.view import View
 
 __all__ = [
+    "DTYPES",
+    "INT4",
+    "INT8",
+    "INT16",
+    "INT32",
+    "INT64",
     "NO_PADDING",
+    "UINT8",
     "ActivationKind",
     "Add",
     "Affine",
     "BatchNorm",
     "Concatenate",
     "Conv2D",
+    "DType",
     "Dense",
     "DepthwiseConv2D",
     "Fixed",
@@ -59,6 +68,7 @@ __all__ = [
     "ScaleRule",
     "Shape",
     "Softmax",
+    "Tensor",
     "Unary",
     "View",
     "hwc",

@@ -14,6 +14,8 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
+from netspec.ops.tensor import Tensor
+
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
@@ -84,6 +86,10 @@ class Op:
     def output_shapes(self) -> tuple[Shape, ...]:
         """Return the shape of each output."""
         raise NotImplementedError
+
+    def outputs(self, *names: str) -> tuple[Tensor, ...]:
+        """Return the output tensors, given their names."""
+        return tuple(Tensor(name, shape) for name, shape in zip(names, self.output_shapes(), strict=True))
 
     def variant(self) -> str:
         """Return the function that is computed, of those that the class describes: "pool2d.max"."""

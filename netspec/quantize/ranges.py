@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.graph import DeviceGraph
@@ -57,7 +56,7 @@ def find_ranges(
 
     ranges: dict[str, Range] = {}
     count = len(next(iter(inputs.values())))
-    size = sum(4 * prod(shape) for shape in graph.tensors.values())
+    size = sum(4 * tensor.size for tensor in graph.tensors.values())
     step = max(1, _PART_BYTES // max(1, size)) if percentile is None else count  # a quantile is one of all samples
     for start in range(0, count, step):
         with np.errstate(all="ignore"):  # what comes of it is looked at here

@@ -148,7 +148,7 @@ class _NodeSink:
     def write(self, shape: Shape) -> int:
         name = self._node.output
         quant = self._model.model.tensors[name]
-        assert prod(shape) == prod(self._model.model.plan.graph.tensors[name])
+        assert prod(shape) == self._model.model.plan.graph.tensors[name].size
         index = self._model.add(Tensor(name, shape, "int8", (quant.scale,), (quant.zero_point,)))
         self._model.index_of[name] = index
         return index

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from netspec.device.graph import tensor_bytes
 from netspec.device.plan import DevicePlan, plan_device
 from netspec.diagnostics import ToolError
 from netspec.graph import Graph
@@ -59,8 +58,8 @@ def outside_bytes(plan: DevicePlan) -> int:
     """Return the bytes of the inputs and outputs that are the caller's."""
     if plan.io != "external":
         return 0
-    shapes = [*(each.shape for each in plan.graph.inputs), *(each.shape for each in plan.graph.outputs)]
-    return sum(map(tensor_bytes, shapes))
+    ports = [*(each.name for each in plan.graph.inputs), *(each.tensor for each in plan.graph.outputs)]
+    return sum(plan.graph.tensors[name].bytes for name in ports)
 
 
 def require_kernel_sums(plan: DevicePlan, cmsis: CmsisNN) -> None:

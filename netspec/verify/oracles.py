@@ -62,13 +62,13 @@ def run_program(model: QuantizedModel, program: Path, inputs: Values) -> dict[st
     flat = [inputs[given.name].reshape(len(inputs[given.name]), -1) for given in graph.inputs]
     stream = np.concatenate(flat, axis=1).astype(np.int8).tobytes()
     written = output_of(program, stream)
-    shapes = graph.tensors
-    sizes = [int(np.prod(shapes[node.output])) for node in graph.nodes]
+    written_by = [tensor for node in graph.nodes for tensor in node.outputs]
+    sizes = [tensor.bytes for tensor in written_by]
     rows = np.frombuffer(written, np.int8)
     if rows.size != sum(sizes) * len(flat[0]):
         raise ToolError(f"the compiled network wrote {rows.size} bytes, {sum(sizes) * len(flat[0])} were expected")
     samples, ends = rows.reshape(len(flat[0]), -1), np.cumsum(sizes)  # of a net of views alone both are empty
-    return {node.output: samples[:, end - size : end] for node, size, end in zip(graph.nodes, sizes, ends, strict=True)}
+    return {each.name: samples[:, end - each.bytes : end] for each, end in zip(written_by, ends, strict=True)}
 
 
 def output_of(program: Path, stream: bytes, *words: str) -> bytes:

@@ -6,7 +6,6 @@ import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from functools import partial
-from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -115,7 +114,7 @@ def compare_in_parts(
 
 def parts(model: QuantizedModel, cases: int) -> Iterator[slice]:
     """Yield the cases that are compared at once: as many as PART_ELEMENTS allows, at least one."""
-    step = max(1, PART_ELEMENTS // max(1, sum(prod(shape) for shape in model.plan.graph.tensors.values())))
+    step = max(1, PART_ELEMENTS // max(1, sum(tensor.size for tensor in model.plan.graph.tensors.values())))
     for start in range(0, cases, step):
         yield slice(start, min(start + step, cases))
 

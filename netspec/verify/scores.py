@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from math import prod
 from typing import TYPE_CHECKING, Any
 
 from netspec.device.graph import DeviceOutput
@@ -113,7 +112,7 @@ def _batches(
 
     weights = weight_lookup(arrays)
     device = model.plan.graph
-    size = max(1, _BATCH_BYTES // max(1, sum(4 * prod(shape) for shape in device.tensors.values())))
+    size = max(1, _BATCH_BYTES // max(1, sum(4 * tensor.size for tensor in device.tensors.values())))
     for start in range(0, len(part), size):
         x = {name: values[start : start + size] for name, values in part.x.items()}
         x = {name: x[name].reshape((-1, *shape)) for name, shape in graph.inputs.items()}

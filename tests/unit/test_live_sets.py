@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from netspec.device.graph import DeviceGraph, tensor_bytes
+from netspec.device.graph import DeviceGraph
 from netspec.device.memory.live_sets import live_sets
 from netspec.device.memory.plan import MemoryPlan, plan_memory
 from tests.property.test_memory import random_graph
@@ -18,14 +18,14 @@ def live_at(graph: DeviceGraph, memory: MemoryPlan, step: int) -> dict[str, int]
         for share in memory.shares
         if {share.input, share.output} <= alive
     }
-    return {name: tensor_bytes(graph.tensors[name]) for name in alive - inner}
+    return {name: graph.tensors[name].bytes for name in alive - inner}
 
 
 @pytest.mark.parametrize("seed", range(60))
 def test_each_op_has_its_live_tensors_and_their_sum(seed: int) -> None:
     graph = random_graph(seed)
     memory = plan_memory(graph, "dsp")
-    sizes = {name: tensor_bytes(shape) for name, shape in graph.tensors.items()}
+    sizes = {name: tensor.bytes for name, tensor in graph.tensors.items()}
     for step, live in enumerate(live_sets(graph, sizes, memory.scratch_bytes, memory.shares)):
         expected = live_at(graph, memory, step)
         scratch = memory.scratch_bytes.get(graph.nodes[step].name, 0)

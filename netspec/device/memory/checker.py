@@ -88,7 +88,7 @@ class _Replay:
     def __init__(self, graph: DeviceGraph, plan: MemoryPlan) -> None:
         self._graph = graph
         self._plan = plan
-        self._bytes = {name: prod(shape) for name, shape in graph.tensors.items()}
+        self._bytes = {name: tensor.bytes for name, tensor in graph.tensors.items()}
         self._values: dict[str, _Value] = {}
         self._arenas = [_Arena(size) for size in plan.arena_sizes]
         assert sum(plan.arena_sizes) == plan.arena_bytes, "the arenas are not what the plan says they are together"

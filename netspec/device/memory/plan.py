@@ -12,7 +12,7 @@ from itertools import chain
 from math import inf
 
 from netspec.device.cmsis_nn import Extension
-from netspec.device.graph import DeviceGraph, tensor_bytes
+from netspec.device.graph import DeviceGraph
 from netspec.device.kernels import kernel_of
 from netspec.device.memory.packing import Overlay, Packing, Piece
 from netspec.device.memory.placement import place
@@ -90,12 +90,12 @@ class _Everything:
 
     @staticmethod
     def of(graph: DeviceGraph, extension: Extension, outside: frozenset[str], shares: Sequence[Share]) -> _Everything:
-        lifetimes, shapes = graph.lifetimes(), graph.tensors
-        tensors = tuple(name for name in shapes if name not in outside)
+        lifetimes, everything = graph.lifetimes(), graph.tensors
+        tensors = tuple(name for name in everything if name not in outside)
         scratch = {node.name: kernel_of(node).scratch_bytes(node.op, extension) for node in graph.nodes}
         scratch = {name: size for name, size in scratch.items() if size}
         steps = {node.name: step for step, node in enumerate(graph.nodes)}
-        pieces = [Piece(tensor_bytes(shapes[name]), *lifetimes[name]) for name in tensors]
+        pieces = [Piece(everything[name].bytes, *lifetimes[name]) for name in tensors]
         pieces += [Piece(size, steps[name], steps[name]) for name, size in scratch.items()]
         index = {name: number for number, name in enumerate(tensors)}
         overlays = [Overlay(index[each.input], index[each.output], each.offset, each.replaces) for each in shares]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from math import prod
 
-from netspec.device.graph import DeviceGraph, Node, tensor_bytes
+from netspec.device.graph import DeviceGraph, Node
 from netspec.device.kernels import kernel_of
 from netspec.ops import output_shape
 
@@ -65,7 +65,7 @@ def possible(graph: DeviceGraph, outside: frozenset[str]) -> list[Share]:
     Tensors `outside` the arena take no part.
     """
     lifetimes = graph.lifetimes()
-    sizes = {name: tensor_bytes(shape) for name, shape in graph.tensors.items()}
+    sizes = {name: tensor.bytes for name, tensor in graph.tensors.items()}
     found: dict[tuple[str, str, int], Share] = {}
     for step, node in enumerate(graph.nodes):
         if node.output in outside:
