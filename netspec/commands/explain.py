@@ -138,7 +138,7 @@ def _step_data(step: Step) -> dict[str, Any]:
 def _constant_data(constant: Constant, layout: Layout | None) -> dict[str, Any]:
     data: dict[str, Any] = {
         "role": constant.role,
-        "type": constant.c_type,
+        "type": constant.dtype.c_type,
         "count": constant.count,
         "bytes": constant.bytes,
     }

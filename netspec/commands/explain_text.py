@@ -198,7 +198,7 @@ def _step_lines(step: Step) -> Iterator[str]:
 
 def _constant_lines(constant: Constant, layout: Layout | None) -> Iterator[str]:
     head = f"    {constant.role.ljust(12)}"
-    size = f"{constant.count:,} {constant.c_type.removesuffix('_t')}, {constant.bytes:,} bytes"
+    size = f"{constant.count:,} {constant.dtype.name}, {constant.bytes:,} bytes"
     if layout is None:
         yield from _filled(head, f"{size}: {_ROLES[constant.role]}")
         return

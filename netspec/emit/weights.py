@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.device.graph import Node
 from netspec.device.kernels import kernel_of
-from netspec.device.kernels.base import C_TYPE_BYTES, Constant
+from netspec.device.kernels.base import Constant
 from netspec.device.memory.packing import aligned
 from netspec.emit.literals import float32, rows, shape_text
 from netspec.ops.numbers import Quantized
@@ -53,14 +53,14 @@ def array(name: str, node: Node, constant: Constant, q: Quantized, region: str |
     One that is copied to a `region` is as long as the next multiple of 16 bytes, as `DevicePlan` counts it.
     """
     values = q.arrays[constant.role]
-    assert f"{values.dtype.name}_t" == constant.c_type, f"{name} is {values.dtype.name}"
+    assert values.dtype.name == constant.dtype.name, f"{name} is {values.dtype.name}"
     assert values.size == constant.count, f"{name} holds {values.size} values, the plan counts {constant.count}"
     # A line for each output's weights; a depthwise kernel has the outputs innermost, so there a line is a tap.
     group = prod(values.shape[1:]) if values.ndim > 1 and values.shape[0] > 1 else values.shape[-1]
     return Array(
         name=name,
-        c_type=constant.c_type,
-        count=aligned(constant.bytes) // C_TYPE_BYTES[constant.c_type] if region else constant.count,
+        c_type=constant.dtype.c_type,
+        count=aligned(constant.bytes) * 8 // constant.dtype.bits if region else constant.count,
         about=_about(node, constant.role, values, q),
         # SIMD kernels load several weights at once; the other arrays are read a word at a time.
         aligned=constant.role in _WEIGHTS,

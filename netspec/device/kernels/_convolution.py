@@ -17,7 +17,7 @@ from netspec.device.cmsis_nn import (
     scratch_bytes,
 )
 from netspec.device.kernels.base import Constant, Dims, Kernel, dims, limits, named_dims, tile
-from netspec.ops import Conv2D, Dense, DepthwiseConv2D, Padding, Shape, hwc
+from netspec.ops import INT8, INT32, Conv2D, Dense, DepthwiseConv2D, Padding, Shape, hwc
 from netspec.ops.numbers import Quantized
 
 ConvT = TypeVar("ConvT", Conv2D, DepthwiseConv2D)
@@ -38,12 +38,12 @@ class ConvolutionKernel(Kernel[ConvT]):
 
     def constants(self, op: ConvT, extension: Extension) -> tuple[Constant, ...]:
         channels = op.output_shape[-1]
-        biases: tuple[Constant, ...] = (Constant("bias", "int32_t", channels),) if has_bias(op) else ()
+        biases: tuple[Constant, ...] = (Constant("bias", INT32, channels),) if has_bias(op) else ()
         return (
-            Constant("kernel", "int8_t", prod(op.kernel_shape())),
+            Constant("kernel", INT8, prod(op.kernel_shape())),
             *biases,
-            Constant("multiplier", "int32_t", channels),
-            Constant("shift", "int32_t", channels),
+            Constant("multiplier", INT32, channels),
+            Constant("shift", INT32, channels),
         )
 
 
@@ -73,7 +73,7 @@ def cmsis_call(op: Conv2D | DepthwiseConv2D, q: Quantized, function: str, shapes
 def own_constants(constants: tuple[Constant, ...]) -> tuple[Constant, ...]:
     """Return what our own kernels read: in place of the bias the sums that they begin with."""
     kernel, *_, multiplier, shift = constants
-    return (kernel, Constant("kernel_sum", "int32_t", multiplier.count), multiplier, shift)
+    return (kernel, Constant("kernel_sum", INT32, multiplier.count), multiplier, shift)
 
 
 def own_scratch(op: Conv2D | DepthwiseConv2D, extension: Extension) -> int:

@@ -9,10 +9,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Container, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, ClassVar, Generic, Literal, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, TypeVar
 
 from netspec.device.cmsis_nn import HOST_EXTENSION, Extension, KernelChoice
-from netspec.ops import Op, Shape
+from netspec.ops import DType, Op, Shape
 from netspec.ops.numbers import Integers, Quantized
 
 if TYPE_CHECKING:
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 OpT = TypeVar("OpT", bound=Op)
 Dims = tuple[int, int, int, int]
 """A `cmsis_nn_dims`: n, h, w, c."""
-C_TYPE_BYTES = {"int8_t": 1, "int32_t": 4}
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,13 +31,13 @@ class Constant:
     """An array in flash: `role` is its suffix in C; a `table` is made by the op, the rest by training."""
 
     role: str
-    c_type: Literal["int8_t", "int32_t"]
+    dtype: DType
     count: int
     table: bool = False
 
     @property
     def bytes(self) -> int:
-        return self.count * C_TYPE_BYTES[self.c_type]
+        return self.dtype.bytes(self.count)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from netspec.device.cmsis_nn import Extension, KernelChoice
 from netspec.device.kernels._convolution import has_bias
 from netspec.device.kernels.base import Constant, Dims, limits, named_dims
 from netspec.device.kernels.netspec.dense import DenseKernel
-from netspec.ops import Dense
+from netspec.ops import INT8, INT32, Dense
 from netspec.ops.numbers import Quantized
 
 
@@ -30,9 +30,9 @@ class ArmDenseKernel(DenseKernel):
     def constants(self, op: Dense, extension: Extension) -> tuple[Constant, ...]:
         """Return kernel and bias; on Helium also what 7.0 and later read in place of the bias. 4.x needs none."""
         units = op.output_shape[-1]
-        bias = (Constant("bias", "int32_t", units),) if has_bias(op) else ()
-        sums = (Constant("kernel_sum", "int32_t", units, table=True),) if extension == "mve" else ()
-        return (Constant("kernel", "int8_t", prod(op.kernel.shape)), *bias, *sums)
+        bias = (Constant("bias", INT32, units),) if has_bias(op) else ()
+        sums = (Constant("kernel_sum", INT32, units, table=True),) if extension == "mve" else ()
+        return (Constant("kernel", INT8, prod(op.kernel.shape)), *bias, *sums)
 
     def shapes(self, op: Dense, extension: Extension) -> Mapping[str, Dims]:
         rows, (inputs, units) = prod(op.input_shape[:-1]), op.kernel.shape

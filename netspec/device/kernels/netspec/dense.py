@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension, KernelChoice
 from netspec.device.kernels.base import Constant, Kernel, Layout, limits
-from netspec.ops import Dense
+from netspec.ops import INT8, INT32, Dense
 from netspec.ops.numbers import Quantized
 
 if TYPE_CHECKING:
@@ -31,8 +31,8 @@ class DenseKernel(Kernel[Dense]):
 
     def constants(self, op: Dense, extension: Extension) -> tuple[Constant, ...]:
         return (
-            Constant("kernel", "int8_t", prod(op.kernel.shape)),
-            Constant("kernel_sum", "int32_t", op.output_shape[-1]),
+            Constant("kernel", INT8, prod(op.kernel.shape)),
+            Constant("kernel_sum", INT32, op.output_shape[-1]),
         )
 
     def call(self, op: Dense, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from netspec.device.cmsis_nn import Extension, KernelChoice
 from netspec.device.kernels.base import Constant, Kernel
-from netspec.ops import Unary
+from netspec.ops import INT8, Unary
 from netspec.ops.numbers import Quant, Quantized
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ class UnaryKernel(Kernel[Unary]):
         return (0,)
 
     def constants(self, op: Unary, extension: Extension) -> tuple[Constant, ...]:
-        return (Constant("table", "int8_t", 256, table=True),)
+        return (Constant("table", INT8, 256, table=True),)
 
     def call(self, op: Unary, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
         return {"kind": op.kind, "size": prod(op.shape)}
