@@ -57,7 +57,7 @@ def fits(graph: DeviceGraph, extension: Extension, arena: int) -> bool:
 def _ways(node: Node, sizes: dict[str, int]) -> list[tuple[str, int]]:
     """Return the inputs of a node that may stand in its output, and the byte of it where they would begin."""
     if not isinstance(node.op, Concatenate):
-        alike = (node.inputs[position] for position in kernel_of(node).in_place_inputs(node.op))
+        alike = (node.inputs[position] for position, _ in kernel_of(node).in_place(node.op))
         return [(name, 0) for name in alike if sizes[name] == sizes[node.output]]
     if prod(node.op.output_shape[: node.op.axis]) != 1:
         return []

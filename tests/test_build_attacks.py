@@ -127,8 +127,8 @@ def test_a_mean_whose_sums_would_leave_int32_is_refused() -> None:
     from netspec.ops.numbers import Quant
 
     with pytest.raises(ValueError, match="a sum would leave int32"):
-        Mean((4, 4, 2), (2,)).numbers(None, [Quant(1e12, 0)], Quant(1e-3, 0))
-    assert Mean((4, 4, 2), (2,)).numbers(None, [Quant(0.5, 0)], Quant(0.5, 0)).numbers["shift"] <= 0
+        Mean((4, 4, 2), (2,)).numbers(None, [Quant(1e12, 0)], [Quant(1e-3, 0)])
+    assert Mean((4, 4, 2), (2,)).numbers(None, [Quant(0.5, 0)], [Quant(0.5, 0)]).numbers["shift"] <= 0
 
 
 def _integer_rows() -> list[Any]:

@@ -39,7 +39,7 @@ def blocks(plan: DevicePlan) -> tuple[Block, ...]:
 
     found = [block for given in graph.inputs for block in tensor(given.name)]
     for step, node in enumerate(graph.nodes):
-        found += tensor(node.output)
+        found += [block for each in node.outputs for block in tensor(each.name)]
         if node.name in memory.scratch_bytes:
             arena, offset = memory.scratch_arenas.get(node.name, 0), memory.scratch_offsets[node.name]
             found.append(Block(None, node.name, arena, offset, memory.scratch_bytes[node.name], step, step))

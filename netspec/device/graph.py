@@ -6,14 +6,16 @@ Derived from the Graph alone, before any training: training only fills numbers i
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from netspec.ops import Op, Rescale, RescaleEach, Shape, Tensor
 
 if TYPE_CHECKING:
     from netspec.device.kernels.base import Kernel
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,10 @@ class Node:
         """The name of the only tensor that it writes."""
         (only,) = self.outputs
         return only.name
+
+    def named(self, values: Sequence[T]) -> dict[str, T]:
+        """Return what an op gives, one value an output, by the names of the tensors."""
+        return {tensor.name: value for tensor, value in zip(self.outputs, values, strict=True)}
 
 
 @dataclass(frozen=True, slots=True)

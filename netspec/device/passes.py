@@ -5,7 +5,7 @@ Knowledge about neighbours lives here and nowhere else. `verify` checks the grap
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from operator import is_
 
@@ -55,9 +55,9 @@ def fold_padding(graph: DeviceGraph) -> DeviceGraph:
                 node = replace(node, op=op, inputs=before.inputs, layers=(*before.layers, *node.layers))
                 gone.add(before.output)
                 before = producers.get(node.inputs[0])
-            producers[node.output] = node
+            producers |= dict.fromkeys((tensor.name for tensor in node.outputs), node)
         nodes.append(node)
-    return graph.with_nodes(node for node in nodes if node.output not in gone)
+    return graph.with_nodes(node for node in nodes if node.outputs[0].name not in gone)
 
 
 def materialize_padding(graph: DeviceGraph) -> DeviceGraph:
@@ -86,7 +86,7 @@ def fold_affine(graph: DeviceGraph) -> DeviceGraph:
         op = node.op
         if isinstance(op, BatchNorm | Rescale):
             before = nodes.get(node.inputs[0])
-            folded = before.op.with_affine(op) if before and readers[before.output] == 1 else None
+            folded = before.op.with_affine(op) if before and _alone(before, readers) else None
             if before and folded:
                 del nodes[before.output]
                 node = replace(before, op=folded, outputs=node.outputs, layers=_joined(before, node))
@@ -94,7 +94,7 @@ def fold_affine(graph: DeviceGraph) -> DeviceGraph:
                 image = hwc(op.shape)
                 alone = DepthwiseConv2D(image, op.shape, None, None, (1, 1), (1, 1), (1, 1), NO_PADDING, affine=(op,))
                 node = replace(node, op=alone)
-        nodes[node.output] = node
+        nodes[node.outputs[0].name] = node
     return graph.with_nodes(nodes.values())
 
 
@@ -123,13 +123,13 @@ def fuse_activations(graph: DeviceGraph) -> DeviceGraph:
         if isinstance(node.op, Relu):
             before = nodes.get(node.inputs[0])
             relu = node.op
-            fused = before.op.clamped(relu) if before and readers[before.output] == 1 else None
+            fused = before.op.clamped(relu) if before and _alone(before, readers) else None
             if before and fused:
                 del nodes[before.output]
                 node = replace(before, op=fused, outputs=node.outputs, layers=_joined(before, node))
             else:
                 node = replace(node, op=Unary("relu", relu.shape, relu.max_value))
-        nodes[node.output] = node
+        nodes[node.outputs[0].name] = node
     return graph.with_nodes(nodes.values())
 
 
@@ -155,6 +155,11 @@ def _rename(graph: DeviceGraph, renamed: dict[str, str]) -> DeviceGraph:
     nodes = [replace(node, inputs=tuple(renamed.get(name, name) for name in node.inputs)) for node in graph.nodes]
     outputs = [replace(output, tensor=renamed.get(output.tensor, output.tensor)) for output in graph.outputs]
     return replace(graph, nodes=tuple(nodes), outputs=tuple(outputs))
+
+
+def _alone(node: Node, readers: Mapping[str, int]) -> bool:
+    """Return whether a node has one output, which is read once: what reads it can become part of the node."""
+    return len(node.outputs) == 1 and readers[node.output] == 1
 
 
 def _joined(first: Node, second: Node) -> tuple[str, ...]:

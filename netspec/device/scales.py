@@ -13,9 +13,9 @@ from netspec.device.graph import DeviceGraph, Node, free_name
 from netspec.ops import Fixed, Op, Unary
 
 
-def fixed_scale(op: Op) -> Fixed | None:
-    """Return the scale that an op's output always has, if it has one."""
-    rule = op.scale_rule()
+def fixed_scale(op: Op, output: int = 0) -> Fixed | None:
+    """Return the scale that an output of an op always has, if it has one."""
+    rule = op.scale_rule(output)
     return rule if isinstance(rule, Fixed) else None
 
 
@@ -54,9 +54,10 @@ def scale_groups(graph: DeviceGraph) -> Groups:
     """Return the groups of a graph whose concatenations can share."""
     groups = Groups()
     for node in graph.nodes:
-        if node.op.scale_rule() == "same":
-            for source in node.inputs:
-                groups.unite(source, node.output)
+        for output, tensor in enumerate(node.outputs):
+            if node.op.scale_rule(output) == "same":
+                for source in node.inputs:
+                    groups.unite(source, tensor.name)
     return groups
 
 
@@ -68,9 +69,10 @@ def equal_tables(graph: DeviceGraph) -> dict[str, str]:
     """
     groups = scale_groups(graph)
     for node in graph.nodes:
-        fixed = fixed_scale(node.op)
-        if fixed:
-            groups.constrain(node.output, fixed)
+        for output, tensor in enumerate(node.outputs):
+            fixed = fixed_scale(node.op, output)
+            if fixed:
+                groups.constrain(tensor.name, fixed)
 
     def scale(name: str) -> Fixed | str:
         constraint = groups.constraint(name)
@@ -96,11 +98,12 @@ def requantize_concatenations(graph: DeviceGraph) -> DeviceGraph:
     """
     groups = Groups()
     for node in graph.nodes:
-        if node.op.scale_rule() == "same" and len(node.inputs) == 1:
-            groups.unite(node.inputs[0], node.output)
-        constraint = fixed_scale(node.op) or node.op.range_end()
-        if constraint is not None:
-            groups.constrain(node.output, constraint)
+        for output, tensor in enumerate(node.outputs):
+            if node.op.scale_rule(output) == "same" and len(node.inputs) == 1:
+                groups.unite(node.inputs[0], tensor.name)
+            constraint = fixed_scale(node.op, output) or node.op.range_end()
+            if constraint is not None:
+                groups.constrain(tensor.name, constraint)
     tensors, taken = graph.tensors, graph.names()
     nodes: list[Node] = []
     for node in graph.nodes:

@@ -152,9 +152,9 @@ class Layer:
     kernel: str
     template: str
     failed: str
-    tensor: str
     inputs: tuple[Place | Outside, ...]
-    output: Place | Outside
+    written: tuple[tuple[str, Place | Outside], ...]
+    """The tensors that it writes, by name."""
     scratch: Place | None
     shares: tuple[str, ...]
     """What of its memory it writes over or leaves where it is, a sentence each."""
@@ -164,6 +164,11 @@ class Layer:
     call: Mapping[str, Any]
     takes_context: bool
     """Whether the call passes a `cmsis_nn_context`, with scratch or without."""
+
+    @property
+    def output(self) -> Place | Outside:
+        """Where its only, or first, output is."""
+        return self.written[0][1]
 
 
 @dataclass(frozen=True, slots=True)

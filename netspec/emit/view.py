@@ -17,7 +17,7 @@ from netspec.device.symbols import PORT_MACROS, QUANTIZERS, reserve_fixed, reser
 from netspec.emit.literals import shape_text
 from netspec.emit.parts import Arena, Classes, Input, Layer, Output, Outside, Place, View
 from netspec.emit.weights import array
-from netspec.ops import Rescale, Shape, output_shape
+from netspec.ops import Rescale, Shape
 from netspec.ops.numbers import Quantized
 from netspec.quantize.model import QuantizedModel
 from netspec.quantize.raw_inputs import rescaled_note
@@ -205,23 +205,23 @@ def _layer(
     title = kernel.title(node.op)
     kind = f"{title} {call['kind']}" if "kind" in call else title
     reads = ", ".join(shape_text(read[name].shape) for name in node.inputs)
+    writes = ", ".join(shape_text(each.shape) for each in node.outputs)
     return Layer(
         index=index,
         name=node.name,
         title=whole if node.name == node.layers[0] else f"{node.name}, part of {whole}",
         line=node.line,
-        summary=f"{kind} {reads} -> {shape_text(output_shape(node.op))}",
+        summary=f"{kind} {reads} -> {writes}",
         kernel=title,
         template=kernel.template,
         failed=names.macro(f"failed_{node.name}"),
-        tensor=node.output,
         inputs=tuple(tensors[name] for name in node.inputs),
-        output=tensors[node.output],
+        written=tuple((each.name, tensors[each.name]) for each in node.outputs),
         scratch=scratch,
         shares=tuple(
-            f"in place: {node.output} is written over {share.input}"
+            f"in place: {share.output} is written over {share.input}"
             if share.replaces
-            else f"no copy: {share.input} was written where it lies in {node.output}"
+            else f"no copy: {share.input} was written where it lies in {share.output}"
             for share in shares
         ),
         constants=identifiers,

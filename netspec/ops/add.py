@@ -12,7 +12,6 @@ from netspec.ops.sink import Sink, tflite_activation
 from netspec.ops.traits import Clamped
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -29,29 +28,29 @@ class Add(Clamped):
     def output_shapes(self) -> tuple[Shape, ...]:
         return (self.shape,)
 
-    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
+    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], outputs: Sequence[Quant]) -> Quantized:
         from netspec.arithmetic import add_parameters
 
         one, two = inputs
         parameters = add_parameters(
-            one.scale, one.zero_point, two.scale, two.zero_point, output.scale, output.zero_point
+            one.scale, one.zero_point, two.scale, two.zero_point, outputs[0].scale, outputs[0].zero_point
         )
-        return Quantized(numbers=asdict(parameters) | clamp_numbers(self.activation, output))
+        return Quantized(numbers=asdict(parameters) | clamp_numbers(self.activation, outputs[0]))
 
-    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
         from netspec.reference import add_float
 
         one, two = (batched(each, self.shape) for each in inputs)
-        return add_float(one, two, activation=float_bounds(self.activation, self.max_value))
+        return (add_float(one, two, activation=float_bounds(self.activation, self.max_value)),)
 
-    def reference(self, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+    def reference(self, q: Quantized, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
         from netspec.arithmetic import AddParameters
         from netspec.reference import add
 
         numbers = dict(q.numbers)
         bounds = (numbers.pop("activation_min"), numbers.pop("activation_max"))
         one, two = (batched(each, self.shape) for each in inputs)
-        return add(one, two, AddParameters(**numbers), activation=bounds)
+        return (add(one, two, AddParameters(**numbers), activation=bounds),)
 
     def tflite(self, q: Quantized, sink: Sink) -> None:
         shape = (1, *self.shape)

@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 from netspec.ops.tensor import Tensor
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
     from netspec.ops.affine import Affine
@@ -95,8 +94,8 @@ class Op:
         """Return the function that is computed, of those that the class describes: "pool2d.max"."""
         return self.stem
 
-    def scale_rule(self) -> ScaleRule:
-        """Return where the output's scale comes from."""
+    def scale_rule(self, output: int = 0) -> ScaleRule:
+        """Return where the scale of an output comes from."""
         return "free"
 
     def range_end(self) -> float | None:
@@ -143,7 +142,7 @@ class Op:
         """Return the op with other zeros, around an input of this shape; only where `zeros_before` is not None."""
         raise NotImplementedError
 
-    def integers(self, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Integers | None:
+    def integers(self, weights: Weights, inputs: Sequence[Quant], outputs: Sequence[Quant]) -> Integers | None:
         """Return the op's weights as integers, made of floats; None for an op without weights."""
         return None
 
@@ -151,16 +150,16 @@ class Op:
         """Return the op's weights as integers, as somebody else has made them; None for an op without weights."""
         return None
 
-    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
+    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], outputs: Sequence[Quant]) -> Quantized:
         """Return the op's numbers from its integers. Raises ValueError where they leave an int8 kernel's range."""
         raise NotImplementedError
 
-    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        """Return the float result on arrays with a batch axis, folding included."""
+    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+        """Return the float outputs on arrays with a batch axis, folding included."""
         raise NotImplementedError
 
-    def reference(self, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
-        """Return the int8 result on arrays with a batch axis, equal to TensorFlow Lite Micro's."""
+    def reference(self, q: Quantized, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+        """Return the integer outputs on arrays with a batch axis, equal to TensorFlow Lite Micro's."""
         raise NotImplementedError
 
     def tflite(self, q: Quantized, sink: Sink) -> None:

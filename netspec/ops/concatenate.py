@@ -11,7 +11,6 @@ from netspec.ops.numbers import Integers, Quant, Quantized, Weights, batched
 from netspec.ops.sink import Sink
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -27,14 +26,14 @@ class Concatenate(Op):
     def output_shapes(self) -> tuple[Shape, ...]:
         return (self.output_shape,)
 
-    def scale_rule(self) -> Literal["same"]:
+    def scale_rule(self, output: int = 0) -> Literal["same"]:
         return "same"
 
     def join_axis(self) -> int:
         return self.axis
 
-    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
-        assert all(given == output for given in inputs), "a concatenation's inputs share its scale"
+    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], outputs: Sequence[Quant]) -> Quantized:
+        assert all(given == outputs[0] for given in inputs), "a concatenation's inputs share its scale"
         return Quantized()
 
     def _join(self, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
@@ -43,11 +42,11 @@ class Concatenate(Op):
         parts = [batched(given, shape) for given, shape in zip(inputs, self.input_shapes, strict=True)]
         return np.concatenate(parts, axis=self.axis + 1)
 
-    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
-        return self._join(inputs)
+    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+        return (self._join(inputs),)
 
-    def reference(self, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
-        return self._join(inputs)
+    def reference(self, q: Quantized, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
+        return (self._join(inputs),)
 
     def tflite(self, q: Quantized, sink: Sink) -> None:
         reads = [sink.read(position, (1, *shape)) for position, shape in enumerate(self.input_shapes)]

@@ -78,14 +78,14 @@ class Convolution(Weighted):
         kernel, bias = folded(self.kernel_array(weights), self.bias, self.affine, weights)
         return np.moveaxis(kernel, -1, self.channel_axis), bias
 
-    def integers(self, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Integers:
+    def integers(self, weights: Weights, inputs: Sequence[Quant], outputs: Sequence[Quant]) -> Integers:
         import numpy as np
 
         from netspec.ops.weights import symmetric
 
         kernel, bias = self.float_weights(weights)
         by_channel = np.moveaxis(kernel, self.channel_axis, 0)
-        return symmetric(by_channel.reshape(len(by_channel), -1), bias, inputs[0], output, per_row=True)
+        return symmetric(by_channel.reshape(len(by_channel), -1), bias, inputs[0], outputs[0], per_row=True)
 
     def stored_integers(self, stored: StoredWeights, inputs: Sequence[Quant]) -> Integers:
         import numpy as np
@@ -99,14 +99,14 @@ class Convolution(Weighted):
         every = len(rows) if len(found.scales) == 1 else 1  # one scale in all is the same scale for each
         return replace(found, scales=found.scales * every, bias_scales=found.bias_scales * every)
 
-    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
+    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], outputs: Sequence[Quant]) -> Quantized:
         import numpy as np
 
         from netspec.arithmetic import conv_multipliers
         from netspec.ops.weights import require_accumulators
 
         assert integers is not None
-        multipliers, shifts = conv_multipliers(inputs[0].scale, integers.scales, output.scale)
+        multipliers, shifts = conv_multipliers(inputs[0].scale, integers.scales, outputs[0].scale)
         require_accumulators(integers, inputs[0], shifts)
         *tap, channels = self.kernel_shape()
         device_layout = np.moveaxis(integers.rows.reshape((channels, *tap)), 0, self.channel_axis)
@@ -118,11 +118,11 @@ class Convolution(Weighted):
         arrays["kernel_sum"] = sums.astype(np.int32)
         arrays["multiplier"] = np.array(multipliers, np.int32)
         arrays["shift"] = np.array(shifts, np.int32)
-        scalars = {"input_zero_point": inputs[0].zero_point, "output_zero_point": output.zero_point}
-        scalars |= clamp_numbers(self.activation, output)
+        scalars = {"input_zero_point": inputs[0].zero_point, "output_zero_point": outputs[0].zero_point}
+        scalars |= clamp_numbers(self.activation, outputs[0])
         return Quantized(arrays, scalars, integers.scales, integers.bias_scales)
 
-    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
         from netspec import reference
 
         kernel, bias = self.float_weights(weights)
@@ -135,9 +135,9 @@ class Convolution(Weighted):
             padding=self.padding,
             activation=float_bounds(self.activation, self.max_value),
         )
-        return batched(result, self.output_shape)
+        return (batched(result, self.output_shape),)
 
-    def reference(self, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+    def reference(self, q: Quantized, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
         from netspec import reference
 
         result: NDArray[np.int8] = getattr(reference, self.stem)(
@@ -153,7 +153,7 @@ class Convolution(Weighted):
             padding=self.padding,
             activation=(q.numbers["activation_min"], q.numbers["activation_max"]),
         )
-        return batched(result, self.output_shape)
+        return (batched(result, self.output_shape),)
 
     def tflite(self, q: Quantized, sink: Sink) -> None:
         """Append the convolution; padding that is neither `same` nor `valid` becomes a PAD before it."""

@@ -14,7 +14,6 @@ from netspec.ops.sink import Sink, tflite_activation, tflite_bias
 from netspec.ops.traits import Weighted
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -44,21 +43,21 @@ class Dense(Weighted):
         kernel, bias = folded(weights(self.kernel), self.bias, self.affine, weights)
         return kernel.T, bias
 
-    def integers(self, weights: Weights, inputs: Sequence[Quant], output: Quant) -> Integers:
+    def integers(self, weights: Weights, inputs: Sequence[Quant], outputs: Sequence[Quant]) -> Integers:
         """Return integers with one scale in all."""
         import numpy as np
 
         from netspec.ops.weights import symmetric
 
         kernel, bias = self.float_weights(weights)
-        return symmetric(np.ascontiguousarray(kernel), bias, inputs[0], output, per_row=False)
+        return symmetric(np.ascontiguousarray(kernel), bias, inputs[0], outputs[0], per_row=False)
 
     def stored_integers(self, stored: StoredWeights, inputs: Sequence[Quant]) -> Integers:
         from netspec.ops.weights import stored_integers
 
         return stored_integers(stored(self.kernel).T, self.kernel, self.bias, stored, inputs[0])
 
-    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
+    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], outputs: Sequence[Quant]) -> Quantized:
         """Return the numbers of a layer with one weight scale.
 
         `kernel_sum` is each unit's sum of weights times the input offset, plus its bias: what the kernel begins with,
@@ -71,7 +70,7 @@ class Dense(Weighted):
 
         assert integers is not None
         assert len(integers.scales) == 1, "the kernel takes one weight scale in all"
-        multiplier, shift = dense_multiplier(inputs[0].scale, integers.scales[0], output.scale)
+        multiplier, shift = dense_multiplier(inputs[0].scale, integers.scales[0], outputs[0].scale)
         require_accumulators(integers, inputs[0], (shift,))
         sums = integers.rows.astype(np.int64).sum(axis=1) * -inputs[0].zero_point
         arrays: dict[str, NDArray[Any]] = {"kernel": integers.rows}
@@ -81,22 +80,22 @@ class Dense(Weighted):
         arrays["kernel_sum"] = sums.astype(np.int32)
         numbers = {
             "input_zero_point": inputs[0].zero_point,
-            "output_zero_point": output.zero_point,
+            "output_zero_point": outputs[0].zero_point,
             "multiplier": multiplier,
             "shift": shift,
         }
-        clamp = clamp_numbers(self.activation, output)
+        clamp = clamp_numbers(self.activation, outputs[0])
         return Quantized(arrays, numbers | clamp, integers.scales, integers.bias_scales)
 
-    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
         from netspec.reference import dense_float
 
         kernel, bias = self.float_weights(weights)
         rows = inputs[0].reshape((-1, self.input_shape[-1]))
         result = dense_float(rows, kernel, bias, activation=float_bounds(self.activation, self.max_value))
-        return result.reshape((len(inputs[0]), *self.output_shape))
+        return (result.reshape((len(inputs[0]), *self.output_shape)),)
 
-    def reference(self, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+    def reference(self, q: Quantized, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
         from netspec.reference import dense
 
         result = dense(
@@ -109,7 +108,7 @@ class Dense(Weighted):
             shift=q.numbers["shift"],
             activation=(q.numbers["activation_min"], q.numbers["activation_max"]),
         )
-        return result.reshape((len(inputs[0]), *self.output_shape))
+        return (result.reshape((len(inputs[0]), *self.output_shape)),)
 
     def tflite(self, q: Quantized, sink: Sink) -> None:
         rows = prod(self.input_shape[:-1])

@@ -11,7 +11,6 @@ from netspec.ops.numbers import Integers, Quant, Quantized, Weights, batched
 from netspec.ops.sink import Sink
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -26,29 +25,29 @@ class Mean(Op):
     def output_shapes(self) -> tuple[Shape, ...]:
         return (self.output_shape,)
 
-    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
+    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], outputs: Sequence[Quant]) -> Quantized:
         from netspec.arithmetic import INT32_MAX, mean_parameters
 
         height, width, _ = hwc(self.input_shape)
-        multiplier, shift = mean_parameters(inputs[0].scale, output.scale, height * width)
+        multiplier, shift = mean_parameters(inputs[0].scale, outputs[0].scale, height * width)
         reach = height * width * max(127 - inputs[0].zero_point, inputs[0].zero_point + 128)
         if reach * 2 ** max(shift, 0) > INT32_MAX:
             raise ValueError("its output's range is too small for its input's: a sum would leave int32")
         return Quantized(
             numbers={
                 "input_zero_point": inputs[0].zero_point,
-                "output_zero_point": output.zero_point,
+                "output_zero_point": outputs[0].zero_point,
                 "multiplier": multiplier,
                 "shift": shift,
             }
         )
 
-    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
         from netspec.reference import mean_hw_float
 
-        return batched(mean_hw_float(batched(inputs[0], hwc(self.input_shape))), self.output_shape)
+        return (batched(mean_hw_float(batched(inputs[0], hwc(self.input_shape))), self.output_shape),)
 
-    def reference(self, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+    def reference(self, q: Quantized, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
         from netspec.reference import mean_hw
 
         result = mean_hw(
@@ -58,7 +57,7 @@ class Mean(Op):
             multiplier=q.numbers["multiplier"],
             shift=q.numbers["shift"],
         )
-        return batched(result, self.output_shape)
+        return (batched(result, self.output_shape),)
 
     def tflite(self, q: Quantized, sink: Sink) -> None:
         import numpy as np

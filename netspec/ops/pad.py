@@ -11,7 +11,6 @@ from netspec.ops.numbers import Integers, Quant, Quantized, Weights, batched
 from netspec.ops.sink import Sink
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -27,7 +26,7 @@ class Pad(Op):
     def output_shapes(self) -> tuple[Shape, ...]:
         return (self.output_shape,)
 
-    def scale_rule(self) -> Literal["same"]:
+    def scale_rule(self, output: int = 0) -> Literal["same"]:
         return "same"
 
     def zeros_before(self) -> Padding:
@@ -36,24 +35,24 @@ class Pad(Op):
     def with_zeros_before(self, zeros: Padding, input_shape: Shape) -> Pad:
         return replace(self, padding=zeros, input_shape=input_shape)
 
-    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
-        assert inputs[0] == output, "padding keeps its input's scale"
-        return Quantized(numbers={"pad_value": output.zero_point})
+    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], outputs: Sequence[Quant]) -> Quantized:
+        assert inputs[0] == outputs[0], "padding keeps its input's scale"
+        return Quantized(numbers={"pad_value": outputs[0].zero_point})
 
     def _amounts(self) -> tuple[tuple[int, int], ...]:
         top, bottom, left, right = self.padding
         return ((0, 0), (top, bottom), (left, right), (0, 0))
 
-    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
         import numpy as np
 
-        return batched(np.pad(batched(inputs[0], hwc(self.input_shape)), self._amounts()), self.output_shape)
+        return (batched(np.pad(batched(inputs[0], hwc(self.input_shape)), self._amounts()), self.output_shape),)
 
-    def reference(self, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+    def reference(self, q: Quantized, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
         from netspec.reference import pad
 
         image = batched(inputs[0], hwc(self.input_shape))
-        return batched(pad(image, self._amounts(), q.numbers["pad_value"]), self.output_shape)
+        return (batched(pad(image, self._amounts(), q.numbers["pad_value"]), self.output_shape),)
 
     def tflite(self, q: Quantized, sink: Sink) -> None:
         import numpy as np

@@ -13,7 +13,6 @@ from netspec.ops.relu import Relu
 from netspec.ops.sink import Sink, tflite_activation
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 
@@ -36,7 +35,7 @@ class Pool2D(Op):
     def variant(self) -> str:
         return f"{self.stem}.{self.kind}"
 
-    def scale_rule(self) -> Literal["same"]:
+    def scale_rule(self, output: int = 0) -> Literal["same"]:
         return "same"
 
     def clamped(self, relu: Relu) -> Pool2D | None:
@@ -48,28 +47,28 @@ class Pool2D(Op):
     def input_reads(self) -> float:
         return prod(self.pool_size) / prod(self.strides)
 
-    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
-        assert inputs[0] == output, "a pool keeps its input's scale"
-        return Quantized(numbers=clamp_numbers(self.activation, output))
+    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], outputs: Sequence[Quant]) -> Quantized:
+        assert inputs[0] == outputs[0], "a pool keeps its input's scale"
+        return Quantized(numbers=clamp_numbers(self.activation, outputs[0]))
 
     def _window(self) -> dict[str, Any]:
         return {"pool_size": self.pool_size, "strides": self.strides, "padding": self.padding}
 
-    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
         from netspec.reference import average_pool2d_float, max_pool2d_float
 
         pool = max_pool2d_float if self.kind == "max" else average_pool2d_float
         image = batched(inputs[0], hwc(self.input_shape))
         result = pool(image, **self._window()).clip(*float_bounds(self.activation))
-        return batched(result, self.output_shape)
+        return (batched(result, self.output_shape),)
 
-    def reference(self, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+    def reference(self, q: Quantized, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
         from netspec.reference import average_pool2d, max_pool2d
 
         pool = max_pool2d if self.kind == "max" else average_pool2d
         clamp = (q.numbers["activation_min"], q.numbers["activation_max"])
         result = pool(batched(inputs[0], hwc(self.input_shape)), **self._window(), activation=clamp)
-        return batched(result, self.output_shape)
+        return (batched(result, self.output_shape),)
 
     def tflite(self, q: Quantized, sink: Sink) -> None:
         source = sink.read(0, (1, *hwc(self.input_shape)))

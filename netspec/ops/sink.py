@@ -18,8 +18,8 @@ class Sink(Protocol):
     def read(self, position: int, shape: Shape) -> int:
         """Return the index of the node's input at `position`, seen as `shape`; reshapes where needed."""
 
-    def write(self, shape: Shape) -> int:
-        """Return the index of the node's output, given as `shape`; reshapes afterwards where needed."""
+    def write(self, shape: Shape, output: int = 0) -> int:
+        """Return the index of an output of the node, given as `shape`; reshapes afterwards where needed."""
 
     def intermediate(self, role: str, shape: Shape, like: int) -> int:
         """Return a new tensor with the quantization of tensor `like`."""

@@ -12,7 +12,6 @@ from netspec.ops.numbers import Integers, Quant, Quantized, Weights, batched
 from netspec.ops.sink import Sink
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 SCALE = Fixed(256, -128)
@@ -29,10 +28,10 @@ class Softmax(Op):
     def output_shapes(self) -> tuple[Shape, ...]:
         return (self.shape,)
 
-    def scale_rule(self) -> Fixed:
+    def scale_rule(self, output: int = 0) -> Fixed:
         return SCALE
 
-    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
+    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], outputs: Sequence[Quant]) -> Quantized:
         from netspec.arithmetic import softmax_parameters
 
         parameters = softmax_parameters(inputs[0].scale)
@@ -44,16 +43,16 @@ class Softmax(Op):
             }
         )
 
-    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
         from netspec.reference import softmax_float
 
-        return softmax_float(batched(inputs[0], self.shape))
+        return (softmax_float(batched(inputs[0], self.shape)),)
 
-    def reference(self, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+    def reference(self, q: Quantized, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
         from netspec.arithmetic import SoftmaxParameters
         from netspec.reference import softmax
 
-        return softmax(batched(inputs[0], self.shape), SoftmaxParameters(**q.numbers))
+        return (softmax(batched(inputs[0], self.shape), SoftmaxParameters(**q.numbers)),)
 
     def tflite(self, q: Quantized, sink: Sink) -> None:
         rows = (prod(self.shape[:-1]), self.shape[-1])

@@ -11,7 +11,6 @@ from netspec.ops.numbers import Integers, Quant, Quantized, Weights, batched
 from netspec.ops.sink import Sink
 
 if TYPE_CHECKING:
-    import numpy as np
     from numpy.typing import NDArray
 
 _FIXED = {"sigmoid": Fixed(256, -128), "tanh": Fixed(128, 0)}
@@ -38,7 +37,7 @@ class Unary(Op):
     def variant(self) -> str:
         return f"{self.stem}.{self.kind}"
 
-    def scale_rule(self) -> ScaleRule:
+    def scale_rule(self, output: int = 0) -> ScaleRule:
         return _FIXED.get(self.kind, "free")
 
     def range_end(self) -> float | None:
@@ -47,7 +46,7 @@ class Unary(Op):
     def table_key(self) -> Hashable:
         return (self.kind, self.max_value)
 
-    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], output: Quant) -> Quantized:
+    def numbers(self, integers: Integers | None, inputs: Sequence[Quant], outputs: Sequence[Quant]) -> Quantized:
         import numpy as np
 
         from netspec.arithmetic import logistic_table, relu6_table, relu_table, requantize_table, tanh_table
@@ -58,17 +57,17 @@ class Unary(Op):
                 table = logistic_table(source.scale, source.zero_point)
             case "tanh":
                 table = tanh_table(source.scale, source.zero_point)
-            case "relu" if _is_relu6(self, source, output):
+            case "relu" if _is_relu6(self, source, outputs[0]):
                 return Quantized(
                     {"table": np.array(relu6_table(source.scale, source.zero_point), np.int8)}, {"relu6": 1}
                 )
             case "relu":
-                table = relu_table(source.scale, source.zero_point, output.scale, output.zero_point)
+                table = relu_table(source.scale, source.zero_point, outputs[0].scale, outputs[0].zero_point)
             case "requantize":
-                table = requantize_table(source.scale, source.zero_point, output.scale, output.zero_point)
+                table = requantize_table(source.scale, source.zero_point, outputs[0].scale, outputs[0].zero_point)
         return Quantized({"table": np.array(table, np.int8)})
 
-    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> NDArray[Any]:
+    def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
         import numpy as np
 
         from netspec.reference import logistic_float
@@ -84,12 +83,12 @@ class Unary(Op):
                 result = np.clip(values, 0.0, self.max_value)
             case "requantize":
                 result = values
-        return result
+        return (result,)
 
-    def reference(self, q: Quantized, inputs: Sequence[NDArray[np.int8]]) -> NDArray[np.int8]:
+    def reference(self, q: Quantized, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
         from netspec.reference import table
 
-        return table(batched(inputs[0], self.shape), q.arrays["table"].tolist())
+        return (table(batched(inputs[0], self.shape), q.arrays["table"].tolist()),)
 
     def tflite(self, q: Quantized, sink: Sink) -> None:
         shape = (1, *self.shape)

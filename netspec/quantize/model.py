@@ -88,5 +88,5 @@ class QuantizedModel:
         values = dict(inputs)
         for node, numbers in self.nodes:
             reads = [values[name] for name in node.inputs]
-            values[node.output] = node.op.reference(numbers, reads)
+            values |= node.named(node.op.reference(numbers, reads))
         return values

@@ -39,11 +39,12 @@ def quantize(plan: DevicePlan, weights: Weights, tensors: Mapping[str, Quant]) -
     for node in plan.graph.nodes:
         reads = [tensors[name] for name in node.inputs]
         own = weights
-        if reads[0].raw and not tensors[node.output].raw:  # else it pads
+        writes = [tensors[each.name] for each in node.outputs]
+        if reads[0].raw and not writes[0].raw:  # else it pads
             own = raw_weights(node, weights, raw[node.inputs[0]])
         try:
-            integers = node.op.integers(own, reads, tensors[node.output])
-            found = numbers_of(node, integers, reads, tensors[node.output])
+            integers = node.op.integers(own, reads, writes)
+            found = numbers_of(node, integers, reads, writes)
         except ValueError as error:
             raise ToolError(
                 f"layer {node.layer} (line {node.line}) cannot be quantized: {error}",
@@ -54,13 +55,13 @@ def quantize(plan: DevicePlan, weights: Weights, tensors: Mapping[str, Quant]) -
     return QuantizedModel(plan, dict(tensors), numbers)
 
 
-def numbers_of(node: Node, integers: Integers | None, reads: Sequence[Quant], output: Quant) -> Quantized:
+def numbers_of(node: Node, integers: Integers | None, reads: Sequence[Quant], writes: Sequence[Quant]) -> Quantized:
     """Return a node's numbers with the arrays that its kernel reads. Raises ValueError where they are out of range."""
     kernel = kernel_of(node)
     refused = kernel.refuses(node.op, integers) if integers is not None else None
     if refused:
         raise ValueError(refused)
-    found = node.op.numbers(integers, reads, output)
+    found = node.op.numbers(integers, reads, writes)
     return replace(found, arrays={**found.arrays, **kernel.arrays(node.op, found)})
 
 

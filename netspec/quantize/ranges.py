@@ -40,7 +40,7 @@ def evaluate(graph: DeviceGraph, weights: Weights, inputs: Mapping[str, NDArray[
     """
     values = rescaled_inputs(graph, inputs)
     for node in graph.nodes:
-        values[node.output] = node.op.evaluate(weights, [values[name] for name in node.inputs])
+        values |= node.named(node.op.evaluate(weights, [values[name] for name in node.inputs]))
     return values
 
 

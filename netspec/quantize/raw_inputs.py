@@ -47,7 +47,7 @@ def raw_tensors(graph: DeviceGraph) -> dict[str, Rescale]:
             if isinstance(node.op, Pad) and not rescale.offset:
                 members.add(node.output)
                 readers += [each for each in graph.nodes if node.output in each.inputs]
-        weighted = [node for node in readers if node.output not in members]
+        weighted = [node for node in readers if node.outputs[0].name not in members]
         if weighted and not members & outputs and all(_absorbs(node, rescale) for node in weighted):
             found |= dict.fromkeys(members, rescale)
     return found

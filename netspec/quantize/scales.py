@@ -31,12 +31,14 @@ def choose_scales(graph: DeviceGraph, ranges: Mapping[str, Range]) -> dict[str, 
     fixed: dict[str, Fixed] = {}
     limits: dict[str, float] = {}
     for node in graph.nodes:
-        root = groups.find(node.output)
-        prescribed = fixed_scale(node.op)
-        if prescribed:
-            assert fixed.setdefault(root, prescribed) == prescribed, f"{node.name} cannot share its scale"
+        for output, tensor in enumerate(node.outputs):
+            prescribed = fixed_scale(node.op, output)
+            if prescribed:
+                root = groups.find(tensor.name)
+                assert fixed.setdefault(root, prescribed) == prescribed, f"{node.name} cannot share its scale"
         limit = node.op.range_end()
         if limit is not None:
+            root = groups.find(node.output)
             limits[root] = min(limit, limits.get(root, limit))
     unions: dict[str, Range] = {}
     for name in graph.tensors:

@@ -71,7 +71,7 @@ def stored_numbers(plan: DevicePlan, node: Node, stored: Stored) -> Quantized:
     reads = [stored.tensors[name] for name in node.inputs]
     try:
         integers = node.op.stored_integers(stored, reads)
-        found = numbers_of(node, integers, reads, stored.tensors[node.output])
+        found = numbers_of(node, integers, reads, [stored.tensors[each.name] for each in node.outputs])
     except (ValueError, OverflowError) as error:
         raise ToolError(
             f"layer {node.layer} (line {node.line}) cannot run with the integers that were imported: {error}",

@@ -145,8 +145,8 @@ class _NodeSink:
         name = self._node.inputs[position]
         return self._model.reshaped(self._model.index_of[name], shape, f"{name}_view")
 
-    def write(self, shape: Shape) -> int:
-        name = self._node.output
+    def write(self, shape: Shape, output: int = 0) -> int:
+        name = self._node.outputs[output].name
         quant = self._model.model.tensors[name]
         assert prod(shape) == self._model.model.plan.graph.tensors[name].size
         index = self._model.add(Tensor(name, shape, "int8", (quant.scale,), (quant.zero_point,)))

@@ -298,14 +298,21 @@ def _layer_costs(model: QuantizedModel, run: Run, instructions: int) -> tuple[La
     from netspec.device.kernels import kernel_of
 
     nodes, ticks = model.plan.graph.nodes, run.figures("ticks")
-    if nodes and (not ticks or len(ticks) % len(nodes)):
-        raise ToolError(f"the firmware told the ticks of {len(ticks)} layers, a multiple of {len(nodes)} was expected")
+    traced = [index for index, node in enumerate(nodes) for _ in node.outputs]  # each output is handed out by itself
+    if nodes and (not ticks or len(ticks) % len(traced)):
+        raise ToolError(f"the firmware told the ticks of {len(ticks)} layers, a multiple of {len(traced)} was expected")
     tick = _instructions_per_tick(run)
-    counts = [fmean(ticks[index :: len(nodes)]) * tick for index in range(len(nodes))]
-    of_trace = max(0.0, sum(counts) - instructions) / max(1, len(nodes))
+    counts = [0.0] * len(nodes)
+    for position, index in enumerate(traced):
+        counts[index] += fmean(ticks[position :: len(traced)]) * tick
+    of_trace = max(0.0, sum(counts) - instructions) / max(1, len(traced))
     return tuple(
         LayerFigures(
-            node.layer, node.output, kernel_of(node).title(node.op), max(0, round(count - of_trace)), node.op.macs()
+            node.layer,
+            node.outputs[0].name,
+            kernel_of(node).title(node.op),
+            max(0, round(count - of_trace * len(node.outputs))),
+            node.op.macs(),
         )
         for node, count in zip(nodes, counts, strict=True)
     )

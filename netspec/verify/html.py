@@ -13,7 +13,6 @@ from netspec.device.kernels import kernel_of
 from netspec.device.plan import DevicePlan
 from netspec.emit.literals import shape_text
 from netspec.graph import Graph
-from netspec.ops import output_shape
 from netspec.verify.arena_picture import ROW_HEIGHT, pictures
 from netspec.verify.board_bars import by_core, count
 from netspec.verify.report import Accuracy, Comparison, Report, score_text
@@ -215,7 +214,7 @@ def _layer(plan: DevicePlan, node: Node, live: int, peak: bool) -> _Layer:
         line=node.line,
         kernel=choice.function,
         reason=choice.reason,
-        shape=shape_text(output_shape(node.op)),
+        shape=", ".join(shape_text(each.shape) for each in node.outputs),
         macs=count(node.op.macs()),
         weight_bytes=count(plan.node_weight_bytes(node)),
         live_bytes=f"{live:,}",

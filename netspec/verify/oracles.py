@@ -32,7 +32,7 @@ def tflite_micro(model: QuantizedModel) -> Callable[[Values], Values]:
 
     written = TFLiteModel(model)
     interpreter = Interpreter(written.to_bytes())
-    names = [node.output for node in model.plan.graph.nodes]
+    names = [tensor.name for node in model.plan.graph.nodes for tensor in node.outputs]
     wanted = [written.index_of[name] for name in names]
 
     def run(inputs: Values) -> Values:

@@ -126,15 +126,13 @@ def compare(model: QuantizedModel, stage: str, reference: Values, other: Values)
     results = []
     cases = 0
     for node in model.plan.graph.nodes:
-        expected = reference[node.output].reshape(len(reference[node.output]), -1).astype(np.int16)
-        got = other[node.output].reshape(len(other[node.output]), -1).astype(np.int16)
-        differences = np.abs(expected - got)
-        cases = len(expected)
-        results.append(
-            TensorResult(
-                node.output, node.layer, differences.size, int((differences > 0).sum()), int(differences.max(initial=0))
-            )
-        )
+        for tensor in node.outputs:
+            wide = np.int16 if tensor.dtype.bits < 16 else np.int64
+            expected, got = (each[tensor.name] for each in (reference, other))
+            cases = len(expected)
+            differences = np.abs(expected.reshape(cases, -1).astype(wide) - got.reshape(cases, -1).astype(wide))
+            wrong, largest = int((differences > 0).sum()), int(differences.max(initial=0))
+            results.append(TensorResult(tensor.name, node.layer, differences.size, wrong, largest))
     return Comparison(stage, cases, tuple(results))
 
 

@@ -118,12 +118,12 @@ def _outputs(graph: Graph, model: QuantizedModel, scored: Scored, fallen: list[V
 def _inner(model: QuantizedModel, scored: Scored) -> Iterator[BuildWarning]:
     """Yield the tensor inside the network most of whose channels have few steps."""
     worst: tuple[float, str, str, int, int] | None = None
-    for node in model.plan.graph.nodes:
-        spread = scored.spreads[node.output]
+    for tensor, layer in ((each.name, node.layer) for node in model.plan.graph.nodes for each in node.outputs):
+        spread = scored.spreads[tensor]
         used = int((spread.high > spread.low).sum())
         starved = len(_starved(spread))
         if starved and (worst is None or starved / used > worst[0]):
-            worst = (starved / used, node.output, node.layer, starved, used)
+            worst = (starved / used, tensor, layer, starved, used)
     if worst is not None:
         _, tensor, layer, starved, used = worst
         yield BuildWarning(

@@ -319,10 +319,10 @@ _SAMPLES: dict[type[Op], Any] = {Add: Add((4,)), Unary: Unary("tanh", (4,)), Sof
 
 
 def test_every_kernel_that_works_in_place_is_tried() -> None:
-    overridden = {op for op, kernel in _KERNELS.items() if "in_place_inputs" in type(kernel).__dict__}
+    overridden = {op for op, kernel in _KERNELS.items() if "in_place" in type(kernel).__dict__}
     assert set(_CALLS) == set(_SAMPLES)
     assert overridden == {op.stem for op in _SAMPLES}
-    assert all(_KERNELS[sample.stem].in_place_inputs(sample) for sample in _SAMPLES.values())
+    assert all(_KERNELS[sample.stem].in_place(sample) for sample in _SAMPLES.values())
 
 
 @pytest.mark.parametrize(("op", "call"), [(op, call) for op, calls in _CALLS.items() for call in calls])

@@ -322,10 +322,10 @@ def test_two_taps_of_128_below_zero_are_refused() -> None:
         rows = np.array([[1, 2, 3], taps], np.int8)
         integers = Integers(rows, None, (0.01, 0.01), (0.005, 0.005))
         with pytest.raises(ValueError, match="two weights of -128") if refused else nullcontext():
-            numbers_of(node, integers, [quant], quant)
+            numbers_of(node, integers, [quant], [quant])
     (node,) = plan_device(make_graph([layer], (4, 6, 2), target={"kernels": "cmsis-nn"})).graph.nodes
     integers = Integers(np.full((2, 3), -128, np.int8), None, (0.01, 0.01), (0.005, 0.005))
-    numbers_of(node, integers, [quant], quant)
+    numbers_of(node, integers, [quant], [quant])
 
 
 def _guards(

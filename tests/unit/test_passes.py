@@ -53,7 +53,7 @@ def evaluate_raw(graph: DeviceGraph, inputs: dict[str, Array]) -> dict[str, Arra
             case Add() if op.arity != 2:
                 result = np.sum(reads, axis=0)
             case _:
-                result = op.evaluate(weights, reads)
+                result = op.evaluate(weights, reads)[0]
         values[node.output] = result
     return values
 

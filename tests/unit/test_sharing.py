@@ -174,7 +174,7 @@ def test_a_kernel_that_cannot_work_in_place_is_found() -> None:
     plan = plan_of([dense("a"), dense("b")])
     node = plan.graph.nodes[1]
     forged = [Share(node.name, 0, "a", "b", 0, replaces=True)]
-    with pytest.raises(AssertionError, match="the kernel of b cannot write over input 0"):
+    with pytest.raises(AssertionError, match="the kernel of b cannot write b over input 0"):
         check_plan(plan.graph, changed(plan, forged, b=plan.memory.tensor_offsets["a"]))
     with pytest.raises(AssertionError, match="b at 0 overwrites a at 0, which b reads"):
         check_plan(plan.graph, changed(plan, [], x=4096, a=0, b=0))

@@ -110,11 +110,11 @@ class Kernel(ABC, Generic[OpT]):
         """Return whether the function takes a `cmsis_nn_context`, so that the call needs one also without scratch."""
         return False
 
-    def in_place_inputs(self, op: OpT) -> tuple[int, ...]:
-        """Return the positions of the inputs that the output may be written over, byte for byte.
+    def in_place(self, op: OpT) -> tuple[tuple[int, int], ...]:
+        """Return the pairs (input, output) such that the output may be written over the input.
 
-        Allowed is what every kernel that may be linked does: it reads an element of these inputs for the last time
-        before it writes the element of the output with that index. Tests run the C kernels so.
+        Allowed is what every kernel that may be linked does: it reads an element of the input for the last time before
+        it writes the element of the output with that index. Tests run the C kernels so. Both have one element type.
         """
         return ()
 

@@ -134,26 +134,34 @@ class _Replay:
 
     def _step(self, node: Node) -> None:
         """Check what a node writes against what it reads meanwhile, and write it."""
-        output = self._place(node.output)
+        writes = {each.name: place for each in node.outputs if (place := self._place(each.name))}
         reads = {name: place for name in node.inputs if (place := self._place(name))}
         placed = self._placed.get(node.name, {})
         for position, share in placed.items():
-            assert (node.inputs[position], node.output) == (share.input, share.output), f"no such tensors: {share}"
+            assert node.inputs[position] == share.input, f"no such tensors: {share}"
+            assert any(share.output == each.name for each in node.outputs), f"no such tensors: {share}"
         if node.name in self._plan.scratch_bytes:
-            self._scratch(node, [*reads.items(), *([(node.output, output)] if output else [])])
+            self._scratch(node, [*reads.items(), *writes.items()])
         axis = node.op.join_axis()
         if axis is not None and prod(output_shape(node.op)[:axis]) == 1:
-            self._values[node.output] = self._join(node, output, reads, placed.keys())
+            self._values[node.output] = self._join(node, writes.get(node.output), reads, placed.keys())
             return
-        self._values[node.output] = [(node.output, 0, self._bytes[node.output])]
-        can = kernel_of(node).in_place_inputs(node.op)
-        replaced = {node.inputs[position] for position in placed}
-        for position in placed:
-            assert position in can, f"the kernel of {node.name} cannot write over input {position}"
-            assert output == reads.get(node.inputs[position]), f"{node.output} is not where {node.inputs[position]} is"
-        if output:
-            self._require_apart(node, output, {name: place for name, place in reads.items() if name not in replaced})
-            self._write(output, self._values[node.output])
+        can = kernel_of(node).in_place(node.op)
+        for index, each in enumerate(node.outputs):
+            name, place = each.name, writes.get(each.name)
+            self._values[name] = [(name, 0, self._bytes[name])]
+            over = [position for position, share in placed.items() if share.output == name]
+            for position in over:
+                source = node.inputs[position]
+                assert (position, index) in can, f"the kernel of {node.name} cannot write {name} over input {position}"
+                assert self._graph.tensors[source].dtype == each.dtype, f"{name} and {source} are of two types"
+                assert place == reads.get(source), f"{name} is not where {source} is"
+            if place:
+                replaced = {node.inputs[position] for position in over}
+                others = {other: at for other, at in (reads | writes).items() if other not in replaced | {name}}
+                self._require_apart(node, name, place, others)
+        for name, place in writes.items():
+            self._write(place, self._values[name])
 
     def _scratch(self, node: Node, others: list[tuple[str, _Interval]]) -> None:
         title = f"scratch of {node.name}"
@@ -178,16 +186,16 @@ class _Replay:
                 assert held, f"{name} is not where {node.output} holds it"
             elif output:
                 target = (output[0], output[1] + at, size)
-                self._require_apart(node, target, reads)
+                self._require_apart(node, node.output, target, reads)
                 self._write(target, self._values[name])
             value += self._values[name]
             at += size
         return value
 
-    def _require_apart(self, node: Node, written: _Interval, reads: dict[str, _Interval]) -> None:
-        for name, place in reads.items():
+    def _require_apart(self, node: Node, output: str, written: _Interval, others: dict[str, _Interval]) -> None:
+        for name, place in others.items():
             assert not _overlap(written, place), (
-                f"{node.output} at {written[1]} overwrites {name} at {place[1]}, which {node.name} reads"
+                f"{output} at {written[1]} overwrites {name} at {place[1]}, which {node.name} reads"
             )
 
 

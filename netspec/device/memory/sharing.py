@@ -1,6 +1,6 @@
 """Which tensors may share bytes: an output written over an input that nobody needs any more, an input that is a slice.
 
-Only what kernels allow: `Kernel.in_place_inputs` says where an output may replace an input; a concatenation whose
+Only what kernels allow: `Kernel.in_place` says where an output may replace an input; a concatenation whose
 inputs lie in its output one behind the other needs no copy of an input that was written there from the start. Which of
 all that comes true is decided with the offsets. `memory_check` proves every such plan by other means.
 """
@@ -19,7 +19,7 @@ from netspec.ops import output_shape
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """The input at `position` of `node` stands in its output, from byte `offset` of the output on.
+    """The input at `position` of `node` stands in `output`, from byte `offset` of the output on.
 
     With `replaces` the op writes over the input; otherwise the input's values are the output's, and stay.
     """
@@ -67,18 +67,24 @@ def possible(graph: DeviceGraph, outside: frozenset[str]) -> list[Share]:
     lifetimes = graph.lifetimes()
     sizes = {name: tensor.bytes for name, tensor in graph.tensors.items()}
     found: dict[tuple[str, str, int], Share] = {}
+
+    def alike(one: str, two: str) -> bool:
+        return sizes[one] == sizes[two] and graph.tensors[one].dtype == graph.tensors[two].dtype
+
     for step, node in enumerate(graph.nodes):
-        if node.output in outside:
-            continue
         joins = node.op.join_axis() is not None
-        in_place = [] if joins else kernel_of(node).in_place_inputs(node.op)
-        ways = list(enumerate(slices(node, sizes))) if joins else [(at, 0) for at in in_place]
-        for position, offset in ways:
-            name = node.inputs[position]
-            if name in outside or lifetimes[name][1] != step or not (joins or sizes[name] == sizes[node.output]):
+        in_place = [] if joins else kernel_of(node).in_place(node.op)
+        ways = (
+            [(at, 0, offset) for at, offset in enumerate(slices(node, sizes))]
+            if joins
+            else [(at, output, 0) for at, output in in_place]
+        )
+        for position, output, offset in ways:
+            name, written = node.inputs[position], node.outputs[output].name
+            if {name, written} & outside or lifetimes[name][1] != step or not (joins or alike(name, written)):
                 continue
-            share = Share(node.name, position, name, node.output, offset, not joins)
-            found.setdefault((name, node.output, offset), share)  # an input that comes twice, once
+            share = Share(node.name, position, name, written, offset, not joins)
+            found.setdefault((name, written, offset), share)  # an input that comes twice, once
     return list(found.values())
 
 

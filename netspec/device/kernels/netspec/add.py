@@ -23,12 +23,12 @@ class AddKernel(Kernel[Add]):
             "netspec_add_s8", "both inputs are brought to one scale, added, and brought to the output's"
         )
 
-    def in_place_inputs(self, op: Add) -> tuple[int, ...]:
+    def in_place(self, op: Add) -> tuple[tuple[int, int], ...]:
         """Return both: each loop loads one or four elements of both, then stores as many sums.
 
         So do the loops of CMSIS-NN's arm_elementwise_add_s8: plain C, DSP and Helium, in 4.0 to main.
         """
-        return (0, 1)
+        return ((0, 0), (1, 0))
 
     def call(self, op: Add, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
         return {**q.numbers, "activation": limits(q), "size": prod(op.shape)}

@@ -21,9 +21,9 @@ class SoftmaxKernel(Kernel[Softmax]):
     def kernel_choice(self, op: Softmax, extension: Extension) -> KernelChoice:
         return KernelChoice("netspec_softmax_s8", "a row at a time; its output's scale is always 1/256")
 
-    def in_place_inputs(self, op: Softmax) -> tuple[int, ...]:
+    def in_place(self, op: Softmax) -> tuple[tuple[int, int], ...]:
         """Return the one: a row's maximum and sum are taken first, then each element is read and replaced."""
-        return (0,)
+        return ((0, 0),)
 
     def call(self, op: Softmax, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
         return {**q.numbers, "rows": prod(op.shape[:-1]), "row_size": op.shape[-1]}

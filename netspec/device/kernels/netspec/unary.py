@@ -37,9 +37,9 @@ class UnaryKernel(Kernel[Unary]):
             what = "a change of scale, so that all inputs of a concatenation share one,"
         return KernelChoice("netspec_table_s8", f"{what} is a table of 256 bytes, made at build time")
 
-    def in_place_inputs(self, op: Unary) -> tuple[int, ...]:
+    def in_place(self, op: Unary) -> tuple[tuple[int, int], ...]:
         """Return the one: an element is looked up and stored before the next is read."""
-        return (0,)
+        return ((0, 0),)
 
     def constants(self, op: Unary, extension: Extension) -> tuple[Constant, ...]:
         return (Constant("table", INT8, 256, table=True),)
