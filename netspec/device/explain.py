@@ -17,6 +17,7 @@ from netspec.diagnostics import Diagnostic, SpecError
 from netspec.graph import Graph, GraphLayer
 from netspec.layers.base import DeviceUnsupported
 from netspec.ops import Affine, BatchNorm, Op, Pad, Relu, Rescale, RescaleEach, View
+from netspec.ops.builder import Builder
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +74,8 @@ class Device:
     def layer(self, layer: GraphLayer) -> OnDevice:
         """Return what becomes of a layer."""
         try:
-            ops = layer.layer.lower(layer.input_shapes, layer.name)
+            to = Builder.of(layer.name, layer.input_shapes)
+            layer.layer.lower(to, to.inputs)
         except DeviceUnsupported as error:
             help = error.help.replace("{layer}", layer.name) if error.help else None
             return OnDevice(unsupported=error.message.replace("{layer}", layer.name), help=help)
@@ -81,7 +83,7 @@ class Device:
         own = tuple(node for node in nodes if node.layer == layer.name)
         if own:
             return OnDevice(tuple(self._step(node) for node in own))
-        return OnDevice(no_code=_why_no_code(ops, layer, nodes[0] if nodes else None))
+        return OnDevice(no_code=_why_no_code(tuple(step.op for step in to.steps), layer, nodes[0] if nodes else None))
 
     def _step(self, node: Node) -> Step:
         kernel = kernel_of(node)

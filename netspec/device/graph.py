@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from netspec.ops import Op, Rescale, RescaleEach, Shape, Tensor
+from netspec.ops import Op, Rescale, RescaleEach, ScaleRule, Shape, Tensor
 
 if TYPE_CHECKING:
     from netspec.device.kernels.base import Kernel
@@ -34,6 +34,12 @@ class Node:
     line: int
     kernel: Kernel[Any] | None = None
     """What runs the op; the last pass chooses it."""
+    scale: ScaleRule | None = None
+    """Where the scale of the only output comes from, if not from where the op says."""
+
+    def scale_rule(self, output: int = 0) -> ScaleRule:
+        """Return where the scale of an output comes from."""
+        return self.scale or self.op.scale_rule(output)
 
     @property
     def output(self) -> str:
@@ -81,13 +87,16 @@ class DeviceGraph:
     outputs: tuple[DeviceOutput, ...]
     kernels: str = "best"
     """The name of the set that the nodes' kernels come from."""
+    states: tuple[Tensor, ...] = ()
+    """Tensors that keep their bytes from run to run. An op that reads one gets what was written into it last."""
     _tensors: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
     @property
     def tensors(self) -> Mapping[str, Tensor]:
-        """Return every tensor by its name, inputs first, then in the order they are written."""
+        """Return every tensor by its name, inputs and states first, then in the order they are written."""
         if not self._tensors:
             self._tensors.update((given.name, given.tensor) for given in self.inputs)
+            self._tensors.update((state.name, state) for state in self.states)
             self._tensors.update((tensor.name, tensor) for node in self.nodes for tensor in node.outputs)
         return self._tensors
 
@@ -103,7 +112,7 @@ class DeviceGraph:
     def lifetimes(self) -> dict[str, tuple[int, int]]:
         """Return the first and last step at which each tensor is needed, in the order of `tensors`.
 
-        Inputs are there at step -1, before the first node; outputs until the step after the last one.
+        Inputs are there at step -1, before the first node; outputs until the step after the last one; states always.
         """
         first = {given.name: -1 for given in self.inputs}
         first |= {tensor.name: step for step, node in enumerate(self.nodes) for tensor in node.outputs}
@@ -111,6 +120,8 @@ class DeviceGraph:
         for step, node in enumerate(self.nodes):
             last |= dict.fromkeys(node.inputs, step)
         last |= {output.tensor: len(self.nodes) for output in self.outputs}
+        for state in self.states:
+            first[state.name], last[state.name] = -1, len(self.nodes)
         return {name: (first[name], last[name]) for name in first}
 
     def names(self) -> set[str]:

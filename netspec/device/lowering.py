@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 
 from netspec.device.graph import DeviceGraph, DeviceInput, DeviceOutput, Node, free_name
 from netspec.device.input_rescaling import left_over
 from netspec.diagnostics import Diagnostic, Span, SpecError
 from netspec.graph import Graph, GraphLayer, diagnose
 from netspec.layers.base import DeviceUnsupported
-from netspec.ops import Op
+from netspec.ops import Tensor
+from netspec.ops.builder import Builder, Value
 
 
 def lower(graph: Graph) -> DeviceGraph:
@@ -53,29 +55,29 @@ def _lowered_without(graph: Graph, refused: Mapping[str, DeviceUnsupported]) -> 
     taken = {*graph.spec.inputs, *(layer.name for layer in graph.layers)}
     tensor_of = {name: name for name in graph.spec.inputs}
     inputs = [DeviceInput(name, shape) for name, shape in graph.inputs.items()]
-    nodes: list[Node] = []
+    naming = _Naming(taken)
     told: set[tuple[str, Span]] = set()
     for layer in graph.layers:
         try:
-            ops = () if layer.name in refused else layer.layer.lower(layer.input_shapes, layer.name)
+            to = Builder.of(layer.name, layer.input_shapes)
+            result = None if layer.name in refused else layer.layer.lower(to, to.inputs)
         except DeviceUnsupported as error:
             fault = diagnose(error, layer.name, layer.item)
             said = (error.message, fault.span)  # of each use of a block alike: told once
             if said not in told:
                 told.add(said)
                 found.append(fault)
-            ops = None
-        if ops is None or layer.name in refused:
+            result = None
+        if result is None:
             inputs.append(DeviceInput(layer.name, layer.output_shape))
             tensor_of[layer.name] = layer.name
             continue
-        reads = tuple(tensor_of[source] for source in layer.inputs)
-        chain = _chain(layer, ops, reads, taken)
-        nodes += chain
-        tensor_of[layer.name] = layer.name if chain else reads[0]
+        reads = [tensor_of[source] for source in layer.inputs]
+        tensor_of[layer.name] = naming.add(layer, to, result, reads)
     shapes = graph.shapes
     outputs = tuple(DeviceOutput(name, shapes[name], tensor_of[name]) for name in graph.outputs)
-    return DeviceGraph(graph.name, tuple(inputs), tuple(nodes), outputs, graph.spec.kernels), found
+    nodes, states = tuple(naming.nodes), tuple(naming.states)
+    return DeviceGraph(graph.name, tuple(inputs), nodes, outputs, graph.spec.kernels, states), found
 
 
 def _integer_inputs(graph: Graph) -> Iterator[Diagnostic]:
@@ -90,13 +92,31 @@ def _integer_inputs(graph: Graph) -> Iterator[Diagnostic]:
             )
 
 
-def _chain(layer: GraphLayer, ops: tuple[Op, ...], reads: tuple[str, ...], taken: set[str]) -> list[Node]:
-    """Name a layer's ops: the first node and the last tensor carry the layer's name, the rest the op's beside it."""
-    nodes: list[Node] = []
-    for index, op in enumerate(ops):
-        kind = op.stem
-        name = layer.name if index == 0 else free_name(f"{layer.name}_{kind}", taken)
-        output = layer.name if index == len(ops) - 1 else free_name(f"{layer.name}_{kind}", taken)
-        nodes.append(Node(name, op, reads, op.outputs(output), layer.name, (layer.name,), layer.line))
-        reads = (output,)
-    return nodes
+@dataclass(slots=True)
+class _Naming:
+    """Names what builders recorded. The first node and the result of a layer carry its name, the rest its op's too."""
+
+    taken: set[str]
+    nodes: list[Node] = field(default_factory=list)
+    states: list[Tensor] = field(default_factory=list)
+
+    def add(self, layer: GraphLayer, to: Builder, result: Value, reads: Sequence[str]) -> str:
+        """Add a layer's nodes; return the tensor that holds its result."""
+        names = {value.number: name for value, name in zip(to.inputs, reads, strict=True)}
+        states: dict[int, Tensor] = {}
+        for state in to.states:
+            name = names[state.value.number] = free_name(f"{layer.name}_{state.role}", self.taken)
+            states[state.value.number] = Tensor(name, state.value.shape, state.dtype, "state")
+        self.states += states.values()
+        for index, step in enumerate(to.steps):
+            stem = f"{layer.name}_{step.name or step.op.stem}"
+            name = layer.name if index == 0 else free_name(stem, self.taken)
+            own = [value for value in step.writes if value.number not in states]
+            for value in own:
+                names[value.number] = layer.name if value == result else free_name(stem, self.taken)
+            written = step.op.outputs(*(names[value.number] for value in step.writes))
+            outputs = tuple(states.get(value.number, each) for value, each in zip(step.writes, written, strict=True))
+            inputs = tuple(names[value.number] for value in step.reads)
+            node = Node(name, step.op, inputs, outputs, layer.name, (layer.name,), layer.line, scale=step.scale)
+            self.nodes.append(node)
+        return names[result.number]

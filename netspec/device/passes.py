@@ -89,7 +89,7 @@ def fold_affine(graph: DeviceGraph) -> DeviceGraph:
             folded = before.op.with_affine(op) if before and _alone(before, readers) else None
             if before and folded:
                 del nodes[before.output]
-                node = replace(before, op=folded, outputs=node.outputs, layers=_joined(before, node))
+                node = replace(before, op=folded, outputs=node.outputs, scale=node.scale, layers=_joined(before, node))
             else:
                 image = hwc(op.shape)
                 alone = DepthwiseConv2D(image, op.shape, None, None, (1, 1), (1, 1), (1, 1), NO_PADDING, affine=(op,))
@@ -126,7 +126,7 @@ def fuse_activations(graph: DeviceGraph) -> DeviceGraph:
             fused = before.op.clamped(relu) if before and _alone(before, readers) else None
             if before and fused:
                 del nodes[before.output]
-                node = replace(before, op=fused, outputs=node.outputs, layers=_joined(before, node))
+                node = replace(before, op=fused, outputs=node.outputs, scale=node.scale, layers=_joined(before, node))
             else:
                 node = replace(node, op=Unary("relu", relu.shape, relu.max_value))
         nodes[node.outputs[0].name] = node
@@ -201,18 +201,28 @@ def _is_same(before: DeviceGraph, after: DeviceGraph) -> bool:
 
 
 def verify(graph: DeviceGraph, after: str) -> None:
-    """Assert that every tensor is written once, before it is read, and that names are unique."""
+    """Assert that every tensor is written once, before it is read, and that names are unique.
+
+    A state may be read before it is written, and not afterwards: its readers want what the run before has left.
+    """
     written = {given.name for given in graph.inputs}
+    states = {state.name: state for state in graph.states}
+    kept = set(states)  # those that are still of the run before
     names: set[str] = set()
     for node in graph.nodes:
         assert node.name not in names, f"after {after}: two nodes are named {node.name}"
         shapes = tuple(tensor.shape for tensor in node.outputs)
         assert shapes == node.op.output_shapes(), f"after {after}: {node.name} writes {shapes}, its op another shape"
-        for tensor in node.outputs:
-            assert tensor.name not in written, f"after {after}: {tensor.name} is written twice"
-        missing = [name for name in node.inputs if name not in written]
-        assert not missing, f"after {after}: {node.name} reads {missing} before it is written"
+        missing = [name for name in node.inputs if name not in written and name not in kept]
+        assert not missing, f"after {after}: {node.name} reads {missing} before it is written, or a state after it"
         names.add(node.name)
-        written.update(tensor.name for tensor in node.outputs)
+        for tensor in node.outputs:
+            if tensor.role == "state":
+                assert states.get(tensor.name) == tensor, f"after {after}: {tensor.name} is no state"
+                assert tensor.name in kept, f"after {after}: {tensor.name} is written twice"
+                kept.discard(tensor.name)
+            else:
+                assert tensor.name not in written, f"after {after}: {tensor.name} is written twice"
+                written.add(tensor.name)
     for output in graph.outputs:
         assert output.tensor in written, f"after {after}: nothing writes the output {output.name}"

@@ -10,12 +10,12 @@ from collections.abc import Hashable
 from dataclasses import replace
 
 from netspec.device.graph import DeviceGraph, Node, free_name
-from netspec.ops import Fixed, Op, Unary
+from netspec.ops import Fixed, Unary
 
 
-def fixed_scale(op: Op, output: int = 0) -> Fixed | None:
-    """Return the scale that an output of an op always has, if it has one."""
-    rule = op.scale_rule(output)
+def fixed_scale(node: Node, output: int = 0) -> Fixed | None:
+    """Return the scale that an output of a node always has, if it has one."""
+    rule = node.scale_rule(output)
     return rule if isinstance(rule, Fixed) else None
 
 
@@ -55,7 +55,7 @@ def scale_groups(graph: DeviceGraph) -> Groups:
     groups = Groups()
     for node in graph.nodes:
         for output, tensor in enumerate(node.outputs):
-            if node.op.scale_rule(output) == "same":
+            if node.scale_rule(output) == "same":
                 for source in node.inputs:
                     groups.unite(source, tensor.name)
     return groups
@@ -70,7 +70,7 @@ def equal_tables(graph: DeviceGraph) -> dict[str, str]:
     groups = scale_groups(graph)
     for node in graph.nodes:
         for output, tensor in enumerate(node.outputs):
-            fixed = fixed_scale(node.op, output)
+            fixed = fixed_scale(node, output)
             if fixed:
                 groups.constrain(tensor.name, fixed)
 
@@ -99,15 +99,15 @@ def requantize_concatenations(graph: DeviceGraph) -> DeviceGraph:
     groups = Groups()
     for node in graph.nodes:
         for output, tensor in enumerate(node.outputs):
-            if node.op.scale_rule(output) == "same" and len(node.inputs) == 1:
+            if node.scale_rule(output) == "same" and len(node.inputs) == 1:
                 groups.unite(node.inputs[0], tensor.name)
-            constraint = fixed_scale(node.op, output) or node.op.range_end()
+            constraint = fixed_scale(node, output) or node.op.range_end()
             if constraint is not None:
                 groups.constrain(tensor.name, constraint)
     tensors, taken = graph.tensors, graph.names()
     nodes: list[Node] = []
     for node in graph.nodes:
-        if node.op.scale_rule() == "same" and len(node.inputs) > 1:
+        if node.scale_rule() == "same" and len(node.inputs) > 1:
             constraints = [groups.constraint(name) for name in node.inputs]
             same_fixed = isinstance(constraints[0], Fixed) and len(set(constraints)) == 1
             inputs = list(node.inputs)

@@ -10,6 +10,7 @@ from pydantic import ValidationError
 
 from netspec.layers.base import DeviceUnsupported, Layer, LayerError
 from netspec.ops import Op, Relu, Shape, View
+from netspec.ops.builder import Builder
 
 _SHAPES: dict[int, Shape] = {1: (8,), 2: (8, 4), 3: (8, 8, 4), 4: (8, 8, 8, 4)}
 _WIDE = 1000
@@ -103,13 +104,14 @@ def _attempt(layer: type[Layer], keys: Mapping[str, Any], inputs: tuple[Shape, .
     try:
         sample = layer.model_validate(keys)
         sample.output_shape(inputs)
-        ops = sample.lower(inputs, layer.type)
+        to = Builder.of(layer.type, inputs)
+        sample.lower(to, to.inputs)
     except DeviceUnsupported as error:
         why, remedy = (text.replace("{layer}", layer.type) for text in (error.message, error.help or ""))
         return Case(what, why, remedy)
     except (LayerError, ValidationError):
         return None
-    return Case(what, trivial=_is_trivial(layer, ops, inputs))
+    return Case(what, trivial=_is_trivial(layer, tuple(step.op for step in to.steps), inputs))
 
 
 def _is_trivial(layer: type[Layer], ops: tuple[Op, ...], inputs: tuple[Shape, ...]) -> bool:

@@ -50,7 +50,7 @@ class ReLU(_Elementwise):
         }
         return (KerasCall("ReLU", config),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         for field in ("negative_slope", "threshold"):
             if getattr(self, field):
                 raise DeviceUnsupported(
@@ -67,7 +67,7 @@ class _Named(_Elementwise):
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("Activation", {"activation": self.type}),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         return lower_activation(self.type, inputs[0], field=None)
 
 
@@ -132,7 +132,7 @@ class LeakyReLU(_Elementwise):
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("LeakyReLU", {"negative_slope": self.negative_slope}),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         if self.negative_slope == 0:
             return (Relu(inputs[0]),)
         raise no_kernel(self.type)
@@ -150,7 +150,7 @@ class ELU(_Elementwise):
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("ELU", {"alpha": self.alpha}),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         raise no_kernel(self.type)
 
 
@@ -169,7 +169,7 @@ class GELU(_Elementwise):
         operation = KerasCall("Gelu", {"approximate": True, "name": "gelu"}, "keras.src.ops.nn")
         return (KerasCall("Activation", {"activation": operation if self.approximate else "gelu"}),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         raise no_kernel(self.type)
 
 
@@ -191,7 +191,7 @@ class Softmax(_Elementwise):
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("Softmax", {"axis": self.axis}),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         if axis_of(self.axis, inputs[0]) != len(inputs[0]) - 1:
             raise DeviceUnsupported(
                 f"axis {self.axis} of {{layer}} is not the last, the only axis of the int8 softmax",

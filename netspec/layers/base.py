@@ -13,6 +13,7 @@ from netspec.layers._explanation import Explanation
 from netspec.layers._types import INITIALIZER_RANKS, Identifier
 from netspec.layers.registry import LAYER_TYPES
 from netspec.ops import Op, Shape
+from netspec.ops.builder import Builder, Value
 
 
 class LayerError(Exception):
@@ -164,12 +165,17 @@ class Layer(Keys):
         """Return the Keras layers that compute this one, in order; the last carries the layer's name and weights."""
         raise NotImplementedError
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         """Return the chain of ops that computes this layer; empty where inference does nothing.
 
-        The first op reads the layer's inputs, each further one the op before it.
+        The first op reads the layer's inputs, each further one the op before it. `name` is the layer's, by which its
+        weights are found. A layer that is no chain has `lower` instead.
         """
         raise NotImplementedError
+
+    def lower(self, to: Builder, inputs: tuple[Value, ...]) -> Value:
+        """Return the layer's output, computed by the ops that it records in the builder."""
+        return to.chain(inputs, self.ops(tuple(each.shape for each in inputs), to.layer))
 
 
 def check_rank(layer: Layer, shape: Shape) -> None:

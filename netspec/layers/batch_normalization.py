@@ -103,7 +103,7 @@ class BatchNormalization(Layer):
             config[key] = keras_config(getattr(self, key))
         return (KerasCall("BatchNormalization", config),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         shape = inputs[0]
         if axis_of(self.axis, shape) != len(shape) - 1:
             raise DeviceUnsupported(

@@ -89,7 +89,7 @@ class _Conv(Convolution, Kernelled):
         config = {"filters": self.filters, "groups": self.groups} | self.keras_common("kernel")
         return self.keras_window(f"Conv{self.rank}D", config)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         refuse_volume(self.rank)
         refuse_groups(self.groups)
         output = self.output_shape(inputs)

@@ -181,7 +181,7 @@ class _ConvTranspose(Convolution, Kernelled):
         config = {"filters": self.filters, "output_padding": amounts} | self.keras_common("kernel")
         return self.keras_window(f"Conv{self.rank}DTranspose", config)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         output = self.output_shape(inputs)
         raise DeviceUnsupported(
             f"{{layer}} cannot run on the device: netspec has no int8 kernel for {self.type} yet",

@@ -45,7 +45,7 @@ class _Cropping(Layer):
         pairs = [list(pair) for pair in self.cropping]
         return (KerasCall(f"Cropping{self.rank}D", {"cropping": pairs if self.rank > 1 else pairs[0]}),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         raise DeviceUnsupported(
             f"{{layer}} cannot run on the device: netspec has no int8 kernel for {self.type} yet",
             help="crop the samples before they enter the net, or let a convolution with `padding: valid` shrink them",

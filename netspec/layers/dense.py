@@ -76,7 +76,7 @@ class Dense(Kernelled):
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("Dense", {"units": self.units} | self.keras_common("kernel")),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         output = self.output_shape(inputs)
         dense = DenseOp(
             input_shape=inputs[0],

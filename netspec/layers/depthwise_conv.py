@@ -75,7 +75,7 @@ class _DepthwiseConv(Convolution):
         config = {"depth_multiplier": self.depth_multiplier} | self.keras_common("depthwise")
         return self.keras_window(f"DepthwiseConv{self.rank}D", config)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         output = self.output_shape(inputs)
         convolution = DepthwiseConv2DOp(
             input_shape=hwc(inputs[0]),

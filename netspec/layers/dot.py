@@ -74,7 +74,7 @@ class Dot(Layer):
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("Dot", {"axes": self.axes, "normalize": self.normalize}),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         raise DeviceUnsupported(
             "netspec has no int8 kernel for dot yet", help="join the inputs with concatenate, then dense"
         )

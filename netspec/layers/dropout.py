@@ -20,7 +20,7 @@ class _Noise(Layer):
         check_rank(self, inputs[0])
         return inputs[0]
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         return ()
 
 

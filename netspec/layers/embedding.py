@@ -56,7 +56,7 @@ class Embedding(Layer):
             config[key] = keras_config(getattr(self, key))
         return (KerasCall("Embedding", config),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         raise DeviceUnsupported(
             "netspec has no int8 kernel for embedding yet",
             help=f"look the {prod(inputs[0])} vectors up before, and give the net the shape "

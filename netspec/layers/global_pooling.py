@@ -57,7 +57,7 @@ class _GlobalAveragePooling(_GlobalPooling):
     integers: ClassVar[Integers] = "converted"
     keras_class: ClassVar[str] = "GlobalAveragePooling"
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         refuse_volume(self.rank)
         return (Mean(hwc(inputs[0]), self.output_shape(inputs)),)
 
@@ -66,7 +66,7 @@ class _GlobalMaxPooling(_GlobalPooling):
     integers: ClassVar[Integers] = "kept"
     keras_class: ClassVar[str] = "GlobalMaxPooling"
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         refuse_volume(self.rank)
         image = hwc(inputs[0])
         window = image[:2]

@@ -77,7 +77,7 @@ class LayerNormalization(Layer):
                 config[f"{weight}_{role}"] = keras_config(getattr(self, f"{weight}_{role}"))
         return (KerasCall("LayerNormalization", config),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         raise DeviceUnsupported(
             "netspec has no int8 kernel for layer_normalization yet",
             help="use batch_normalization, which folds into the layer before",

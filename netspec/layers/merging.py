@@ -59,7 +59,7 @@ class _Merge(Layer):
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall(self.type.capitalize()),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         raise DeviceUnsupported(f"netspec has no int8 kernel for {self.type} yet", help=self.remedy)
 
 
@@ -89,7 +89,7 @@ class Add(_Merge):
     type: ClassVar[str] = "add"
     verb: ClassVar[str] = "adds"
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         if len(set(inputs)) > 1:
             shapes = " and ".join(describe(shape) for shape in dict.fromkeys(inputs))
             raise DeviceUnsupported(
@@ -196,7 +196,7 @@ class Concatenate(Layer):
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("Concatenate", {"axis": self.axis}),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         return (ConcatenateOp(inputs, self.output_shape(inputs), self._axis(inputs)),)
 
 

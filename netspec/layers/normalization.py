@@ -123,7 +123,7 @@ class Normalization(Layer):
         keys = ("mean", "variance", "axis", "invert")
         return (KerasCall("Normalization", {key: getattr(self, key) for key in keys}),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         scales, offsets = self._factors(inputs[0])
         if len({*zip(scales, offsets, strict=True)}) == 1:
             return (Rescale(inputs[0], scales[0], offsets[0]),)

@@ -67,7 +67,7 @@ class _Pooling(Layer):
         config = {"pool_size": list(self.pool_size), "strides": list(self._steps()), "padding": self.padding}
         return (KerasCall(class_name, config),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         refuse_volume(self.rank)
         ones = (1,) * self.rank
         amounts = window_padding(inputs[0][:-1], self.pool_size, self._steps(), ones, self.padding)

@@ -73,5 +73,5 @@ class PReLU(Layer):
             config[key] = keras_config(getattr(self, key))
         return (KerasCall("PReLU", config),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         raise no_kernel(self.type)

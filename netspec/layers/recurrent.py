@@ -133,7 +133,7 @@ class Recurrent(Kernelled):
         config = {key: getattr(self, key) for key in (*keys, *self.own_keys)}
         return (KerasCall(self.keras_class, config | self.keras_common("kernel", "recurrent")),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         refuse_recurrent(self.type)
 
 

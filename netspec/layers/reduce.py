@@ -75,7 +75,7 @@ class Reduce(Layer):
         operation = KerasCall(self.op.capitalize(), {"axis": axes, "keepdims": self.keepdims}, KERAS_OPS)
         return (operation, KerasCall("Activation", {"activation": "linear"}))
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         shape, output = inputs[0], self.output_shape(inputs)
         spatial = len(shape) in (2, 3) and self._axes(shape) == tuple(range(len(shape) - 1))
         if self.op == "mean" and spatial:

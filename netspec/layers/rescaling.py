@@ -30,5 +30,5 @@ class Rescaling(Layer):
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("Rescaling", {"scale": self.scale, "offset": self.offset}),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         return (Rescale(inputs[0], self.scale, self.offset),)

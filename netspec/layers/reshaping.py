@@ -44,7 +44,7 @@ class Flatten(Layer):
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("Flatten"),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         return (View(inputs[0], self.output_shape(inputs)),)
 
 
@@ -104,7 +104,7 @@ class Reshape(Layer):
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("Reshape", {"target_shape": list(self.output_shape(inputs))}),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         return (View(inputs[0], self.output_shape(inputs)),)
 
 
@@ -152,7 +152,7 @@ class Permute(Layer):
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("Permute", {"dims": list(self.dims)}),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         moving = [axis for axis in self.dims if inputs[0][axis - 1] > 1]
         if moving == sorted(moving):  # only axes of size 1 change places, so the values do not
             return (View(inputs[0], self.output_shape(inputs)),)
@@ -185,7 +185,7 @@ class RepeatVector(Layer):
     def keras(self, inputs: tuple[Shape, ...]) -> tuple[KerasCall, ...]:
         return (KerasCall("RepeatVector", {"n": self.n}),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         if self.n == 1:
             return (View(inputs[0], self.output_shape(inputs)),)
         target = list(self.output_shape(inputs))

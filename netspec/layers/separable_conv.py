@@ -97,7 +97,7 @@ class _SeparableConv(Convolution):
         config = {"filters": self.filters, "depth_multiplier": self.depth_multiplier}
         return self.keras_window(f"SeparableConv{self.rank}D", config | self.keras_common("depthwise", "pointwise"))
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         output = self.output_shape(inputs)
         between = (*output[:-1], inputs[0][-1] * self.depth_multiplier)
         depthwise, pointwise = self._kernel_shapes(inputs[0])

@@ -38,7 +38,7 @@ class _UpSampling(Layer):
         config = {"size": self.size if self.rank == 1 else list(self.size)}
         return (KerasCall(f"UpSampling{self.rank}D", config),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         raise DeviceUnsupported(
             f"{{layer}} cannot run on the device: netspec has no int8 kernel for {self.type} yet",
             help="keep the resolution: leave out the strides or the pooling that lowered it",

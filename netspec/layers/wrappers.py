@@ -219,7 +219,7 @@ class Bidirectional(_Wrapper):
         config = {"layer": held, "merge_mode": self.merge_mode, "trainable": self.trainable}
         return (KerasCall("Bidirectional", config),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         refuse_recurrent(self.type)
 
 
@@ -284,6 +284,6 @@ class TimeDistributed(_Wrapper):
             for held in self._held_calls(self._step(inputs))
         )
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         remedy = "use `dense` alone: it keeps leading axes" if self.layer.type == "dense" else "repeat the layer"
         raise DeviceUnsupported("netspec has no int8 kernel for time_distributed yet", help=remedy)

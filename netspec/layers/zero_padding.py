@@ -35,7 +35,7 @@ class _ZeroPadding(Layer):
         pairs = [list(pair) for pair in self.padding]
         return (KerasCall(f"ZeroPadding{self.rank}D", {"padding": pairs if self.rank > 1 else pairs[0]}),)
 
-    def lower(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
+    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
         refuse_volume(self.rank)
         return (Pad(hwc(inputs[0]), self.output_shape(inputs), image_padding(self.padding)),)
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
 
-from netspec.ops.tensor import Tensor
+from netspec.ops.tensor import INT8, DType, Tensor
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -88,7 +88,12 @@ class Op:
 
     def outputs(self, *names: str) -> tuple[Tensor, ...]:
         """Return the output tensors, given their names."""
-        return tuple(Tensor(name, shape) for name, shape in zip(names, self.output_shapes(), strict=True))
+        each = zip(names, self.output_shapes(), self.output_types(), strict=True)
+        return tuple(Tensor(name, shape, dtype) for name, shape, dtype in each)
+
+    def output_types(self) -> tuple[DType, ...]:
+        """Return the element type of each output."""
+        return (INT8,) * len(self.output_shapes())
 
     def variant(self) -> str:
         """Return the function that is computed, of those that the class describes: "pool2d.max"."""

@@ -32,7 +32,7 @@ def choose_scales(graph: DeviceGraph, ranges: Mapping[str, Range]) -> dict[str, 
     limits: dict[str, float] = {}
     for node in graph.nodes:
         for output, tensor in enumerate(node.outputs):
-            prescribed = fixed_scale(node.op, output)
+            prescribed = fixed_scale(node, output)
             if prescribed:
                 root = groups.find(tensor.name)
                 assert fixed.setdefault(root, prescribed) == prescribed, f"{node.name} cannot share its scale"

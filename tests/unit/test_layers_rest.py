@@ -212,7 +212,7 @@ def test_what_has_no_int8_kernel_is_refused_with_a_remedy(layer: dict[str, Any],
 @pytest.mark.parametrize(("keys", "scale", "offset"), [({}, 0.5, -0.25), ({"invert": True}, 2.0, 0.5)])
 def test_normalization_by_one_number_is_a_rescaling(keys: dict[str, Any], scale: float, offset: float) -> None:
     graph = make_graph([{"normalization": {"mean": 0.5, "variance": 4, **keys}}], [3, 2])
-    assert graph.layers[0].layer.lower(((3, 2),), "it") == (Rescale((3, 2), scale, offset),)
+    assert graph.layers[0].layer.ops(((3, 2),), "it") == (Rescale((3, 2), scale, offset),)
     answer = build_model(graph)(np.ones((1, 3, 2), np.float32))
     np.testing.assert_array_equal(answer, np.full((1, 3, 2), scale + offset, np.float32))
 
