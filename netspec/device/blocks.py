@@ -19,7 +19,7 @@ class Block:
     node: str | None
     """The node whose scratch it is, None for a tensor."""
     arena: int
-    """Which of the arenas, 0 where there is one."""
+    """Which of the arenas, 0 where there is one; behind the last one the block of states."""
     offset: int
     size: int
     first: int
@@ -32,14 +32,18 @@ def blocks(plan: DevicePlan) -> tuple[Block, ...]:
     tensors, lifetimes = graph.tensors, graph.lifetimes()
 
     def tensor(name: str) -> list[Block]:
+        if name in memory.state_offsets:
+            arena, offset = len(memory.arena_sizes), memory.state_offsets[name]
+            return [Block(name, None, arena, offset, tensors[name].bytes, *lifetimes[name])]
         if name not in memory.tensor_offsets:
             return []
         arena, offset = memory.tensor_arenas.get(name, 0), memory.tensor_offsets[name]
         return [Block(name, None, arena, offset, tensors[name].bytes, *lifetimes[name])]
 
     found = [block for given in graph.inputs for block in tensor(given.name)]
+    found += [block for state in graph.states for block in tensor(state.name)]
     for step, node in enumerate(graph.nodes):
-        found += [block for each in node.outputs for block in tensor(each.name)]
+        found += [block for each in node.outputs if each.role != "state" for block in tensor(each.name)]
         if node.name in memory.scratch_bytes:
             arena, offset = memory.scratch_arenas.get(node.name, 0), memory.scratch_offsets[node.name]
             found.append(Block(None, node.name, arena, offset, memory.scratch_bytes[node.name], step, step))

@@ -111,8 +111,12 @@ class DevicePlan:
 
     @property
     def ram_bytes(self) -> int:
-        """Return the arena and the constants that are copied to RAM: emitted code keeps no other state."""
-        return self.arena_bytes + sum(self.region_weight_bytes(region) for region in self.regions)
+        """Return the arena, the states and the constants that are copied to RAM: emitted code keeps nothing else."""
+        return (
+            self.arena_bytes
+            + self.memory.state_bytes
+            + sum(self.region_weight_bytes(region) for region in self.regions)
+        )
 
     def region_arena_bytes(self, region: Region) -> int:
         """Return the bytes of a region's part of the arena."""

@@ -57,6 +57,14 @@ def reserve_regions(names: Names, plan: DevicePlan) -> None:
         names.macro(f"weights_{region.name}_section")
 
 
+def reserve_states(names: Names) -> str:
+    """Take the names of a network with states; return the parameter that points to them."""
+    names.symbol("reset")
+    for stem in ("STATE", "STATE_BYTES"):
+        names.macro(stem)
+    return names.parameter("state", ("", "_bytes"))
+
+
 def visible_names(plan: DevicePlan) -> frozenset[str]:
     """Return what meets the same name of another network in one firmware."""
     graph, names = plan.graph, Names(plan.graph.name)
@@ -66,6 +74,9 @@ def visible_names(plan: DevicePlan) -> frozenset[str]:
     parameters = set()
     for stem in arenas:
         parameter = names.parameter(stem, ("", "_bytes"))
+        parameters |= {parameter, f"{parameter}_bytes"}
+    if graph.states:
+        parameter = reserve_states(names)
         parameters |= {parameter, f"{parameter}_bytes"}
     reserve_regions(names, plan)
     places = set()

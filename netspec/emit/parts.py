@@ -22,6 +22,8 @@ class Arena:
     memory: str
     region: str | None
     bytes: int
+    keeps: bool = False
+    """Whether it keeps its bytes from one run to the next: it holds the states."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,6 +198,8 @@ class View:
     copies: tuple[tuple[Port, Place | Outside], ...]
     """External outputs that are another port's tensor, which is copied in the end."""
     layers: tuple[Layer, ...]
+    resets: tuple[tuple[Place, int], ...] = ()
+    """The states, and the byte that fills each before the first run."""
 
     @property
     def divides(self) -> bool:
@@ -226,9 +230,19 @@ class View:
 
     @property
     def stored(self) -> tuple[str, ...]:
-        """Return the names that `storage` declares."""
+        """Return the names that `storage` declares, but for the states."""
         ports = (port.parameter for port in self.inputs + self.outputs if self.external)
-        return (*(arena.parameter for arena in self.arenas), *ports)
+        return (*(arena.parameter for arena in self.arenas if not arena.keeps), *ports)
+
+    @property
+    def reset_declaration(self) -> str:
+        """Return the function that makes all states zero, with its parameter."""
+        return f"{self.name}_reset(void *{self.resets[0][0].arena.parameter})"
+
+    @property
+    def reset(self) -> str:
+        """Return the call that makes all states zero; empty for a network without."""
+        return "".join(f"{self.name}_reset({arena.parameter})" for arena in self.arenas if arena.keeps)
 
     @property
     def run(self) -> str:

@@ -13,7 +13,7 @@ from netspec.device.kernels import kernel_of
 from netspec.device.memory.sharing import Share
 from netspec.device.names import Names
 from netspec.device.plan import DevicePlan
-from netspec.device.symbols import PORT_MACROS, QUANTIZERS, reserve_fixed, reserve_regions
+from netspec.device.symbols import PORT_MACROS, QUANTIZERS, reserve_fixed, reserve_regions, reserve_states
 from netspec.emit.literals import shape_text
 from netspec.emit.parts import Arena, Classes, Input, Layer, Output, Outside, Place, View
 from netspec.emit.weights import array
@@ -34,6 +34,8 @@ def make_view(model: QuantizedModel, classes: Mapping[str, Sequence[str]] | None
     names = Names(graph.name)
     reserve_fixed(names)
     arenas = _arenas(names, plan)
+    if graph.states:
+        arenas.append(Arena(reserve_states(names), "STATE", "kept", None, plan.memory.state_bytes, keeps=True))
     reserve_regions(names, plan)
     found = blocks(plan)
     places = _places(names, found, graph.nodes, arenas)
@@ -80,6 +82,12 @@ def make_view(model: QuantizedModel, classes: Mapping[str, Sequence[str]] | None
         layers=tuple(
             _layer(names, model, index, node, q, tensors, scratches.get(node.name), shares.get(node.name, ()), tables)
             for index, (node, q) in enumerate(model.nodes)
+        ),
+        resets=tuple(
+            (places[block], model.tensors[state.name].zero_point & 255)
+            for state in graph.states
+            for block in found
+            if block.tensor == state.name
         ),
     )
 

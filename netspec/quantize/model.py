@@ -10,6 +10,7 @@ from netspec.device.graph import DeviceInput, Node
 from netspec.device.input_rescaling import factors
 from netspec.device.plan import DevicePlan
 from netspec.ops.numbers import Quant, Quantized
+from netspec.quantize.states import in_turn
 
 if TYPE_CHECKING:
     import numpy as np
@@ -84,7 +85,16 @@ class QuantizedModel:
         return np.float32(quant.scale) * (values.astype(np.float32) - np.float32(quant.zero_point))
 
     def run(self, inputs: Mapping[str, NDArray[np.int8]]) -> dict[str, NDArray[np.int8]]:
-        """Return every tensor of the numpy reference for int8 inputs with a batch axis."""
+        """Return every tensor of the numpy reference for int8 inputs with a batch axis.
+
+        A network with states takes the samples one after the other, from states of zero on; a state is what the run
+        of that sample leaves.
+        """
+        return in_turn(
+            self.plan.graph, inputs, self._run, {name: quant.zero_point for name, quant in self.tensors.items()}
+        )
+
+    def _run(self, inputs: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
         values = dict(inputs)
         for node, numbers in self.nodes:
             reads = [values[name] for name in node.inputs]

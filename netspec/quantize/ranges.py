@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from netspec.device.graph import DeviceGraph
 from netspec.device.input_rescaling import factors
 from netspec.ops.numbers import Weights
+from netspec.quantize.states import in_turn
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,10 +39,14 @@ def evaluate(graph: DeviceGraph, weights: Weights, inputs: Mapping[str, NDArray[
 
     This is the device graph in float32: that it equals the Keras model proves the passes.
     """
-    values = rescaled_inputs(graph, inputs)
-    for node in graph.nodes:
-        values |= node.named(node.op.evaluate(weights, [values[name] for name in node.inputs]))
-    return values
+
+    def run(given: Mapping[str, NDArray[Any]]) -> dict[str, NDArray[Any]]:
+        values = dict(given)
+        for node in graph.nodes:
+            values |= node.named(node.op.evaluate(weights, [values[name] for name in node.inputs]))
+        return values
+
+    return in_turn(graph, rescaled_inputs(graph, inputs), run)
 
 
 def find_ranges(

@@ -282,7 +282,8 @@ def _read_tensors(model: QuantizedModel, path: Path, cases: int) -> dict[str, ND
         raise ToolError(f"the firmware wrote {data.size} bytes, {size * cases} were expected")
     samples, found, start = data.reshape(cases, -1) if size else data.reshape(cases, 0), {}, 0
     for name, count in tensors:
-        found[name] = samples[:, start : start + count]
+        dtype = model.plan.graph.tensors[name].dtype.name
+        found[name] = np.ascontiguousarray(samples[:, start : start + count]).view(dtype)
         start += count
     return found
 

@@ -68,7 +68,10 @@ def run_program(model: QuantizedModel, program: Path, inputs: Values) -> dict[st
     if rows.size != sum(sizes) * len(flat[0]):
         raise ToolError(f"the compiled network wrote {rows.size} bytes, {sum(sizes) * len(flat[0])} were expected")
     samples, ends = rows.reshape(len(flat[0]), -1), np.cumsum(sizes)  # of a net of views alone both are empty
-    return {each.name: samples[:, end - each.bytes : end] for each, end in zip(written_by, ends, strict=True)}
+    return {
+        each.name: np.ascontiguousarray(samples[:, end - each.bytes : end]).view(each.dtype.name)
+        for each, end in zip(written_by, ends, strict=True)
+    }
 
 
 def output_of(program: Path, stream: bytes, *words: str) -> bytes:

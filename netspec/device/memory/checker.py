@@ -91,7 +91,12 @@ class _Replay:
         self._bytes = {name: tensor.bytes for name, tensor in graph.tensors.items()}
         self._values: dict[str, _Value] = {}
         self._arenas = [_Arena(size) for size in plan.arena_sizes]
+        self._arenas.append(_Arena(plan.state_bytes))
+        self._states = {state.name for state in graph.states}
+        assert self._states == plan.state_offsets.keys(), "a state has no place, or a place no state"
+        assert self._states.isdisjoint(plan.tensor_offsets), "a state stands in the arena"
         assert sum(plan.arena_sizes) == plan.arena_bytes, "the arenas are not what the plan says they are together"
+        self._renewed: set[str] = set()
         self._placed: dict[str, dict[int, Share]] = {}
         for share in plan.shares:
             self._placed.setdefault(share.node, {})[share.position] = share
@@ -100,25 +105,31 @@ class _Replay:
             assert offset % 16 == 0 or name in bound, f"{name} stands at {offset}, not a multiple of 16"
 
     def run(self) -> None:
-        # All inputs are there before the first op runs, so they are all written before one is read.
-        for given in self._graph.inputs:
-            self._values[given.name] = [(given.name, 0, self._bytes[given.name])]
-            place = self._place(given.name)
+        # All inputs and states are there before the first op runs, so they are all written before one is read.
+        ready = [*(given.name for given in self._graph.inputs), *(state.name for state in self._graph.states)]
+        for name in ready:
+            self._values[name] = [(name, 0, self._bytes[name])]
+            place = self._place(name)
             if place:
-                self._write(place, self._values[given.name])
-        for given in self._graph.inputs:
-            self._require(given.name, "the network starts")
+                self._write(place, self._values[name])
+        for name in ready:
+            self._require(name, "the network starts")
         for node in self._graph.nodes:
             for name in node.inputs:
+                assert name not in self._renewed, f"{node.name} reads {name} after it was written for the next run"
                 self._require(name, f"{node.name} runs")
             self._step(node)
-        for output in self._graph.outputs:
-            self._require(output.tensor, "the network ends")
+        for name in [*(output.tensor for output in self._graph.outputs), *(state.name for state in self._graph.states)]:
+            self._require(name, "the network ends")
 
     def _place(self, name: str) -> _Interval | None:
         """Return where a tensor stands, None if that is outside."""
         if name in self._plan.outside:
             return None
+        if name in self._states:
+            state = (len(self._arenas) - 1, self._plan.state_offsets[name], self._bytes[name])
+            self._arenas[-1].require_inside(name, state)
+            return state
         interval = (self._plan.tensor_arenas.get(name, 0), self._plan.tensor_offsets[name], self._bytes[name])
         self._arenas[interval[0]].require_inside(name, interval)
         return interval
@@ -151,6 +162,10 @@ class _Replay:
             name, place = each.name, writes.get(each.name)
             self._values[name] = [(name, 0, self._bytes[name])]
             over = [position for position, share in placed.items() if share.output == name]
+            if name in self._states:  # it is at one place, before and after
+                over += [position for position, source in enumerate(node.inputs) if source == name]
+                self._values[name] = [(f"the next {name}", 0, self._bytes[name])]
+                self._renewed.add(name)
             for position in over:
                 source = node.inputs[position]
                 assert (position, index) in can, f"the kernel of {node.name} cannot write {name} over input {position}"

@@ -7,9 +7,10 @@ tensors that lie in no other are multiples of 16 bytes, and so is the size of th
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from math import inf
+from typing import Any
 
 from netspec.device.cmsis_nn import Extension
 from netspec.device.graph import DeviceGraph
@@ -18,6 +19,7 @@ from netspec.device.memory.packing import Overlay, Packing, Piece
 from netspec.device.memory.placement import place
 from netspec.device.memory.regions import Region, distribute, tensor_heat
 from netspec.device.memory.sharing import Share, groups, possible
+from netspec.ops import Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,9 @@ class MemoryPlan:
     tensor_arenas: Mapping[str, int] = field(default_factory=dict)
     scratch_arenas: Mapping[str, int] = field(default_factory=dict)
     """Which of the arenas; 0 for what is missing."""
+    state_offsets: Mapping[str, int] = field(default_factory=dict)
+    """Of states, in a block of their own, which the caller keeps from run to run."""
+    state_bytes: int = 0
 
     @property
     def arena_sizes(self) -> tuple[int, ...]:
@@ -69,12 +74,25 @@ def plan_memory(
     among them; the last may then get more than it holds. Without `joins` every concatenation copies its inputs.
     """
     left_out = frozenset(outside)
-    allowed = [each for each in possible(graph, left_out) if each.replaces or joins]
-    everything = _Everything.of(graph, extension, left_out, allowed)
+    apart = left_out | {state.name for state in graph.states}
+    allowed = [each for each in possible(graph, apart) if each.replaces or joins]
+    everything = _Everything.of(graph, extension, apart, allowed)
     sizes = [region.size for region in regions if region.arena]
-    if not sizes:
-        return everything.plan(left_out, [place(everything.packing)])
-    return _split(graph, everything, left_out, sizes)
+    if sizes:
+        plan = _split(graph, everything, left_out, sizes)
+    else:
+        plan = everything.plan(left_out, [place(everything.packing)])
+    return replace(plan, **_state_places(graph.states)) if graph.states else plan
+
+
+def _state_places(states: Iterable[Tensor]) -> dict[str, Any]:
+    """Return where states are, one behind the other: those of wide types first, so that each is aligned to its type."""
+    offsets: dict[str, int] = {}
+    end = 0
+    for state in sorted(states, key=lambda state: -state.dtype.bits):
+        offsets[state.name] = end
+        end += state.bytes
+    return {"state_offsets": offsets, "state_bytes": end}
 
 
 @dataclass(frozen=True, slots=True)
