@@ -15,7 +15,7 @@ from netspec.device.names import Names
 from netspec.device.plan import DevicePlan
 from netspec.device.symbols import PORT_MACROS, QUANTIZERS, reserve_fixed, reserve_regions, reserve_states
 from netspec.emit.literals import shape_text
-from netspec.emit.parts import Arena, Classes, Input, Layer, Output, Outside, Place, View
+from netspec.emit.parts import Arena, Classes, Input, Layer, Output, Outside, Place, Port, View
 from netspec.emit.weights import array
 from netspec.ops import Rescale, Shape
 from netspec.ops.numbers import Quantized
@@ -46,15 +46,7 @@ def make_view(model: QuantizedModel, classes: Mapping[str, Sequence[str]] | None
         _output(names, model, each, tensors.get(each.tensor), (classes or {}).get(each.name, ()))
         for each in graph.outputs
     )
-    copies = []
-    for port, tensor in [
-        *zip(inputs, (given.name for given in graph.inputs), strict=True),
-        *zip(outputs, (each.tensor for each in graph.outputs), strict=True),
-    ]:
-        if tensor in plan.memory.outside:
-            home = tensors.setdefault(tensor, Outside(port.parameter, f"{port.macro}_SIZE"))
-            if home.pointer != port.parameter:
-                copies.append((port, home))
+    copies = _take_outside(plan, inputs, outputs, tensors)
     shares = plan.memory.shares_by_node()
     tables: dict[str, str] = {}
     return View(
@@ -64,21 +56,14 @@ def make_view(model: QuantizedModel, classes: Mapping[str, Sequence[str]] | None
         arena_bytes=plan.arena_bytes,
         flash_bytes=plan.constant_bytes,
         arenas=tuple(arena for arena in arenas if arena.bytes or not plan.regions),
-        weight_regions=tuple(
-            (region.name, size) for region in plan.regions if (size := plan.region_weight_bytes(region))
-        ),
+        weight_regions=_weight_regions(plan),
         external=plan.io == "external",
         inputs=inputs,
         outputs=outputs,
         places=tuple(places.values()),
         apart=tuple((places[one], places[two]) for one, two in together(found, plan.memory.shares)),
-        within=tuple(
-            (one, two, share.offset)
-            for share in plan.memory.shares
-            for one, two in [(tensors[share.input], tensors[share.output])]
-            if isinstance(one, Place) and isinstance(two, Place)
-        ),
-        copies=tuple(copies),
+        within=_within(plan, tensors),
+        copies=copies,
         layers=tuple(
             _layer(names, model, index, node, q, tensors, scratches.get(node.name), shares.get(node.name, ()), tables)
             for index, (node, q) in enumerate(model.nodes)
@@ -90,6 +75,36 @@ def make_view(model: QuantizedModel, classes: Mapping[str, Sequence[str]] | None
             if block.tensor == state.name
         ),
     )
+
+
+def _take_outside(
+    plan: DevicePlan, inputs: Sequence[Input], outputs: Sequence[Output], tensors: dict[str, Place | Outside]
+) -> tuple[tuple[Port, Place | Outside], ...]:
+    """Add the tensors in the caller's memory to `tensors`, each at the first port that it belongs to.
+
+    Return the other ports, each with the tensor that is copied to it.
+    """
+    ports: list[tuple[Port, str]] = [
+        *zip(inputs, (given.name for given in plan.graph.inputs), strict=True),
+        *zip(outputs, (each.tensor for each in plan.graph.outputs), strict=True),
+    ]
+    copies: list[tuple[Port, Place | Outside]] = []
+    for port, tensor in ports:
+        if tensor in plan.memory.outside:
+            home = tensors.setdefault(tensor, Outside(port.parameter, f"{port.macro}_SIZE"))
+            if home.pointer != port.parameter:
+                copies.append((port, home))
+    return tuple(copies)
+
+
+def _weight_regions(plan: DevicePlan) -> tuple[tuple[str, int], ...]:
+    sizes = ((region.name, plan.region_weight_bytes(region)) for region in plan.regions)
+    return tuple((name, size) for name, size in sizes if size)
+
+
+def _within(plan: DevicePlan, tensors: Mapping[str, Place | Outside]) -> tuple[tuple[Place, Place, int], ...]:
+    ends = ((tensors[share.input], tensors[share.output], share.offset) for share in plan.memory.shares)
+    return tuple((one, two, offset) for one, two, offset in ends if isinstance(one, Place) and isinstance(two, Place))
 
 
 def _arenas(names: Names, plan: DevicePlan) -> list[Arena]:

@@ -46,6 +46,19 @@ class _Frame:
         return {name: None for each in (*names, self.body.names) for name in each}
 
 
+@dataclass(slots=True)
+class _Wiring:
+    """What a layer reads; None where it has no `from` and reads the layer before it, or where nobody knows.
+
+    `span` is where that is written, `as_list` says that it is written as a list, `lost` that nobody knows what is read.
+    """
+
+    reads: tuple[str, ...] | None
+    span: Span
+    as_list: bool
+    lost: bool
+
+
 class Unroller:
     """Unrolls a tree whose names are given; `items` are the layers so far."""
 
@@ -107,46 +120,41 @@ class Unroller:
     def _layer(self, leaf: Leaf) -> None:
         frame = self.frames[-1]
         name = f"{frame.prefix}{leaf.stem}{frame.suffix}"
-        origins, span = leaf.origins, leaf.from_span
-        reads = self._reads(leaf)
-        as_list = leaf.reads_list
-        lost = leaf.clashes or self._clashing > 0 or (leaf.reads is not None and reads is None)
-        if leaf.reads is None and self.pending is not None:
-            reads, span = self.pending or None, leaf.type_span
-            as_list = len(self.pending) != 1
-            lost |= not self.pending
-        elif leaf.reads is None and leaf.uses and self._previous() is None:
-            self._tell_no_input()
-            lost = True
-        if reads is not None and leaf.uses and (leaf.reads is None or any(each.text == INPUT for each in leaf.reads)):
-            origins += tuple(self._input_notes(span or leaf.type_span))
+        wiring = self._wiring(leaf)
         self.pending = None
         entries = [entry for entry in leaf.keys.entries if entry.key.value != "name"]
-        written = leaf.keys.entry("name")
-        if written is not None and leaf.given is None and not _is_null(written.value):
-            entries.append(written)  # which is no name, as its validation will tell
-        else:
-            value = Scalar(name, leaf.name_span or leaf.type_span, name)
-            entries.append(Entry(written.key if written else Scalar("name", value.span, "name"), value))
-        kept = leaf.keys.entry("from")  # which names nothing, as its validation will tell
-        if reads is not None and (kept is None or _is_null(kept.value)):
-            spans = [each.span for each in leaf.reads or ()]
-            nodes = tuple(
-                Scalar(each, spans[i] if len(spans) == len(reads) else span or leaf.type_span, each)
-                for i, each in enumerate(reads)
-            )
-            node: Node = Sequence(nodes, span or leaf.type_span) if as_list or len(nodes) != 1 else nodes[0]
-            entries.append(Entry(leaf.from_key or Scalar("from", node.span, "from"), node))
+        entries.append(_name_entry(leaf, name))
+        if wiring.reads is not None and _takes_from(leaf):
+            entries.append(_from_entry(leaf, wiring, wiring.reads))
         keys = Mapping(tuple(entries), leaf.keys.span)
+        origins = leaf.origins + self._input_notes(leaf, wiring)
+        lost = wiring.lost or leaf.clashes or self._clashing > 0
         self.items.append(
             Item(leaf.type, leaf.type_span, keys, leaf.place, name, leaf.uses, origins, leaf.unknown, lost)
         )
 
-    def _input_notes(self, span: Span) -> list[tuple[Span, Note]]:
+    def _wiring(self, leaf: Leaf) -> _Wiring:
+        """Return what a layer reads: what its `from` means, or what a block that it opens is given."""
+        if leaf.reads is not None:
+            reads = self._reads(leaf)
+            return _Wiring(reads, leaf.from_span or leaf.type_span, leaf.reads_list, reads is None)
+        if self.pending is not None:
+            return _Wiring(self.pending or None, leaf.type_span, len(self.pending) != 1, not self.pending)
+        if leaf.uses and self._previous() is None:
+            self._tell_no_input()
+            return _Wiring(None, leaf.type_span, False, True)
+        return _Wiring(None, leaf.type_span, False, False)
+
+    def _input_notes(self, leaf: Leaf, wiring: _Wiring) -> tuple[tuple[Span, Note], ...]:
+        """Return what the block's `$input` is, for a layer in a block that reads it."""
+        if wiring.reads is None or not leaf.uses:
+            return ()
+        if leaf.reads is not None and all(each.text != INPUT for each in leaf.reads):
+            return ()
         frame = self.frames[-1]
         if frame.use is None or frame.use.from_span is None or not frame.input:
-            return []
-        return [(span, Note(f"{INPUT} is {', '.join(frame.input)} here", frame.use.from_span))]
+            return ()
+        return ((wiring.span, Note(f"{INPUT} is {', '.join(frame.input)} here", frame.use.from_span)),)
 
     def _reads(self, leaf: Leaf) -> tuple[str, ...] | None:
         """Return the full names that a `from` means; None if it is not written, or means nothing, which is told."""
@@ -210,6 +218,31 @@ class Unroller:
             index = known.index(leaf.stem)
             known = [*self.inputs, *known[max(0, index - NEARBY // 2) : index + NEARBY // 2]]
         return [name for name in known[: 2 * NEARBY] if name != leaf.stem or frame is not self.frames[-1]]
+
+
+def _name_entry(leaf: Leaf, name: str) -> Entry:
+    """Return the entry of a layer's name; the one as written where that is no name, as its validation will report."""
+    written = leaf.keys.entry("name")
+    if written is not None and leaf.given is None and not _is_null(written.value):
+        return written
+    value = Scalar(name, leaf.name_span or leaf.type_span, name)
+    return Entry(written.key if written else Scalar("name", value.span, "name"), value)
+
+
+def _takes_from(leaf: Leaf) -> bool:
+    """Return whether `from` may be put in: it is not there, or null. Any other is kept for its validation."""
+    written = leaf.keys.entry("from")
+    return written is None or _is_null(written.value)
+
+
+def _from_entry(leaf: Leaf, wiring: _Wiring, reads: tuple[str, ...]) -> Entry:
+    """Return the entry of `from` with full names: each at its own place where one name is written for each."""
+    spans = [each.span for each in leaf.reads or ()]
+    if len(spans) != len(reads):
+        spans = [wiring.span] * len(reads)
+    nodes = tuple(Scalar(name, span, name) for name, span in zip(reads, spans, strict=True))
+    node: Node = Sequence(nodes, wiring.span) if wiring.as_list or len(nodes) != 1 else nodes[0]
+    return Entry(leaf.from_key or Scalar("from", node.span, "from"), node)
 
 
 def _is_null(node: Node) -> bool:
