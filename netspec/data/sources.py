@@ -128,25 +128,10 @@ def assign(
     `read` is called for every name that is used, and returns None after it has noted a fault.
     """
     present = list(present)
-    wanted: dict[str, dict[str, list[str]]] = {}
-    for split in SPLITS:
-        wanted[split] = {}
-        for axis, names in (("x", tuple(graph.inputs)), ("y", graph.outputs)):
-            for item in names:
-                bare = [f"{axis}_{split}"] if len(names) == 1 else []
-                wanted[split][f"{axis}/{item}"] = [*bare, f"{axis}_{split}_{item}"]
-    known = {key for keys in wanted.values() for choices in keys.values() for key in choices}
-    for key in present:
-        if key.startswith(("x_", "y_")) and key not in known:
-            near = nearest(key, sorted(known))
-            hint = f"did you mean `{near}`?" if near else f"the arrays are {', '.join(sorted(known))}"
-            faults.add("data-unknown-array", f"array '{key}' of {source} belongs to no input or output", help=hint)
+    wanted = _wanted(graph)
+    _note_unknown(present, wanted, faults, source)
+    _note_duplicates(present, wanted, faults, source)
     found: Found[T] = {}
-    for choices in (choices for keys in wanted.values() for choices in keys.values()):
-        both = [key for key in choices if key in present]
-        if len(both) > 1:
-            message = f"{source} has {' and '.join(both)}, which are names of the same array"
-            faults.add("data-duplicate-name", message, help="remove one of the two")
     for split, keys in wanted.items():
         chosen = {item: next((key for key in choices if key in present), None) for item, choices in keys.items()}
         if split != "train" and not any(chosen.values()):
@@ -162,6 +147,40 @@ def assign(
         arrays = {item: read(key) for item, key in chosen.items() if key is not None}
         found[split] = {item: array for item, array in arrays.items() if array is not None}
     return found
+
+
+Wanted = dict[str, dict[str, list[str]]]
+"""{split: {"x/<input>" or "y/<output>": the names that its array may have}}."""
+
+
+def _wanted(graph: Graph) -> Wanted:
+    wanted: Wanted = {}
+    for split in SPLITS:
+        wanted[split] = {}
+        for axis, names in (("x", tuple(graph.inputs)), ("y", graph.outputs)):
+            for item in names:
+                bare = [f"{axis}_{split}"] if len(names) == 1 else []
+                wanted[split][f"{axis}/{item}"] = [*bare, f"{axis}_{split}_{item}"]
+    return wanted
+
+
+def _note_unknown(present: Iterable[str], wanted: Wanted, faults: Faults, source: str) -> None:
+    """Note arrays that are named as those of an input or output are, and belong to none."""
+    known = {key for keys in wanted.values() for choices in keys.values() for key in choices}
+    for key in present:
+        if key.startswith(("x_", "y_")) and key not in known:
+            near = nearest(key, sorted(known))
+            hint = f"did you mean `{near}`?" if near else f"the arrays are {', '.join(sorted(known))}"
+            faults.add("data-unknown-array", f"array '{key}' of {source} belongs to no input or output", help=hint)
+
+
+def _note_duplicates(present: Collection[str], wanted: Wanted, faults: Faults, source: str) -> None:
+    """Note arrays that are there under two names."""
+    for choices in (choices for keys in wanted.values() for choices in keys.values()):
+        both = [key for key in choices if key in present]
+        if len(both) > 1:
+            message = f"{source} has {' and '.join(both)}, which are names of the same array"
+            faults.add("data-duplicate-name", message, help="remove one of the two")
 
 
 def _archive(path: Path, name: str, faults: Faults) -> list[str] | None:

@@ -61,17 +61,8 @@ def block_values(draft: Draft, starts: Sequence[int], period: int) -> BlockValue
     body: list[dict[str, Any]] = []
     parameters: list[_Parameter] = []
     for row in rows:
-        keys: dict[str, Any] = {}
-        for key in _keys(row):
-            usual = _usual(row[0], key)
-            values = tuple(layer.keys.get(key, usual) for layer in row)
-            if all(_same(value, values[0]) for value in values):
-                keys[key] = values[0]
-            elif any(value is None or isinstance(value, Mapping) for value in values):
-                return None
-            else:
-                keys[key] = _parameter(parameters, _Parameter(key, values, usual))
-        if not all(_computes(layer, _chosen(keys, use)) for use, layer in enumerate(row)):
+        keys = _row_keys(row, parameters)
+        if keys is None or not all(_computes(layer, _chosen(keys, use)) for use, layer in enumerate(row)):
             return None
         body.append(keys)
     names = _names(parameters)
@@ -87,6 +78,24 @@ def block_values(draft: Draft, starts: Sequence[int], period: int) -> BlockValue
     defaults = {name: parameter.default() for name, parameter in own.items()}
     given = {start: _given(own, defaults, use) for use, start in enumerate(starts)}
     return BlockValues(texts, defaults, given)
+
+
+def _row_keys(row: Sequence[DraftLayer], parameters: list[_Parameter]) -> dict[str, Any] | None:
+    """Return the keys of alike layers, a parameter where they differ; None where no parameter can say in what.
+
+    New parameters are added to `parameters`.
+    """
+    keys: dict[str, Any] = {}
+    for key in _keys(row):
+        usual = _usual(row[0], key)
+        values = tuple(layer.keys.get(key, usual) for layer in row)
+        if all(_same(value, values[0]) for value in values):
+            keys[key] = values[0]
+        elif any(value is None or isinstance(value, Mapping) for value in values):
+            return None
+        else:
+            keys[key] = _parameter(parameters, _Parameter(key, values, usual))
+    return keys
 
 
 def _keys(row: Sequence[DraftLayer]) -> list[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Set
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -126,12 +127,15 @@ def _device_names(model: FileModel, translated: Translated, written: WrittenSpec
     return {index: name(source) for index, source in translated.source_of.items()}
 
 
+_Reads = tuple[str, ...]
+"""The tensors that an op reads, in order, those of paddings left out."""
+
+
 def _require_same_ops(device: DeviceGraph, translated: Translated, names: dict[int, str]) -> None:
     """Raise unless the passes have led the spec to the ops that the file has, each reading and writing the same.
 
     Padding is the exception: the passes fold it into a convolution, or put it before one, and no integer changes.
     """
-    reached = {node.output for node in device.nodes}
     shortcut = {names[s.output]: names[s.inputs[0]] for s in translated.steps if s.kind == "Pad"}
     shortcut |= {node.output: node.inputs[0] for node in device.nodes if isinstance(node.op, Pad)}
 
@@ -141,9 +145,15 @@ def _require_same_ops(device: DeviceGraph, translated: Translated, names: dict[i
         return name
 
     ours = {node.output: (_kind(node.op), tuple(map(unpadded, node.inputs))) for node in device.nodes}
-    theirs: dict[str, tuple[Step, tuple[str, ...]]] = {}
+    theirs: dict[str, tuple[Step, _Reads]] = {}
     for step in translated.steps:
         theirs[names[step.output]] = (step, tuple(unpadded(names[index]) for index in step.inputs))
+    _require_unfused(translated, theirs, ours.keys())
+    _require_alike(ours, theirs)
+
+
+def _require_unfused(translated: Translated, theirs: Mapping[str, tuple[Step, _Reads]], reached: Set[str]) -> None:
+    """Raise for each operator of the file whose output no op of the device graph writes, though it is read."""
     faults = Faults()
     for output, (step, _) in theirs.items():
         if step.kind != "Pad" and output not in reached and _is_read(translated, step.output):
@@ -155,9 +165,14 @@ def _require_same_ops(device: DeviceGraph, translated: Translated, names: dict[i
                 )
             )
     faults.raise_found()
+
+
+def _require_alike(ours: Mapping[str, tuple[str, _Reads]], theirs: Mapping[str, tuple[Step, _Reads]]) -> None:
+    """Raise for each op that computes something else than the file's operator, and for ops that the file has not."""
+    faults = Faults()
     explained: set[str] = set()
     for output, (step, inputs) in theirs.items():
-        if step.kind != "Pad" and output in reached and ours[output] != (step.kind, inputs):
+        if step.kind != "Pad" and output in ours and ours[output] != (step.kind, inputs):
             kind, reads = ours[output]
             faults.add(ModelFault(f"{step.what}, would run as {kind} of {', '.join(reads)}"))
             explained.update(reads)

@@ -183,40 +183,45 @@ class _Sequential(_Container):
 
 class _Functional(_Container):
     def run(self) -> list[str]:
-        inputs = [name for name, _ in _references(self.config.get("input_layers"))]
         self.tensors: dict[str, list[str]] = {}
-        if self.given is not None:
-            if len(inputs) != len(self.given):
-                raise MalformedModel(
-                    f"the model '{self.prefix}' has {len(inputs)} inputs and is given {len(self.given)}"
-                )
-            self.tensors = {name: [key] for name, key in zip(inputs, self.given, strict=True)}
-        else:
-            self._declare(inputs)
+        self.faulty: set[int] = set()
+        self._take_inputs()
         names = [self.name(index) for index in range(len(self.layers))]
         if len(set(names)) != len(names):
             raise MalformedModel("two layers of a model have the same name")
         waiting = [index for index in range(len(names)) if names[index] not in self.tensors]
-        self.faulty: set[int] = set()
         calls = {index: self._call(index) for index in waiting}
-        reads = {index: call.reads for index, call in calls.items()}
         while waiting:
-            late = []
-            for index in waiting:
-                is_input = self.layers[index].get("class_name") == "InputLayer"
-                if not reads[index] and not is_input:
-                    continue  # never called: no part of the net
-                if all(name in self.tensors for name, _ in reads[index]):
-                    given = tuple(map(self._tensor, reads[index]))
-                    self.tensors[names[index]] = self.append(index, given, calls[index])
-                    if index in self.faulty:
-                        self.graph.doubtful.update(self.tensors[names[index]])
-                else:
-                    late.append(index)
+            late = [index for index in waiting if not self._append_called(index, calls[index])]
             if len(late) == len(waiting):
                 raise MalformedModel(f"the layers {', '.join(names[i] for i in late[:5])} read each other or nothing")
             waiting = late
         return [self._tensor(each) for each in _references(self.config.get("output_layers"))]
+
+    def _take_inputs(self) -> None:
+        """Give the inputs' tensors their names: what a model inside is given, or layers of the outermost."""
+        inputs = [name for name, _ in _references(self.config.get("input_layers"))]
+        if self.given is None:
+            self._declare(inputs)
+        elif len(inputs) != len(self.given):
+            raise MalformedModel(f"the model '{self.prefix}' has {len(inputs)} inputs and is given {len(self.given)}")
+        else:
+            self.tensors = {name: [key] for name, key in zip(inputs, self.given, strict=True)}
+
+    def _append_called(self, index: int, call: Call) -> bool:
+        """Append a layer if all that it reads is there; return False where it must wait.
+
+        A layer that is never called is no part of the net, and is passed over.
+        """
+        if not call.reads and self.layers[index].get("class_name") != "InputLayer":
+            return True
+        if not all(name in self.tensors for name, _ in call.reads):
+            return False
+        given = tuple(map(self._tensor, call.reads))
+        found = self.tensors[self.name(index)] = self.append(index, given, call)
+        if index in self.faulty:
+            self.graph.doubtful.update(found)
+        return True
 
     def _declare(self, inputs: list[str]) -> None:
         """Append the outermost model's inputs first, in the order in which it takes them."""

@@ -54,22 +54,29 @@ def layer_keys(
         with faults.collected():
             if key == "layer" and "layer" in fields:
                 keys[key] = _held(value, shown, notes)
-            elif key == "backward_layer" and "layer" in fields:
-                continue  # Keras makes it of the forward layer, and files it all the same
             elif key in fields and key != "name":
                 keys |= _key(key, _truth(value) if key in switches else value, fields[key], shown, notes)
-            elif key == "data_format":
-                if value not in (None, "channels_last"):
-                    raise ModelFault(f"{shown} has data_format {value!r}; netspec computes channels last")
-            elif key == "groups" and kind == "depthwise_conv2d":
-                continue  # Keras 2 wrote it for every convolution
-            elif key not in _SAY_NOTHING and value not in (None, False, 0, "") and value not in ([], {}):
-                raise ModelFault(f"{shown} has {key} {str(value)[:60]!r}, for which a spec has no key")
+            else:
+                _require_no_key(kind, key, value, shown)
     faults.raise_found()
     _note_type(config.get("dtype"), shown, notes)
     if kind in ("batch_normalization", "softmax", "layer_normalization") and "axis" in keys and shapes:
         keys["axis"] = _axis(keys["axis"], len(shapes[0]) + 1)
     return kind, {key: short_float(value) for key, value in keys.items()}
+
+
+def _require_no_key(kind: str, key: str, value: Any, shown: str) -> None:
+    """Raise for an item of a config that changes what is computed, and that a spec has no key for."""
+    if key == "backward_layer" and "layer" in _fields(LAYERS[kind]):
+        return  # Keras makes it of the forward layer, and files it all the same
+    if key == "data_format":
+        if value not in (None, "channels_last"):
+            raise ModelFault(f"{shown} has data_format {value!r}; netspec computes channels last")
+        return
+    if key == "groups" and kind == "depthwise_conv2d":
+        return  # Keras 2 wrote it for every convolution
+    if key not in _SAY_NOTHING and value not in (None, False, 0, "") and value not in ([], {}):
+        raise ModelFault(f"{shown} has {key} {str(value)[:60]!r}, for which a spec has no key")
 
 
 def activation_layer(config: Mapping[str, Any], shown: str) -> tuple[str, dict[str, Any]] | None:

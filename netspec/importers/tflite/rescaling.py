@@ -29,9 +29,9 @@ def find_rescalings(model: FileModel) -> dict[int, InputRescaling]:
         views = _views_of_input(model, product.inputs[0], readers, producers) if factor is not None else frozenset()
         if factor is None or not views or not _keeps_integers(model, product, factor):
             continue
-        shift = sums.get(product.outputs[0])
-        offset = _constant(model, shift) if shift is not None and readers[product.outputs[0]] == 1 else None
-        if shift is None or offset is None or not _shifts_by_steps(model, shift, offset):
+        shift = sums.get(product.outputs[0]) if readers[product.outputs[0]] == 1 else None
+        offset = _offset(model, shift) if shift is not None else None
+        if shift is None or offset is None:
             found[product.index] = InputRescaling(factor, 0.0, True, views)
             continue
         before = views | {product.outputs[0]}
@@ -89,6 +89,12 @@ def _shifts_by_steps(model: FileModel, shift: FileOperator, offset: float) -> bo
     steps = round(offset / output.scales[0])
     whole = abs(steps * output.scales[0] - offset) <= _ROUNDING * abs(offset)
     return whole and output.scales == given.scales and output.zero_points[0] == given.zero_points[0] - steps
+
+
+def _offset(model: FileModel, shift: FileOperator) -> float | None:
+    """Return the number that an ADD adds; None where it is none, or where adding it changes an integer."""
+    offset = _constant(model, shift)
+    return offset if offset is not None and _shifts_by_steps(model, shift, offset) else None
 
 
 def _views_of_input(
