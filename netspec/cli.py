@@ -286,12 +286,7 @@ def build(
     ] = False,
 ) -> None:
     """Check, train, quantize, emit, compile for the host, verify; into build/<name>/."""
-    if weights is not None and warm_start is not None:
-        raise typer.BadParameter("--weights are taken as they are and not trained: leave out one of the two",
-                                 param_hint="--warm-start")  # fmt: skip
-    if resume and (force or weights is not None):
-        other = "--force starts anew" if force else "--weights are not trained"
-        raise typer.BadParameter(f"{other}: leave out one of the two", param_hint="--resume")
+    _require_one_beginning(weights, warm_start, force, resume)
     from netspec.artifacts.previous import WouldReplace
     from netspec.build import Options
     from netspec.build import build as run_build
@@ -316,6 +311,16 @@ def build(
     typer.echo(result.verdict())
     if not result.agrees:
         raise typer.Exit(FINDINGS)
+
+
+def _require_one_beginning(weights: Path | None, warm_start: Path | None, force: bool, resume: bool) -> None:
+    """Raise for options of `build` that start training, or none, in two ways."""
+    if weights is not None and warm_start is not None:
+        raise typer.BadParameter("--weights are taken as they are and not trained: leave out one of the two",
+                                 param_hint="--warm-start")  # fmt: skip
+    if resume and (force or weights is not None):
+        other = "--force starts anew" if force else "--weights are not trained"
+        raise typer.BadParameter(f"{other}: leave out one of the two", param_hint="--resume")
 
 
 @app.command()

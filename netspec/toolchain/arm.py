@@ -166,18 +166,8 @@ def link_image(
     """
     cc = cc or find_arm_gcc()
     board = board or core.board
-    folder = _boards()
     machine = ("-mthumb", *core.flags)
-    support = KernelSet(
-        provider=BOARD,
-        sources=tuple(sorted(file for each in _board_dirs(app) for file in (*each.glob("*.c"), *each.glob("*.S")))),
-        vendor_sources=(),
-        include_dirs=_board_dirs(app),
-        system_include_dirs=(),
-        defines=(),
-        fillers=frozenset(),
-    )
-    compiled = compile_objects(support, cc, (*machine, *OPTIMIZED, *_STACK, *_BOARD_FLAGS), cache_dir)
+    compiled = compile_objects(_board_support(app), cc, (*machine, *OPTIMIZED, *_STACK, *_BOARD_FLAGS), cache_dir)
     kernel_flags = (*machine, *flags, *_STACK)
     library = compile_library(kernels, cc, kernel_flags, cache_dir)
 
@@ -185,9 +175,8 @@ def link_image(
     owners: dict[str, list[Path]] = {BOARD: list(compiled), KERNELS: [library]}
     objects = []
     for source in sources:
-        if source.suffix == ".o":
-            target = source
-        else:
+        target = source
+        if source.suffix != ".o":
             target = output.with_name(f"{output.stem}.{source.stem}.o")
             compile_source(
                 core, source, kernels, target,
@@ -197,19 +186,7 @@ def link_image(
         owners.setdefault(groups.get(source.stem, NETWORK), []).append(target)
 
     map_path = output.with_suffix(".map")
-    link = [*cc.command, *machine, "-nostartfiles", "--specs=nano.specs", "-Wl,--gc-sections", "-Wl,--fatal-warnings"]
-    link += [f"-L{folder / 'machines' / board.machine}", "-T", str(folder / "cortex-m.ld"), f"-Wl,-Map={map_path}"]
-    inputs = [str(path) for path in (*compiled, *objects, library)]
-    try:
-        run_compiler([*link, *inputs, "-o", str(output)], f"link {output.name}")
-    except ToolError as error:
-        overflows = {region: int(size) for region, size in _OVERFLOWS.findall(error.message)}
-        if overflows or "will not fit in region" in error.message:
-            lacking = [f"{size:,} bytes of {region}" for region, size in overflows.items()]
-            raise ImageTooLarge(
-                f"the firmware does not fit the {board.title}, which lacks {' and '.join(lacking) or 'memory'}"
-            ) from error
-        raise
+    _link([*cc.command, *machine], [*compiled, *objects, library], board, output, map_path)
     kernel_objects = compile_objects(kernels, cc, kernel_flags, cache_dir)
     return Image(
         elf=output,
@@ -219,6 +196,37 @@ def link_image(
         map=read_map(map_path, owners),
         stack=read_stack_usage([*compiled, *objects, *kernel_objects]),
     )
+
+
+def _board_support(app: bool) -> KernelSet:
+    """Return the sources of a board's start-up, and of the program that runs a network on it where `app` is set."""
+    folders = _board_dirs(app)
+    return KernelSet(
+        provider=BOARD,
+        sources=tuple(sorted(file for each in folders for file in (*each.glob("*.c"), *each.glob("*.S")))),
+        vendor_sources=(),
+        include_dirs=folders,
+        system_include_dirs=(),
+        defines=(),
+        fillers=frozenset(),
+    )
+
+
+def _link(compiler: Sequence[str], inputs: Sequence[Path], board: Board, output: Path, map_path: Path) -> None:
+    """Link objects and libraries. Raises ImageTooLarge, with what is lacking, where the board cannot hold them."""
+    folder = _boards()
+    link = [*compiler, "-nostartfiles", "--specs=nano.specs", "-Wl,--gc-sections", "-Wl,--fatal-warnings"]
+    link += [f"-L{folder / 'machines' / board.machine}", "-T", str(folder / "cortex-m.ld"), f"-Wl,-Map={map_path}"]
+    try:
+        run_compiler([*link, *map(str, inputs), "-o", str(output)], f"link {output.name}")
+    except ToolError as error:
+        overflows = {region: int(size) for region, size in _OVERFLOWS.findall(error.message)}
+        if overflows or "will not fit in region" in error.message:
+            lacking = [f"{size:,} bytes of {region}" for region, size in overflows.items()]
+            raise ImageTooLarge(
+                f"the firmware does not fit the {board.title}, which lacks {' and '.join(lacking) or 'memory'}"
+            ) from error
+        raise
 
 
 def compile_source(

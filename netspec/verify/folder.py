@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,8 +35,12 @@ from netspec.verify.report import Report
 from netspec.verify.verdict import remove_verdict, write_verdict
 
 if TYPE_CHECKING:
-    from netspec.quantize.stored import Stored
+    from netspec.device.plan import DevicePlan
+    from netspec.graph import Graph
+    from netspec.quantize.model import QuantizedModel
+    from netspec.quantize.stored import Arrays, Stored
     from netspec.toolchain import CmsisNN
+    from netspec.train.data import Dataset
 
 
 def verify_folder(
@@ -103,11 +109,6 @@ def _verify_intact(
     from netspec.check import check
     from netspec.device.plan import plan_device
     from netspec.emit.firmware import emit_firmware
-    from netspec.quantize.quantize import quantize, weight_lookup
-    from netspec.quantize.stored import floats_of, quantize_stored, read_stored, stored_digest
-    from netspec.tflite.model import TFLiteModel
-    from netspec.train.data import load_data as load
-    from netspec.train.weights import read_weights, weights_digest
 
     graph = check(document, manifest.core).graph
     if run is not None:
@@ -115,54 +116,96 @@ def _verify_intact(
 
         require_board(graph, run, cmsis)
     plan = plan_device(graph, manifest.core)
-    drift: list[str] = []
-    stored: Stored | None = None
     if manifest.name != graph.name or manifest.quantization.keys() != plan.graph.tensors.keys():
         return Report(manifest.name, (f"{MANIFEST} is that of another network",)), None
     classes = dict(manifest.classes or {})
     subject = Subject(graph, plan, manifest.versions, classes)
-    if STORED_FILE in manifest.files:
-        stored = read_stored(folder / STORED_FILE, graph, plan)
-        arrays, digest, weights_file = floats_of(graph, plan.graph, stored), stored_digest(stored), STORED_FILE
-        model = quantize_stored(plan, stored)
-    else:
-        arrays = read_weights(folder / KERAS_FILE, graph)
-        digest, weights_file = weights_digest(arrays), KERAS_FILE
-        model = quantize(plan, weight_lookup(arrays), manifest.scales())
-    if digest != manifest.weights_sha256:
-        drift.append(f"{weights_file} holds other weights than those that were quantized")
-    if quantized_digest(model) != manifest.quantized_sha256:
-        drift.append("the integers no longer follow from the weights and scales")
-    if TFLiteModel(model).to_bytes() != (folder / TFLITE_FILE).read_bytes():
-        drift.append(f"{TFLITE_FILE} is not what the spec and weights give")
-    dataset = None
-    if graph.spec.train is not None:
-        progress("loading data")
-        dataset = load(graph.spec)
-        if dataset.digest != manifest.data_sha256:
-            drift.append("the data are not those that the build was trained on")
-    if {name: list(names) for name, names in (dataset.classes if dataset else {}).items()} != classes:
-        drift.append("the classes are named otherwise than when it was built")
-    firmware = {
-        name.removeprefix("firmware/"): (folder / name).read_text(encoding="utf-8")
-        for name in manifest.files
-        if name.startswith("firmware/")
-    }
-    emitted = emit_firmware(model, document, classes)
-    for name, text in emitted.items():
-        if firmware.get(name) != text:
-            drift.append(f"firmware/{name} is not what netspec {__version__} emits for the spec and weights")
+    again = _quantize_again(folder, manifest, graph, plan)
+    dataset, data_drift = _load_again(graph, manifest, classes, progress)
+    firmware = _firmware_of(folder, manifest)
+    emitted = emit_firmware(again.model, document, classes)
+    drift = (*again.drift, *data_drift, *_firmware_drift(emitted, firmware))
     if not emitted.keys() <= firmware.keys():  # too little is left to be compiled
-        return Report(manifest.name, tuple(drift)), subject
+        return Report(manifest.name, drift), subject
     information = recorded_information(folder)
-    report = prove(graph, model, arrays, dataset, firmware, cmsis, progress, tuple(drift), information)
+    report = prove(graph, again.model, again.arrays, dataset, firmware, cmsis, progress, drift, information)
     if run is None or drift:
         return report, subject
     from netspec.verify.boot import boot
     from netspec.verify.proof import held_out
 
     samples, _ = held_out(dataset)
-    return boot(report, run, graph, model, stored or arrays, document, samples, cmsis, progress), subject
+    weights = again.stored or again.arrays
+    return boot(report, run, graph, again.model, weights, document, samples, cmsis, progress), subject
+
+
+@dataclass(frozen=True, slots=True)
+class _Requantized:
+    """The integers that follow from a build's weights, and what differs from the build's own.
+
+    `stored` are the weights' integers where they were imported; `arrays` the float weights, or what integers stand for.
+    """
+
+    model: QuantizedModel
+    arrays: Arrays
+    stored: Stored | None
+    drift: tuple[str, ...]
+
+
+def _quantize_again(folder: Path, manifest: Manifest, graph: Graph, plan: DevicePlan) -> _Requantized:
+    from netspec.quantize.quantize import quantize, weight_lookup
+    from netspec.quantize.stored import floats_of, quantize_stored, read_stored, stored_digest
+    from netspec.tflite.model import TFLiteModel
+    from netspec.train.weights import read_weights, weights_digest
+
+    arrays: Arrays
+    stored: Stored | None = None
+    if STORED_FILE in manifest.files:
+        stored = read_stored(folder / STORED_FILE, graph, plan)
+        arrays, digest, weights_file = floats_of(graph, plan.graph, stored), stored_digest(stored), STORED_FILE
+        model = quantize_stored(plan, stored)
+    else:
+        arrays = floats = read_weights(folder / KERAS_FILE, graph)
+        digest, weights_file = weights_digest(floats), KERAS_FILE
+        model = quantize(plan, weight_lookup(floats), manifest.scales())
+    drift = []
+    if digest != manifest.weights_sha256:
+        drift.append(f"{weights_file} holds other weights than those that were quantized")
+    if quantized_digest(model) != manifest.quantized_sha256:
+        drift.append("the integers no longer follow from the weights and scales")
+    if TFLiteModel(model).to_bytes() != (folder / TFLITE_FILE).read_bytes():
+        drift.append(f"{TFLITE_FILE} is not what the spec and weights give")
+    return _Requantized(model, arrays, stored, tuple(drift))
+
+
+def _load_again(
+    graph: Graph, manifest: Manifest, classes: Mapping[str, Sequence[str]], progress: Progress
+) -> tuple[Dataset | None, list[str]]:
+    """Return the data that the spec names, None where it names none, and what differs from the build's."""
+    from netspec.train.data import load_data
+
+    dataset, drift = None, []
+    if graph.spec.train is not None:
+        progress("loading data")
+        dataset = load_data(graph.spec)
+        if dataset.digest != manifest.data_sha256:
+            drift.append("the data are not those that the build was trained on")
+    if {name: list(names) for name, names in (dataset.classes if dataset else {}).items()} != classes:
+        drift.append("the classes are named otherwise than when it was built")
+    return dataset, drift
+
+
+def _firmware_of(folder: Path, manifest: Manifest) -> dict[str, str]:
+    names = (name for name in manifest.files if name.startswith("firmware/"))
+    return {name.removeprefix("firmware/"): (folder / name).read_text(encoding="utf-8") for name in names}
+
+
+def _firmware_drift(emitted: Mapping[str, str], firmware: Mapping[str, str]) -> list[str]:
+    return [
+        f"firmware/{name} is not what netspec {__version__} emits for the spec and weights"
+        for name, text in emitted.items()
+        if firmware.get(name) != text
+    ]
 
 
 def recorded_information(folder: Path) -> dict[str, Any]:
