@@ -62,13 +62,15 @@ class Staging:
         """Put the finished build in the place of the one before.
 
         `owned` are the files, relative to the folder, that builds write: of the old folder they alone are removed.
-        All is on the disk before: a power cut would otherwise leave the new names without their bytes.
+        All is on the disk before: a power cut would otherwise leave the new names without their bytes. The new names
+        are there before the old build is removed.
         """
         _sync(self.next)
         with _signals_held():
             if not os.path.lexists(self._target):
                 self._target.parent.mkdir(parents=True, exist_ok=True)
                 os.rename(self.next, self._target)
+                self._sync_names()
             elif self._in_place():
                 self._journal(sorted({*owned} - set(_files(self.next))))
                 _finish(self._target, self.root)
@@ -92,13 +94,19 @@ class Staging:
         written = {*owned, *_files(self.next)}
         _carry(self._target, self.next, written)
         if exchange(self._target, self.next):
+            self._sync_names()
             # What somebody wrote while files were carried over.
             _carry(self.next, self._target, written)
             return
         os.rename(self._target, self.root / _OLD)
         os.rename(self.next, self._target)
+        self._sync_names()
         _carry(self.root / _OLD, self._target, written)
         _remove(self.root / _OLD)
+
+    def _sync_names(self) -> None:
+        for folder in (self._target.parent, self.root):
+            sync_to_disk(folder)
 
 
 @contextmanager
@@ -251,6 +259,8 @@ def _link(source: Path, target: Path) -> None:
         os.link(source, target, follow_symlinks=False)
     except (OSError, NotImplementedError):  # FAT, some shares, files of somebody else
         shutil.copy2(source, target, follow_symlinks=False)
+        if not target.is_symlink():
+            sync_to_disk(target)
 
 
 def _remove(path: Path) -> None:

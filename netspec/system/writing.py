@@ -63,7 +63,12 @@ def sync_to_disk(path: Path) -> None:
     """
     if sys.platform == "win32" and path.is_dir():
         return  # folders cannot be opened there
-    number = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
+    try:
+        number = os.open(path, os.O_RDWR if sys.platform == "win32" else os.O_RDONLY)
+    except PermissionError:
+        if path.is_dir():
+            return  # files may be made in it, but it cannot be read
+        raise
     try:
         with naming(path):
             os.fsync(number)

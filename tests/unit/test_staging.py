@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -16,6 +17,7 @@ import pytest
 from netspec.artifacts import staging
 from netspec.artifacts.staging import exchange, repair, staged, staging_folder
 from netspec.diagnostics import ToolError
+from netspec.system.writing import write_atomically
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="kills forks of itself")
 
@@ -158,6 +160,45 @@ def test_a_build_is_on_the_disk_before_it_takes_its_place(
     before = steps[: next(index for index, step in enumerate(steps) if isinstance(step, str))]
     assert inodes <= set(before)
     assert len(before) <= len(inodes) + 1, "one call a file and folder, and one for the journal"
+    if way != "in place":
+        assert tmp_path.stat().st_ino in steps[len(before) :], "the names too, before the old build is removed"
+
+
+def test_a_disk_that_is_found_full_at_last_leaves_the_old_build_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Some shares write late, and say only then that they have no room."""
+    fill(tmp_path / "net", OLD)
+
+    def full(number: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    with pytest.raises(OSError, match=r"No space left on device: .*next"):
+        swap(tmp_path / "net")
+    assert content(tmp_path) == {f"net/{name}": text for name, text in OLD.items()}
+
+
+def test_filesystems_that_cannot_sync_still_get_builds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Some shares have no fsync, and a folder in which files may be made may not be readable."""
+
+    def refused(number: int) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "fsync", refused)
+    swap(tmp_path / "net")
+    assert content(tmp_path / "net") == NEW
+    monkeypatch.undo()
+    real = os.open
+
+    def closed(path: Any, *arguments: Any) -> int:
+        if Path(path).is_dir():
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+        return real(path, *arguments)
+
+    monkeypatch.setattr(os, "open", closed)
+    write_atomically(tmp_path / "verify.json", b"{}", sync=True)
+    assert (tmp_path / "verify.json").read_bytes() == b"{}"
 
 
 def test_the_first_build_appears_whole(tmp_path: Path) -> None:
