@@ -12,7 +12,7 @@ them, from the front and from the back, and the one with the least to tell of wi
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Hashable, Iterable, Iterator
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -81,12 +81,16 @@ def match(before: Net, after: Net) -> Matching:
     for trust_names in (True, False):
         pairing = _Pairing(before, after, inputs, catalogue, trust_names)
         for front_first in (True, False):
+            if not (front_first or pairing.order_matters):
+                continue  # the same pairs once more
             found = Matching(before, after, pairing.run(front_first), inputs, catalogue)
             cost = _cost(found)
             if best is None or cost < least:
                 best, least = found, cost
             if not least:
                 return best
+        if not pairing.common:
+            break  # there are no names to trust
     assert best is not None
     return best
 
@@ -137,15 +141,15 @@ class _Side:
     fore: dict[str, int] = field(default_factory=dict)
     aft: dict[str, int] = field(default_factory=dict)
 
-    def number_structure(self, kind: Callable[[str], int], inputs: dict[str, int], number: Callable[..., int]) -> None:
+    def number_structure(self, kinds: dict[str, int], inputs: dict[str, int], number: Callable[..., int]) -> None:
         layers = self.net.graph.layers
         ends = set(self.net.graph.outputs)
         fore = dict(inputs)
         for layer in layers:
-            fore[layer.name] = number(("fore", kind(layer.name), *(fore[name] for name in layer.inputs)))
+            fore[layer.name] = number(("fore", kinds[layer.name], *(fore[name] for name in layer.inputs)))
         followers: dict[str, list[tuple[int, int]]] = {layer.name: [] for layer in layers}
         for layer in reversed(layers):
-            own = number(("aft", kind(layer.name), layer.name in ends, *sorted(followers[layer.name])))
+            own = number(("aft", kinds[layer.name], layer.name in ends, *sorted(followers[layer.name])))
             self.aft[layer.name] = own
             for position, name in enumerate(layer.inputs):
                 if name in followers:
@@ -153,17 +157,8 @@ class _Side:
         self.fore = {layer.name: fore[layer.name] for layer in layers}
 
 
-def _fore(side: _Side, name: str) -> Hashable:
-    return side.fore[name]
-
-
-def _aft(side: _Side, name: str) -> Hashable:
-    return side.aft[name]
-
-
-def _full_name(side: _Side, name: str) -> Hashable:
-    given = side.given[name]
-    return (side.net.layers[name].type, given) if None not in given else None
+_Keys = tuple[Mapping[str, Hashable], Mapping[str, Hashable]]
+"""What layers are matched by: of each side, by the layer's name."""
 
 
 class _Pairing:
@@ -175,53 +170,94 @@ class _Pairing:
         self.catalogue = catalogue
         self.trust_names = trust_names
         self.old, self.new = _Side(before, before.given), _Side(after, after.given)
-        common = {given for given in before.given.values() if _told(given)} & set(after.given.values())
+        self.common = {given for given in before.given.values() if _told(given)} & set(after.given.values())
         for side, names in ((self.old, {name: inputs.get(name) for name in before.graph.inputs}),
                             (self.new, {name: name for name in after.graph.inputs})):  # fmt: skip
-
-            def kind(name: str, side: _Side = side) -> int:
-                hint = side.given[name] if trust_names and side.given[name] in common else None
-                return catalogue.number((catalogue.kinds[id(side.net.layers[name])], hint))
-
+            hints = self.common if trust_names else frozenset[Given]()
+            kinds = {
+                name: catalogue.number(
+                    (catalogue.kinds[id(layer)], given if (given := side.given[name]) in hints else None)
+                )
+                for name, layer in side.net.layers.items()
+            }
             numbers = {name: catalogue.number(("input", shared)) for name, shared in names.items()}
-            side.number_structure(kind, numbers, catalogue.number)
+            side.number_structure(kinds, numbers, catalogue.number)
         self.pairs: dict[str, str] = {}
         self.taken: set[str] = set()
+        self.order_matters = False
+        """Whether to begin with the front or the back can give other pairs; known after a run from the front."""
 
     def run(self, front_first: bool) -> dict[str, str]:
         """Return {layer before: layer after}; each step matches what those before it have left."""
         self.pairs, self.taken = {}, set()
         if self.trust_names:
-            self._match_alike(_full_name)
-        self._match_alike(lambda side, name: (side.fore[name], side.aft[name]))
-        for by_fore in (front_first, not front_first):
-            self._match_alike(_fore if by_fore else _aft)
+            self._match_alike(self._full_names)
+        self._match_alike(self._places)
+        fore, aft = (self.old.fore, self.new.fore), (self.old.aft, self.new.aft)
+        count = len(self.pairs)
+        for number, keys in enumerate((fore, aft) if front_first else (aft, fore)):
+            self._match_alike(keys)
+            if front_first and number == 0:
+                self.order_matters = len(self.pairs) > count
         self._match_gaps()
-        self._match_alike(_full_name)
-        self._match_alike(self._moved)
+        self._match_alike(self._full_names)
+        self._match_alike(self._trained)
         return self.pairs
 
-    def _moved(self, side: _Side, name: str) -> Hashable:
-        """Return what tells a layer with weights that stands elsewhere now."""
-        layer = side.net.layers[name]
-        if not layer.weights:
-            return None
-        return self.catalogue.kinds[id(layer)], tuple((each.name, each.shape) for each in layer.weights)
+    @cached_property
+    def _places(self) -> _Keys:
+        """Return all that leads to a layer and follows from it."""
+        return self._keys(lambda side, name: (side.fore[name], side.aft[name]))
 
-    def _match_alike(self, key: Callable[[_Side, str], Hashable]) -> None:
-        """Match layers with the same key (None: none); of several those of the same name first, then in order."""
-        groups: dict[Hashable, tuple[list[str], list[str]]] = {}
-        for which, (side, free) in enumerate(((self.old, self._free_old()), (self.new, self._free_new()))):
-            for name in free:
-                value = key(side, name)
-                if value is not None:
-                    groups.setdefault(value, ([], []))[which].append(name)
-        for olds, news in groups.values():
-            both = set(olds) & set(news)
-            named = [name for name in olds if name in both]
+    @cached_property
+    def _full_names(self) -> _Keys:
+        """Return names that somebody wrote, with the type; none for layers that are numbered."""
+
+        def key(side: _Side, name: str) -> Hashable:
+            given = side.given[name]
+            return (side.net.layers[name].type, given) if None not in given else None
+
+        return self._keys(key)
+
+    @cached_property
+    def _trained(self) -> _Keys:
+        """Return what tells a layer with weights that stands elsewhere now; none for other layers."""
+
+        def key(side: _Side, name: str) -> Hashable:
+            layer = side.net.layers[name]
+            if not layer.weights:
+                return None
+            return self.catalogue.kinds[id(layer)], tuple((each.name, each.shape) for each in layer.weights)
+
+        return self._keys(key)
+
+    def _keys(self, key: Callable[[_Side, str], Hashable]) -> _Keys:
+        old, new = ({name: found for name in side.net.layers if (found := key(side, name)) is not None}
+                    for side in (self.old, self.new))  # fmt: skip
+        return old, new
+
+    def _match_alike(self, keys: _Keys) -> None:
+        """Match layers with the same key; of several those of the same name first, then in order."""
+        olds: dict[Hashable, list[str]] = {}
+        for name, key in keys[0].items():
+            if name not in self.pairs:
+                olds.setdefault(key, []).append(name)
+        if not olds:
+            return
+        news: dict[Hashable, list[str]] = {}
+        for name, key in keys[1].items():
+            if name not in self.taken and key in olds:
+                news.setdefault(key, []).append(name)
+        for key, before in olds.items():
+            after = news.get(key, ())
+            if len(before) == len(after) == 1:
+                self._pair(before[0], after[0])
+                continue
+            both = set(before).intersection(after)
+            named = [name for name in before if name in both]
             for name in named:
                 self._pair(name, name)
-            for old, new in zip(_without(olds, named), _without(news, named), strict=False):
+            for old, new in zip(_without(before, both), _without(after, both), strict=False):
                 self._pair(old, new)
 
     def _match_gaps(self) -> None:
@@ -263,20 +299,13 @@ class _Pairing:
         self.pairs[old] = new
         self.taken.add(new)
 
-    def _free_old(self) -> Iterator[str]:
-        return (layer.name for layer in self.old.net.graph.layers if layer.name not in self.pairs)
-
-    def _free_new(self) -> Iterator[str]:
-        return (layer.name for layer in self.new.net.graph.layers if layer.name not in self.taken)
-
 
 def _told(given: Given) -> tuple[str, ...]:
     return tuple(part for part in given if part is not None)
 
 
-def _without(names: list[str], taken: Iterable[str]) -> list[str]:
-    gone = set(taken)
-    return [name for name in names if name not in gone]
+def _without(names: Sequence[str], gone: set[str]) -> Sequence[str]:
+    return [name for name in names if name not in gone] if gone else names
 
 
 def _match_inputs(before: Net, after: Net) -> dict[str, str]:
