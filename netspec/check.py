@@ -262,7 +262,7 @@ def _fullest(graph: Graph, plan: DevicePlan) -> _Culprit:
     live = plan.live_tensors(node)
     held = " + ".join(f"{name} {size:,}" for name, size in sorted(live.items(), key=lambda item: -item[1]))
     largest = max(live, key=lambda name: live[name])
-    writers = plan.graph.producers()
+    writers = plan.graph.producers
     layers = tuple(
         dict.fromkeys(writers[name].layer for name in sorted(live, key=lambda name: -live[name]) if name in writers)
     )

@@ -25,7 +25,7 @@ def fits(graph: DeviceGraph, extension: Extension, arena: int) -> bool:
 
     Raises `AssertionError` if the prover comes to no answer.
     """
-    lives, sizes = dict(graph.lifetimes()), {name: tensor.bytes for name, tensor in graph.tensors.items()}
+    lives, sizes = dict(graph.lifetimes), {name: tensor.bytes for name, tensor in graph.tensors.items()}
     for step, node in enumerate(graph.nodes):
         scratch = kernel_of(node).scratch_bytes(node.op, extension)
         if scratch:

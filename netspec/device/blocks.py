@@ -29,7 +29,7 @@ class Block:
 def blocks(plan: DevicePlan) -> tuple[Block, ...]:
     """Return the tensors in the order they are written, each node's scratch behind its output."""
     graph, memory = plan.graph, plan.memory
-    tensors, lifetimes = graph.tensors, graph.lifetimes()
+    tensors, lifetimes = graph.tensors, graph.lifetimes
 
     def tensor(name: str) -> list[Block]:
         if name in memory.state_offsets:

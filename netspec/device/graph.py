@@ -7,7 +7,9 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
+from operator import is_
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from netspec.ops import Op, Rescale, RescaleEach, ScaleRule, Shape, Tensor
@@ -51,6 +53,11 @@ class Node:
         """Return what an op gives, one value an output, by the names of the tensors."""
         return {tensor.name: value for tensor, value in zip(self.outputs, values, strict=True)}
 
+    def with_kernel(self, kernel: Kernel[Any]) -> Node:
+        return Node(
+            self.name, self.op, self.inputs, self.outputs, self.layer, self.layers, self.line, kernel, self.scale
+        )
+
 
 @dataclass(frozen=True, slots=True)
 class DeviceInput:
@@ -77,9 +84,12 @@ class DeviceOutput:
     tensor: str
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DeviceGraph:
-    """Ops in the order they run. Tensors are the inputs and the nodes' outputs, batch axis left out."""
+    """Ops in the order they run. Tensors are the inputs and the nodes' outputs, batch axis left out.
+
+    What is derived from the ops is computed once, when it is first asked for.
+    """
 
     name: str
     inputs: tuple[DeviceInput, ...]
@@ -89,28 +99,29 @@ class DeviceGraph:
     """The name of the set that the nodes' kernels come from."""
     states: tuple[Tensor, ...] = ()
     """Tensors that keep their bytes from run to run. An op that reads one gets what was written into it last."""
-    _tensors: dict[str, Tensor] = field(default_factory=dict, init=False, repr=False, compare=False)
 
-    @property
+    @cached_property
     def tensors(self) -> Mapping[str, Tensor]:
-        """Return every tensor by its name, inputs and states first, then in the order they are written."""
-        if not self._tensors:
-            self._tensors.update((given.name, given.tensor) for given in self.inputs)
-            self._tensors.update((state.name, state) for state in self.states)
-            self._tensors.update((tensor.name, tensor) for node in self.nodes for tensor in node.outputs)
-        return self._tensors
+        """Every tensor by its name, inputs and states first, then in the order they are written."""
+        found = {given.name: given.tensor for given in self.inputs}
+        found |= {state.name: state for state in self.states}
+        return found | {tensor.name: tensor for node in self.nodes for tensor in node.outputs}
 
-    def readers(self) -> Counter[str]:
-        """Return how many times each tensor is read, being an output of the network included."""
+    @cached_property
+    def readers(self) -> Mapping[str, int]:
+        """How many times each tensor is read, being an output of the network included."""
         counts = Counter(name for node in self.nodes for name in node.inputs)
         counts.update(output.tensor for output in self.outputs)
         return counts
 
-    def producers(self) -> dict[str, Node]:
+    @cached_property
+    def producers(self) -> Mapping[str, Node]:
+        """The node that writes each tensor."""
         return {tensor.name: node for node in self.nodes for tensor in node.outputs}
 
-    def lifetimes(self) -> dict[str, tuple[int, int]]:
-        """Return the first and last step at which each tensor is needed, in the order of `tensors`.
+    @cached_property
+    def lifetimes(self) -> Mapping[str, tuple[int, int]]:
+        """The first and last step at which each tensor is needed, in the order of `tensors`.
 
         Inputs are there at step -1, before the first node; outputs until the step after the last one; states always.
         """
@@ -129,7 +140,11 @@ class DeviceGraph:
         return {node.name for node in self.nodes} | self.tensors.keys()
 
     def with_nodes(self, nodes: Iterable[Node]) -> DeviceGraph:
-        return replace(self, nodes=tuple(nodes))
+        """Return the graph with other nodes: itself where they are the same objects."""
+        given = tuple(nodes)
+        if len(given) == len(self.nodes) and all(map(is_, given, self.nodes)):
+            return self
+        return replace(self, nodes=given)
 
 
 def free_name(name: str, taken: set[str]) -> str:

@@ -24,7 +24,7 @@ def factors(rescale: InputRescale | None) -> tuple[tuple[float, ...], tuple[floa
 
 def fold_rescaling(graph: DeviceGraph) -> DeviceGraph:
     """Move rescalings that alone read an input, directly or through views, into that input's quantization."""
-    readers, producers = graph.readers(), graph.producers()
+    readers, producers = graph.readers, graph.producers
     inputs = {given.name: given for given in graph.inputs}
     renamed: dict[str, str] = {}
     last_alias: dict[str, str] = {}  # by tensor: the last that was renamed to it

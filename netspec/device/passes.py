@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from operator import is_
 
 from netspec.device.graph import DeviceGraph, Node, free_name
 from netspec.device.input_rescaling import IDENTITY, fold_rescaling
@@ -42,7 +41,7 @@ def keep_identities(graph: DeviceGraph) -> DeviceGraph:
 
 def fold_padding(graph: DeviceGraph) -> DeviceGraph:
     """Add the zeros of a padding layer to the convolution or padding that alone reads it."""
-    readers, producers = graph.readers(), graph.producers()
+    readers, producers = graph.readers, dict(graph.producers)
     gone: set[str] = set()
     nodes: list[Node] = []
     for node in graph.nodes:
@@ -62,7 +61,10 @@ def fold_padding(graph: DeviceGraph) -> DeviceGraph:
 
 def materialize_padding(graph: DeviceGraph) -> DeviceGraph:
     """Pad in an op of its own where the kernel would read past its input, or a faster one could not run."""
-    kernels, tensors, taken = kernel_set(graph.kernels), graph.tensors, graph.names()
+    kernels = kernel_set(graph.kernels)
+    if all(node.op.zeros_before() is None or kernels.pads_itself(node.op) for node in graph.nodes):
+        return graph
+    tensors, taken = graph.tensors, graph.names()
     nodes: list[Node] = []
     for node in graph.nodes:
         zeros = node.op.zeros_before()
@@ -80,7 +82,7 @@ def materialize_padding(graph: DeviceGraph) -> DeviceGraph:
 
 def fold_affine(graph: DeviceGraph) -> DeviceGraph:
     """Fold batch norms and rescalings into the weights before them; one that stands alone becomes a 1x1 depthwise."""
-    readers = graph.readers()
+    readers = graph.readers
     nodes: dict[str, Node] = {}
     for node in graph.nodes:
         op = node.op
@@ -100,6 +102,8 @@ def fold_affine(graph: DeviceGraph) -> DeviceGraph:
 
 def split_sums(graph: DeviceGraph) -> DeviceGraph:
     """Write a sum of more than two tensors as sums of two, from left to right."""
+    if not any(isinstance(node.op, Add) and node.op.arity > 2 for node in graph.nodes):
+        return graph
     taken = graph.names()
     nodes: list[Node] = []
     for node in graph.nodes:
@@ -117,7 +121,7 @@ def split_sums(graph: DeviceGraph) -> DeviceGraph:
 
 def fuse_activations(graph: DeviceGraph) -> DeviceGraph:
     """Let a kernel clamp its own output where a relu alone reads it; another relu becomes a table."""
-    readers = graph.readers()
+    readers = graph.readers
     nodes: dict[str, Node] = {}
     for node in graph.nodes:
         if isinstance(node.op, Relu):
@@ -135,6 +139,8 @@ def fuse_activations(graph: DeviceGraph) -> DeviceGraph:
 
 def resolve_views(graph: DeviceGraph) -> DeviceGraph:
     """Drop flatten and reshape: their readers read the bytes under the name they were written with."""
+    if not any(isinstance(node.op, View) for node in graph.nodes):
+        return graph
     renamed: dict[str, str] = {}
     nodes: list[Node] = []
     for node in graph.nodes:
@@ -148,7 +154,7 @@ def resolve_views(graph: DeviceGraph) -> DeviceGraph:
 def choose_kernels(graph: DeviceGraph) -> DeviceGraph:
     """Give each op the kernel that runs it."""
     kernels = kernel_set(graph.kernels)
-    return graph.with_nodes(replace(node, kernel=kernels.kernel(node.op)) for node in graph.nodes)
+    return graph.with_nodes(node.with_kernel(kernels.kernel(node.op)) for node in graph.nodes)
 
 
 def _rename(graph: DeviceGraph, renamed: dict[str, str]) -> DeviceGraph:
@@ -185,19 +191,9 @@ def run_passes(graph: DeviceGraph) -> DeviceGraph:
     verify(graph, "lower")
     for each in PASSES:
         before, graph = graph, each(graph)
-        if not _is_same(before, graph):
+        if graph is not before:
             verify(graph, each.__name__)
     return graph
-
-
-def _is_same(before: DeviceGraph, after: DeviceGraph) -> bool:
-    """Return whether a pass left every node as it was: the same objects."""
-    return (
-        before.inputs == after.inputs
-        and before.outputs == after.outputs
-        and len(before.nodes) == len(after.nodes)
-        and all(map(is_, before.nodes, after.nodes))
-    )
 
 
 def verify(graph: DeviceGraph, after: str) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from itertools import chain
 from typing import Literal
 
 from netspec.device.cmsis_nn import CORE_EXTENSIONS, Extension
@@ -176,13 +177,22 @@ def plan_graph(graph: DeviceGraph, core: str, io: Io = "arena", regions: tuple[R
     check_plan(graph, memory)
     plan = DevicePlan(core, extension, graph, memory, io, equal_tables(graph), regions)
     free = [(region.name, region.size - plan.region_arena_bytes(region)) for region in regions if region.weights]
+    if not free:
+        return plan
     sizes = {node.name: [constant.bytes for constant in plan.kept_constants(node)] for node in graph.nodes}
     return replace(plan, weight_regions=place_weights(graph.nodes, sizes, free))
 
 
 def _require_addressable(graph: Graph, device: DeviceGraph, plan: DevicePlan) -> None:
     """Raise `SpecError` for each layer with an array that a 32-bit core cannot index."""
-    nodes = device.producers()
+    sizes_of_all = chain(
+        (tensor.bytes for tensor in device.tensors.values()),
+        plan.memory.scratch_bytes.values(),
+        (constant.bytes for node in device.nodes for constant in plan.constants(node)),
+    )
+    if max(sizes_of_all, default=0) <= INDEX_LIMIT:
+        return
+    nodes = device.producers
     largest: dict[str, int] = {}
     for name, tensor in device.tensors.items():
         owner = nodes[name].layer if name in nodes else name

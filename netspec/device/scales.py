@@ -96,6 +96,8 @@ def requantize_concatenations(graph: DeviceGraph) -> DeviceGraph:
     An input is not free when its group holds a fixed scale or a bounded range; inputs that all have one and the
     same fixed scale share it as they are.
     """
+    if not any(len(node.inputs) > 1 and node.scale_rule() == "same" for node in graph.nodes):
+        return graph
     groups = Groups()
     for node in graph.nodes:
         for output, tensor in enumerate(node.outputs):

@@ -104,7 +104,7 @@ def test_the_solver_that_denies_smaller_arenas_grants_ours() -> None:
 def test_two_tensors_that_live_together_never_share_a_byte(seed: int, pick: Random) -> None:
     graph = random_graph(seed)
     plan = plan_memory(graph, "dsp")
-    lifetimes, tensors = graph.lifetimes(), graph.tensors
+    lifetimes, tensors = graph.lifetimes, graph.tensors
 
     def interval(name: str) -> range:
         return range(plan.tensor_offsets[name], plan.tensor_offsets[name] + tensors[name].bytes)

@@ -12,7 +12,7 @@ from tests.property.test_memory import random_graph
 
 def live_at(graph: DeviceGraph, memory: MemoryPlan, step: int) -> dict[str, int]:
     """Return the live tensors whose bytes no other live tensor includes."""
-    alive = {name for name, (first, last) in graph.lifetimes().items() if first <= step <= last}
+    alive = {name for name, (first, last) in graph.lifetimes.items() if first <= step <= last}
     inner = {
         share.output if share.replaces else share.input
         for share in memory.shares

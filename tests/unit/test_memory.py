@@ -90,7 +90,7 @@ def test_a_tensor_lives_until_its_last_reader() -> None:
         {"add": {"name": "d", "from": ["a", "c"]}},
         shape=(16,),
     )
-    assert plan.graph.lifetimes() == {"x": (-1, 0), "a": (0, 3), "b": (1, 2), "c": (2, 3), "d": (3, 4)}
+    assert plan.graph.lifetimes == {"x": (-1, 0), "a": (0, 3), "b": (1, 2), "c": (2, 3), "d": (3, 4)}
     assert plan.arena_bytes == 336  # a, b and c; d is written over a
 
 
@@ -135,7 +135,7 @@ def test_the_checker_accepts_the_planners_plan() -> None:
 @pytest.mark.parametrize("name", ["x", "a", "b", "c", "d"])
 def test_a_tensor_moved_onto_a_live_one_is_found(name: str) -> None:
     plan = skip_net()
-    lifetimes, offsets = plan.graph.lifetimes(), plan.memory.tensor_offsets
+    lifetimes, offsets = plan.graph.lifetimes, plan.memory.tensor_offsets
     first, last = lifetimes[name]
     others = [other for other, (start, end) in lifetimes.items() if other != name and start <= last and first <= end]
     others = [other for other in others if frozenset((name, other)) not in linked(plan.memory.shares)]
@@ -165,8 +165,8 @@ def test_an_overlap_of_one_step_is_found() -> None:
     below = [name for name in offsets if name != top]
     assert below
     for other in below:
-        first, last = plan.graph.lifetimes()[other]
-        top_first, top_last = plan.graph.lifetimes()[top]
+        first, last = plan.graph.lifetimes[other]
+        top_first, top_last = plan.graph.lifetimes[top]
         if not (first <= top_last and top_first <= last):
             continue
         size = aligned(192 if other != "d" else 128)

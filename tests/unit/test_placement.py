@@ -103,14 +103,14 @@ def test_no_placement_is_lower_by_trying_everything(seed: int) -> None:
     offsets = place(packing)
     height = packing.top(offsets)
     assert not overlaps(packing, offsets)
-    assert packing.largest_live()[0] <= height
+    assert packing.largest_live[0] <= height
     assert fits(packing, height)
     assert not fits(packing, height - 16)
     inside = {each.inner for each in packing.laid(offsets)}
     assert all(at % 16 == 0 or index in inside for index, at in enumerate(offsets))
     # From the worst there is, the search comes to the same.
     worst = [sum(piece.size + 15 for piece in packing.pieces[:index]) // 16 * 16 for index in range(len(offsets))]
-    assert packing.top(search(packing, packing.largest_live()[0], worst)) == height
+    assert packing.top(search(packing, packing.largest_live[0], worst)) == height
 
 
 def test_a_gap_that_cannot_be_closed_is_proven() -> None:
@@ -118,7 +118,7 @@ def test_a_gap_that_cannot_be_closed_is_proven() -> None:
     rows = pieces(
         *((48, 3, 3), (64, 2, 2), (16, 2, 4), (48, 2, 3), (32, 6, 6), (48, 8, 8), (16, 4, 8), (16, 3, 6), (64, 4, 8))
     )
-    assert rows.largest_live()[0] == 128
+    assert rows.largest_live[0] == 128
     assert not fits(rows, 128)
     offsets = place(rows)
     assert not overlaps(rows, offsets)
@@ -128,11 +128,11 @@ def test_a_gap_that_cannot_be_closed_is_proven() -> None:
 def test_the_search_ends_when_its_effort_is_spent(monkeypatch: pytest.MonkeyPatch) -> None:
     rows = random_pieces(Random(5), 40)
     worst = [16 * 6 * index for index in range(len(rows.pieces))]
-    assert rows.top(search(rows, rows.largest_live()[0], worst)) < rows.top(worst)
+    assert rows.top(search(rows, rows.largest_live[0], worst)) < rows.top(worst)
     monkeypatch.setattr(placement_search, "_PATIENCE", ((1, -(10**6)),))
-    assert search(rows, rows.largest_live()[0], worst) == worst
+    assert search(rows, rows.largest_live[0], worst) == worst
     monkeypatch.setattr(placement_search, "_MOST_PAIRS", 3)
-    assert search(rows, rows.largest_live()[0], worst) == worst
+    assert search(rows, rows.largest_live[0], worst) == worst
 
 
 def test_where_it_costs_no_byte_a_piece_lies_in_its_join() -> None:
@@ -162,7 +162,7 @@ def test_a_join_that_costs_bytes_is_copied() -> None:
 def test_live_bytes_count_what_may_lie_in_another_piece_once() -> None:
     rows = (Piece(20, -1, 0), Piece(12, 0, 1), Piece(20, 1, 2))
     assert Packing(rows).live_bytes() == [32, 48, 48, 32]
-    assert Packing(rows).largest_live() == (48, 0)
+    assert Packing(rows).largest_live == (48, 0)
     joined = Packing(rows, (Overlay(1, 2, 8, replaces=False),))
     # The middle one may begin anywhere then, so in what rounding leaves of another.
     assert joined.live_bytes() == [32, 32, 20, 32]

@@ -37,7 +37,7 @@ def live_sets(
     """
     born: dict[int, list[str]] = {}
     dying: dict[int, list[str]] = {}
-    for name, (first, last) in graph.lifetimes().items():
+    for name, (first, last) in graph.lifetimes.items():
         if name in sizes:
             born.setdefault(first, []).append(name)
             dying.setdefault(last, []).append(name)

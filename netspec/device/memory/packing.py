@@ -7,8 +7,10 @@ in the join that it is a part of. That is allowed and never forced, so which of 
 from __future__ import annotations
 
 from bisect import bisect_left, insort
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from operator import itemgetter
 
@@ -46,7 +48,7 @@ class Overlay:
     replaces: bool
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Packing:
     """What is to be placed: pieces that are live together stand apart, unless one is laid over the other.
 
@@ -99,27 +101,30 @@ class Packing:
             (only,) = self.pieces
             return [(only.first, only.last, aligned(only.size))]
         loose = self.loose()
-        changes: dict[int, int] = {}  # by step
-        movable: dict[int, int] = {}
-        gaps: dict[int, list[tuple[int, bool]]] = {}
+        changes: defaultdict[int, int] = defaultdict(int)  # by step
         for piece, free in zip(self.pieces, loose, strict=True):
             size = _counted(piece, free)
+            changes[piece.first] += size
+            changes[piece.last + 1] -= size
+        movable: dict[int, int] = {}
+        gaps: dict[int, list[tuple[int, bool]]] = {}
+        for piece, free in zip(self.pieces, loose, strict=True) if any(loose) else ():
+            gap = piece.size - aligned(piece.size)
             for step, sign in ((piece.first, 1), (piece.last + 1, -1)):
-                changes[step] = changes.get(step, 0) + sign * size
                 if free:
                     movable[step] = movable.get(step, 0) + sign
-                elif size > piece.size:
-                    gaps.setdefault(step, []).append((piece.size - size, sign > 0))
+                elif gap:
+                    gaps.setdefault(step, []).append((gap, sign > 0))
         for step, size, _ in self.savings():
-            changes[step] = changes.get(step, 0) - size
-            changes[step + 1] = changes.get(step + 1, 0) + size
+            changes[step] -= size
+            changes[step + 1] += size
         runs, live, count = [], 0, 0
         open_gaps: list[int] = []  # sorted, the widest first, as negative numbers
         steps = sorted(changes)
         for step, after in pairwise(steps):
             live += changes[step]
             count += movable.get(step, 0)
-            for gap, begins in gaps.get(step, ()) if movable else ():
+            for gap, begins in gaps.get(step, ()):
                 if begins:
                     insort(open_gaps, gap)
                 else:
@@ -127,8 +132,9 @@ class Packing:
             runs.append((step, after - 1, live + sum(open_gaps[:count])))
         return runs
 
+    @cached_property
     def largest_live(self) -> tuple[int, int]:
-        """Return the least bytes that any placement takes, and the first step of those that need them."""
+        """The least bytes that any placement takes, and the first step of those that need them."""
         step, _, most = max(self.live_runs(), key=itemgetter(2), default=(-1, -1, 0))
         return aligned(most), step
 
@@ -139,6 +145,11 @@ class Packing:
     def laid(self, offsets: Sequence[int]) -> tuple[Overlay, ...]:
         """Return the overlays that a placement makes use of."""
         return tuple(each for each in self.overlays if offsets[each.inner] == offsets[each.outer] + each.offset)
+
+    def settled(self, offsets: Sequence[int]) -> Packing:
+        """Return the packing with no overlays but those that a placement makes use of."""
+        laid = self.laid(offsets)
+        return self if len(laid) == len(self.overlays) else Packing(self.pieces, laid)
 
     def part(self, chosen: Sequence[int]) -> Packing:
         """Return the packing of some of the pieces."""

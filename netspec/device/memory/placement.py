@@ -16,7 +16,7 @@ def place(packing: Packing) -> list[int]:
     First pieces are served as they come, and the largest first; what these leave open is left to `search`, whose
     effort is bounded. Where it costs no byte, pieces lie in joins.
     """
-    bound, _ = packing.largest_live()
+    bound, _ = packing.largest_live
     chains = _chains(packing)
     best = _in_order_of_time(packing, chains, bound)
     if packing.top(best) > bound:

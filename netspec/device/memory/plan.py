@@ -108,7 +108,7 @@ class _Everything:
 
     @staticmethod
     def of(graph: DeviceGraph, extension: Extension, outside: frozenset[str], shares: Sequence[Share]) -> _Everything:
-        lifetimes, everything = graph.lifetimes(), graph.tensors
+        lifetimes, everything = graph.lifetimes, graph.tensors
         tensors = tuple(name for name in everything if name not in outside)
         scratch = {node.name: kernel_of(node).scratch_bytes(node.op, extension) for node in graph.nodes}
         scratch = {name: size for name, size in scratch.items() if size}
@@ -123,22 +123,23 @@ class _Everything:
         self, outside: frozenset[str], offsets: Sequence[Sequence[int]], parts: Sequence[Sequence[int]] = ()
     ) -> MemoryPlan:
         """Return the plan of pieces that stand at these offsets, in one arena or, with `parts`, several."""
-        arenas = parts or [range(len(self.packing.pieces))]
+        packing = self.packing
+        arenas = parts or [range(len(packing.pieces))]
         where = {piece: arena for arena, pieces in enumerate(arenas) for piece in pieces}
         found = dict(zip(chain(*arenas), chain(*offsets), strict=True))
         shares, bounds, tops = [], [], []
-        for pieces, placed in zip(arenas, offsets, strict=True):
-            inside = self.packing.part(pieces)
-            laid = {(pieces[each.inner], pieces[each.outer], each.offset) for each in inside.laid(placed)}
+        for pieces, placed, inside in zip(arenas, offsets, packing.parts(parts) if parts else [packing], strict=True):
+            settled = inside.settled(placed)
+            laid = {(pieces[each.inner], pieces[each.outer], each.offset) for each in settled.overlays}
             shares += [
                 each
-                for each, overlay in zip(self.shares, self.packing.overlays, strict=True)
+                for each, overlay in zip(self.shares, packing.overlays, strict=True)
                 if (overlay.inner, overlay.outer, overlay.offset) in laid
             ]
-            bounds.append(Packing(inside.pieces, inside.laid(placed)).largest_live())
+            bounds.append(settled.largest_live)
             tops.append(inside.top(placed))
         count = len(self.tensors)
-        _, peak = Packing(self.packing.pieces, self.packing.laid(_in_order(found))).largest_live()
+        _, peak = packing.settled(_in_order(found)).largest_live if parts else bounds[0]
         return MemoryPlan(
             arena_bytes=sum(tops),
             tensor_offsets={name: found[piece] for piece, name in enumerate(self.tensors)},

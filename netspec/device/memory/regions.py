@@ -89,7 +89,7 @@ def _filled(
 
 def _fits(packing: Packing, pieces: Sequence[int], size: int) -> bool:
     inside = packing.part(sorted(pieces))
-    return inside.largest_live()[0] <= size and inside.top(place(inside)) <= size
+    return inside.largest_live[0] <= size and inside.top(place(inside)) <= size
 
 
 def tensor_heat(graph: DeviceGraph) -> dict[str, float]:

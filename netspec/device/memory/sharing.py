@@ -64,7 +64,7 @@ def possible(graph: DeviceGraph, outside: frozenset[str]) -> list[Share]:
 
     Tensors `outside` the arena take no part.
     """
-    lifetimes = graph.lifetimes()
+    lifetimes = graph.lifetimes
     sizes = {name: tensor.bytes for name, tensor in graph.tensors.items()}
     found: dict[tuple[str, str, int], Share] = {}
 
