@@ -8,7 +8,7 @@ share bytes are looked at: a plan that passes gives every op its inputs.
 from __future__ import annotations
 
 from bisect import bisect_right
-from collections.abc import Container
+from collections.abc import Container, Mapping
 from math import prod
 
 from netspec.device.graph import DeviceGraph, Node
@@ -157,26 +157,38 @@ class _Replay:
         if axis is not None and prod(output_shape(node.op)[:axis]) == 1:
             self._values[node.output] = self._join(node, writes.get(node.output), reads, placed.keys())
             return
-        can = kernel_of(node).in_place(node.op)
-        for index, each in enumerate(node.outputs):
-            name, place = each.name, writes.get(each.name)
-            self._values[name] = [(name, 0, self._bytes[name])]
-            over = [position for position, share in placed.items() if share.output == name]
-            if name in self._states:  # it is at one place, before and after
-                over += [position for position, source in enumerate(node.inputs) if source == name]
-                self._values[name] = [(f"the next {name}", 0, self._bytes[name])]
-                self._renewed.add(name)
-            for position in over:
-                source = node.inputs[position]
-                assert (position, index) in can, f"the kernel of {node.name} cannot write {name} over input {position}"
-                assert self._graph.tensors[source].dtype == each.dtype, f"{name} and {source} are of two types"
-                assert place == reads.get(source), f"{name} is not where {source} is"
-            if place:
-                replaced = {node.inputs[position] for position in over}
-                others = {other: at for other, at in (reads | writes).items() if other not in replaced | {name}}
-                self._require_apart(node, name, place, others)
+        for index in range(len(node.outputs)):
+            self._output(node, index, reads, writes, placed)
         for name, place in writes.items():
             self._write(place, self._values[name])
+
+    def _output(
+        self,
+        node: Node,
+        index: int,
+        reads: dict[str, _Interval],
+        writes: dict[str, _Interval],
+        placed: Mapping[int, Share],
+    ) -> None:
+        """Check one output of a node against all else that it reads and writes, and keep what the output holds."""
+        each = node.outputs[index]
+        name, place = each.name, writes.get(each.name)
+        self._values[name] = [(name, 0, self._bytes[name])]
+        over = [position for position, share in placed.items() if share.output == name]
+        if name in self._states:  # it is at one place, before and after
+            over += [position for position, source in enumerate(node.inputs) if source == name]
+            self._values[name] = [(f"the next {name}", 0, self._bytes[name])]
+            self._renewed.add(name)
+        can = kernel_of(node).in_place(node.op)
+        for position in over:
+            source = node.inputs[position]
+            assert (position, index) in can, f"the kernel of {node.name} cannot write {name} over input {position}"
+            assert self._graph.tensors[source].dtype == each.dtype, f"{name} and {source} are of two types"
+            assert place == reads.get(source), f"{name} is not where {source} is"
+        if place:
+            replaced = {node.inputs[position] for position in over}
+            others = {other: at for other, at in (reads | writes).items() if other not in replaced | {name}}
+            self._require_apart(node, name, place, others)
 
     def _scratch(self, node: Node, others: list[tuple[str, _Interval]]) -> None:
         title = f"scratch of {node.name}"
