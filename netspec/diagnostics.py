@@ -214,24 +214,41 @@ def all_nearest(word: str, candidates: Iterable[str]) -> list[str]:
 @lru_cache(maxsize=1024)
 def _all_nearest(word: str, names: tuple[str, ...]) -> list[str]:
     """Return what `all_nearest` does; kept, for the same slip comes again with every use of a block."""
-    plain_word = letters(word)
+    plain_word, used = letters(word), _letters_used(letters(word))
     best: list[str] = []
     best_distance = min(len(plain_word) // 3, _MOST_EDITS)
-    for name in names:
-        if letters(name) == plain_word:
+    candidates = _spelled(names)
+    for name, plain_name, _ in candidates:
+        if plain_name == plain_word:
             return [name]
-    for name in names[:_MOST_COMPARED]:
-        plain_name = letters(name)
+    for name, plain_name, others in candidates[:_MOST_COMPARED]:
+        # An edit takes away one letter at most, and brings one at most.
+        if (used & ~others).bit_count() > best_distance or (others & ~used).bit_count() > best_distance:
+            continue
         if abs(len(plain_name) - len(plain_word)) <= best_distance:
-            distance = edits(plain_word, plain_name, best_distance)
+            distance = edits(plain_word, plain_name)
             if distance < best_distance:
                 best, best_distance = [], distance
             if distance == best_distance > 0:
                 best.append(name)
     if not best and len(plain_word) >= 4:
-        longer = [name for name in names if letters(name).startswith(plain_word)]
+        longer = [name for name, plain_name, _ in candidates if plain_name.startswith(plain_word)]
         return longer if len(longer) == 1 else []
     return best if len(best) <= _MOST_NEAR else []
+
+
+@lru_cache(maxsize=64)
+def _spelled(names: tuple[str, ...]) -> tuple[tuple[str, str, int], ...]:
+    """Return each name with its letters, and the set of them."""
+    return tuple((name, letters(name), _letters_used(letters(name))) for name in names)
+
+
+def _letters_used(word: str) -> int:
+    """Return the set of a word's letters, a bit for each; letters that share a bit count as one."""
+    bits = 0
+    for letter in word:
+        bits |= 1 << ord(letter) % 64
+    return bits
 
 
 def same_letters(word: str, candidates: Iterable[str]) -> str | None:
@@ -281,26 +298,34 @@ def letters(word: str) -> str:
     return re.sub(r"[\s_-]+", "", word).lower()
 
 
-def edits(a: str, b: str, most: int) -> int:
+def edits(a: str, b: str) -> int:
     """Return the optimal string alignment distance (restricted Damerau-Levenshtein) of two words.
 
-    It is some number above `most` where it is more than that: cells so far from the diagonal are not computed.
+    The bits of an integer are one row of the table of distances, as differences of neighbours (Hyyrö, "A bit-vector
+    algorithm for computing Levenshtein and Damerau edit distances", 2003).
     """
-    far = most + 1
-    before_last: list[int] = []
-    last = [min(j, far) for j in range(len(b) + 1)]
-    for i, letter in enumerate(a, start=1):
-        row = [min(i, far)] + [far] * len(b)
-        for j in range(max(1, i - most), min(len(b), i + most) + 1):
-            other = b[j - 1]
-            cost = min(last[j] + 1, row[j - 1] + 1, last[j - 1] + (letter != other))
-            if i > 1 and j > 1 and letter == b[j - 2] and a[i - 2] == other:
-                cost = min(cost, before_last[j - 2] + 1)
-            row[j] = min(cost, far)
-        if min(row) == far and min(last) == far:  # a swap looks back two rows
-            return far
-        before_last, last = last, row
-    return last[-1]
+    if not a or not b:
+        return len(a) + len(b)
+    places: dict[str, int] = {}  # by letter: where it is in `a`
+    for place, letter in enumerate(a):
+        places[letter] = places.get(letter, 0) | 1 << place
+    every, last = (1 << len(a)) - 1, 1 << len(a) - 1
+    higher, lower = every, 0  # where a distance is one more, or one less, than that above it
+    same = before = 0
+    distance = len(a)
+    for letter in b:
+        here = places.get(letter, 0)
+        swapped = ((~same & here) << 1) & before
+        same = (((here & higher) + higher) ^ higher) | here | lower | swapped
+        more = lower | ~(same | higher)
+        less = same & higher
+        distance += bool(more & last) - bool(less & last)
+        more = more << 1 | 1
+        higher = (less << 1 | ~(same | more)) & every
+        lower = more & same & every
+        same &= every
+        before = here
+    return distance
 
 
 # -------------------------------------------------------------------------------------------------- rendering

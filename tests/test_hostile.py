@@ -10,6 +10,7 @@ import io
 import random
 import time
 from bisect import insort
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -81,13 +82,22 @@ def test_words_messages_and_notes_are_cut() -> None:
     assert len(Diagnostic("a", "x " * 1_000_000, span).message) == LONGEST_MESSAGE
 
 
-def test_edits_beyond_the_bound_are_not_counted() -> None:
-    for seed in range(300):
-        chance = random.Random(seed)
-        one, other = ("".join(chance.choices("abc", k=chance.randrange(12))) for _ in range(2))
-        exact = diagnostics.edits(one, other, 12)
-        for most in range(6):
-            assert min(diagnostics.edits(one, other, most), most + 1) == min(exact, most + 1)
+def test_edits_are_those_of_the_table_of_distances() -> None:
+    chance = random.Random(0)
+    for alphabet, longest in (("ab", 7), ("abc", 12), ("abcdefg1é長", 70)):
+        for _ in range(500):
+            one, other = ("".join(chance.choices(alphabet, k=chance.randrange(longest))) for _ in range(2))
+            assert diagnostics.edits(one, other) == _edits(one, other), (one, other)
+
+
+def _edits(one: str, other: str) -> int:
+    table = [[i + j for j in range(len(other) + 1)] for i in range(len(one) + 1)]
+    for i, j in product(range(1, len(one) + 1), range(1, len(other) + 1)):
+        replaced = table[i - 1][j - 1] + (one[i - 1] != other[j - 1])
+        table[i][j] = min(table[i - 1][j] + 1, table[i][j - 1] + 1, replaced)
+        if i > 1 and j > 1 and one[i - 2 : i] == other[j - 2 : j][::-1]:
+            table[i][j] = min(table[i][j], table[i - 2][j - 2] + 1)
+    return table[-1][-1]
 
 
 def test_the_nearest_word_is_sought_once_for_all_copies(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

@@ -66,4 +66,4 @@ def is_slip(word: str, name: str) -> bool:
     one, other = letters(word), letters(name)
     if len(one) < _SHORTEST or one[0] != other[0] or re.findall("[0-9]+", one) != re.findall("[0-9]+", other):
         return False
-    return edits(one, other, 1) <= 1
+    return edits(one, other) <= 1
