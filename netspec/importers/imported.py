@@ -16,7 +16,7 @@ from netspec.importers.tflite.importer import translate
 from netspec.importers.tflite.reader import FileModel, read_file, read_model
 from netspec.importers.tflite.translator import Step, Translated
 from netspec.importers.writer import KeptNames, WrittenSpec, write_spec
-from netspec.ops import Pad, Pool2D, Unary
+from netspec.ops import Pad
 from netspec.ops.numbers import Quant
 from netspec.quantize.stored import Stored, npz_bytes, stored_numbers, write_stored
 from netspec.system.files import open_regular
@@ -24,6 +24,9 @@ from netspec.system.missing import MEND_LINK, broken_link
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
+
+PAD = Pad.stem
+"""What the passes move and fold: padding changes no integer."""
 
 
 def import_model(path: Path, stem: str | None = None, names: KeptNames = "auto") -> Imported:
@@ -136,15 +139,15 @@ def _require_same_ops(device: DeviceGraph, translated: Translated, names: dict[i
 
     Padding is the exception: the passes fold it into a convolution, or put it before one, and no integer changes.
     """
-    shortcut = {names[s.output]: names[s.inputs[0]] for s in translated.steps if s.kind == "Pad"}
-    shortcut |= {node.output: node.inputs[0] for node in device.nodes if isinstance(node.op, Pad)}
+    shortcut = {names[s.output]: names[s.inputs[0]] for s in translated.steps if s.variant == PAD}
+    shortcut |= {node.output: node.inputs[0] for node in device.nodes if node.op.variant() == PAD}
 
     def unpadded(name: str) -> str:
         while name in shortcut:
             name = shortcut[name]
         return name
 
-    ours = {node.output: (_kind(node.op), tuple(map(unpadded, node.inputs))) for node in device.nodes}
+    ours = {node.output: (node.op.variant(), tuple(map(unpadded, node.inputs))) for node in device.nodes}
     theirs: dict[str, tuple[Step, _Reads]] = {}
     for step in translated.steps:
         theirs[names[step.output]] = (step, tuple(unpadded(names[index]) for index in step.inputs))
@@ -156,7 +159,7 @@ def _require_unfused(translated: Translated, theirs: Mapping[str, tuple[Step, _R
     """Raise for each operator of the file whose output no op of the device graph writes, though it is read."""
     faults = Faults()
     for output, (step, _) in theirs.items():
-        if step.kind != "Pad" and output not in reached and _is_read(translated, step.output):
+        if step.variant != PAD and output not in reached and _is_read(translated, step.output):
             faults.add(
                 ModelFault(
                     f"{step.what} stands apart in the file, and netspec joins it with its neighbour, which would round "
@@ -172,11 +175,11 @@ def _require_alike(ours: Mapping[str, tuple[str, _Reads]], theirs: Mapping[str, 
     faults = Faults()
     explained: set[str] = set()
     for output, (step, inputs) in theirs.items():
-        if step.kind != "Pad" and output in ours and ours[output] != (step.kind, inputs):
+        if step.variant != PAD and output in ours and ours[output] != (step.variant, inputs):
             kind, reads = ours[output]
             faults.add(ModelFault(f"{step.what}, would run as {kind} of {', '.join(reads)}"))
             explained.update(reads)
-    extra = [name for name, (kind, _) in ours.items() if name not in theirs and kind != "Pad" and name not in explained]
+    extra = [name for name, (kind, _) in ours.items() if name not in theirs and kind != PAD and name not in explained]
     if extra:
         faults.add(ModelFault(f"netspec would compute {', '.join(extra[:6])} besides the operators of the file"))
     faults.raise_found()
@@ -186,11 +189,6 @@ def _is_read(translated: Translated, tensor: int) -> bool:
     """Say whether a tensor matters: some op reads it, or it is an output."""
     source = translated.source_of[tensor]
     return source in translated.draft.outputs or any(source in layer.sources for layer in translated.draft.layers)
-
-
-def _kind(op: object) -> str:
-    name = type(op).__name__
-    return f"{name} {op.kind}" if isinstance(op, Pool2D | Unary) else name
 
 
 def _tensors(model: FileModel, translated: Translated, device: DeviceGraph, names: dict[int, str]) -> dict[str, Quant]:
@@ -205,7 +203,7 @@ def _tensors(model: FileModel, translated: Translated, device: DeviceGraph, name
         if found.setdefault(name, quant) != quant:
             faults.add(ModelFault(f"{tensor.shown} has another scale than the tensor whose bytes it shares"))
     for node in device.nodes:
-        if isinstance(node.op, Pad) and node.inputs[0] in found:
+        if node.op.variant() == PAD and node.inputs[0] in found:
             found.setdefault(node.output, found[node.inputs[0]])
     faults.raise_found()
     missing = [name for name in device.tensors if name not in found]

@@ -176,8 +176,8 @@ def test_operators_that_would_run_otherwise_are_reported_together(tmp_path: Path
     file.operator("SOFTMAX", (dense,), again, beta=1.0)
     file.operator("CONCATENATION", (again, dense), y, axis=1)
     assert [each.message for each in refusals(file, [x], [y], tmp_path)] == [
-        "operator 2, CONCATENATION, would run as Concatenate of joined_input1, relu",
-        "operator 5, CONCATENATION, would run as Concatenate of y_input1, dense",
+        "operator 2, CONCATENATION, would run as concatenate of joined_input1, relu",
+        "operator 5, CONCATENATION, would run as concatenate of y_input1, dense",
     ]
 
 

@@ -36,7 +36,7 @@ def quantize(to: Translator, operator: FileOperator) -> None:
         to.result.source_of[output.index] = source
     elif given.dtype == output.dtype == "int8":
         comment = "QUANTIZE in the file: the same values under another scale."
-        to.bind(operator, to.add(operator, "rescaling", {"scale": 1.0}, comment=comment), "Unary requantize")
+        to.bind(operator, to.add(operator, "rescaling", {"scale": 1.0}, comment=comment), "unary.requantize")
     elif given.index in to.not_int8:
         to.bind(operator, source)
     else:

@@ -35,7 +35,7 @@ def _pool(to: Translator, operator: FileOperator) -> None:
     keys = {"pool_size": window, **to.geometry(operator)}
     to.same_scale(operator, 0)
     layer = to.add(operator, f"{kind}_pooling2d", keys)
-    to.bind(operator, to.activated(operator, layer), f"Pool2D {kind}")
+    to.bind(operator, to.activated(operator, layer), f"pool2d.{kind}")
 
 
 def _reduced(to: Translator, operator: FileOperator) -> None:
@@ -47,7 +47,7 @@ def _reduced(to: Translator, operator: FileOperator) -> None:
         raise ModelFault(
             f"{operator.shown} reduces the axes {sorted(axes)} of {rank}; the device reduces height and width alone"
         )
-    kind, step = ("average", "Mean") if operator.kind == "MEAN" else ("max", "Pool2D max")
+    kind, step = ("average", "mean") if operator.kind == "MEAN" else ("max", "pool2d.max")
     if kind == "max":
         to.same_scale(operator, 0)
     layer = to.add(operator, f"global_{kind}_pooling{rank - 2}d", {"keepdims": keep})
@@ -60,7 +60,7 @@ def _softmax(to: Translator, operator: FileOperator) -> None:
         return
     if operator.options["beta"] != 1.0:
         to.refuse(operator, ModelFault(f"{operator.shown} has beta {operator.options['beta']:g}, the layer has 1"))
-    _fixed(to, operator, "softmax", "Softmax")
+    _fixed(to, operator, "softmax", "softmax")
 
 
 def _log_softmax(to: Translator, operator: FileOperator) -> None:
@@ -91,7 +91,7 @@ def _relu(to: Translator, operator: FileOperator) -> None:
         layer = to.add(operator, "relu", {"max_value": 6.0})
     else:
         layer = to.add(operator, "relu", {})
-    to.bind(operator, layer, "Unary relu")
+    to.bind(operator, layer, "unary.relu")
 
 
 def _product(to: Translator, operator: FileOperator) -> None:
@@ -109,7 +109,7 @@ def _sum(to: Translator, operator: FileOperator) -> None:
     if to.draft.shape(reads[0]) != to.draft.shape(reads[1]) and to.result.integer:
         raise ModelFault(f"{operator.shown} adds tensors of different shapes, and the device does not broadcast")
     layer = to.add(operator, "add", {}, reads)
-    to.bind(operator, to.activated(operator, layer), "Add", reads=2)
+    to.bind(operator, to.activated(operator, layer), "binary.add", reads=2)
 
 
 def _concatenation(to: Translator, operator: FileOperator) -> None:
@@ -124,7 +124,7 @@ def _concatenation(to: Translator, operator: FileOperator) -> None:
         raise ModelFault(f"{operator.shown} joins {count} tensors along axis {axis} of {rank}")
     keys = {"axis": -1 if axis % rank == rank - 1 else axis % rank}
     layer = to.add(operator, "concatenate", keys, tuple(to.source(operator, index) for index in range(count)))
-    to.bind(operator, layer, "Concatenate", reads=count)
+    to.bind(operator, layer, "concatenate", reads=count)
 
 
 def _pad(to: Translator, operator: FileOperator) -> None:
@@ -135,7 +135,7 @@ def _pad(to: Translator, operator: FileOperator) -> None:
         raise ModelFault(f"{operator.shown} pads {pairs}; the device pads height and width alone")
     to.same_scale(operator, 0)
     padding: Any = pairs[1:-1] if rank == 4 else pairs[1]
-    to.bind(operator, to.add(operator, f"zero_padding{rank - 2}d", {"padding": padding}), "Pad")
+    to.bind(operator, to.add(operator, f"zero_padding{rank - 2}d", {"padding": padding}), "pad")
 
 
 def _view(to: Translator, operator: FileOperator) -> None:
@@ -157,7 +157,7 @@ _OPERATORS: dict[str, OperatorTranslator] = {
     "DEQUANTIZE": dequantize,
     "EXPAND_DIMS": _view,
     "FULLY_CONNECTED": dense,
-    "LOGISTIC": lambda to, operator: _fixed(to, operator, "sigmoid", "Unary sigmoid"),
+    "LOGISTIC": lambda to, operator: _fixed(to, operator, "sigmoid", "unary.sigmoid"),
     "LOG_SOFTMAX": _log_softmax,
     "MAX_POOL_2D": _pool,
     "MEAN": _reduced,
@@ -171,5 +171,5 @@ _OPERATORS: dict[str, OperatorTranslator] = {
     "SOFTMAX": _softmax,
     "SQUEEZE": _view,
     "TRANSPOSE": _transpose,
-    "TANH": lambda to, operator: _fixed(to, operator, "tanh", "Unary tanh"),
+    "TANH": lambda to, operator: _fixed(to, operator, "tanh", "unary.tanh"),
 }

@@ -47,9 +47,9 @@ class LayerWeights:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """An op of the file that the device must run as one: its kind, what it reads and writes as file tensors."""
+    """An op of the file that the device must run as one: its `Op.variant`, what it reads and writes as file tensors."""
 
-    kind: str
+    variant: str
     inputs: tuple[int, ...]
     output: int
     what: str

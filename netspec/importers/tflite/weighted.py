@@ -29,7 +29,7 @@ def convolution(to: Translator, operator: FileOperator) -> None:
     keys |= {"dilation_rate": [operator.options["dilation_h"], operator.options["dilation_w"]]}
     if channels != shape[3]:
         keys["groups"] = channels // shape[3] if shape[3] and channels % shape[3] == 0 else 0
-    _weighted(to, operator, "conv2d", keys, weights, "Conv2D")
+    _weighted(to, operator, "conv2d", keys, weights, "conv2d")
 
 
 def depthwise(to: Translator, operator: FileOperator) -> None:
@@ -45,7 +45,7 @@ def depthwise(to: Translator, operator: FileOperator) -> None:
     if down != across and 1 in (height, width):  # along an axis of 1 a window takes no step, and Keras wants one stride
         keys["strides"] = [across] * 2 if height == 1 else [down] * 2
     keys |= {"dilation_rate": [operator.options["dilation_h"], operator.options["dilation_w"]]}
-    _weighted(to, operator, "depthwise_conv2d", keys, weights, "DepthwiseConv2D")
+    _weighted(to, operator, "depthwise_conv2d", keys, weights, "depthwise_conv2d")
 
 
 def dense(to: Translator, operator: FileOperator) -> None:
@@ -71,7 +71,7 @@ def dense(to: Translator, operator: FileOperator) -> None:
     keys = {"units": units, **to.activation_key(operator), "use_bias": weights.bias is not None}
     layer = to.add(operator, "dense", keys, reads)
     to.result.weights[layer] = weights
-    to.bind(operator, to.reshaped(layer, output), "Dense")
+    to.bind(operator, to.reshaped(layer, output), "dense")
 
 
 def _dense_by_channel(
@@ -86,7 +86,7 @@ def _dense_by_channel(
     layer = to.add(operator, "conv2d", keys, (image,), comment)
     kernel = weights.kernel.reshape((1, 1, inputs, units))
     to.result.weights[layer] = LayerWeights(kernel, weights.bias, weights.scales)
-    to.bind(operator, to.reshaped(layer, to._shape(to.output(operator))), "Conv2D")
+    to.bind(operator, to.reshaped(layer, to._shape(to.output(operator))), "conv2d")
 
 
 def _weighted(
