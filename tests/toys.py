@@ -24,7 +24,7 @@ from netspec.device.kernels.base import Kernel
 from netspec.device.kernels.netspec import KERNELS
 from netspec.device.kernels.netspec.unary import UnaryKernel
 from netspec.layers.activations import Tanh
-from netspec.ops import INT8, INT32, Add, Concatenate, DType, Fixed, Op, ScaleRule, Shape, Unary
+from netspec.ops import INT8, INT32, Binary, Concatenate, DType, Fixed, Op, ScaleRule, Shape, Unary
 from netspec.ops.builder import Builder, Value
 from netspec.ops.numbers import Integers, Quant, Quantized, Weights
 from netspec.spec.spec import Spec
@@ -144,7 +144,7 @@ def swap(layer: Tanh, to: Builder, inputs: tuple[Value, ...]) -> Value:
     """Return twice the first half of a vector behind the second: one output is read twice, the other once."""
     (size,) = inputs[0].shape
     first, second = to.ops(Halves(size), inputs[0])
-    twice = to.op(Add((size // 2,)), first, first)
+    twice = to.op(Binary("add", (size // 2,)), first, first)
     return to.op(Concatenate((second.shape, twice.shape), (size,), 0), second, twice)
 
 

@@ -14,8 +14,8 @@ from netspec.device.kernels import kernel_set
 from netspec.device.scales import requantize_concatenations
 from netspec.ops import (
     NO_PADDING,
-    Add,
     BatchNorm,
+    Binary,
     DepthwiseConv2D,
     Pad,
     Relu,
@@ -107,7 +107,7 @@ def split_sums(graph: DeviceGraph) -> DeviceGraph:
     taken = graph.names()
     nodes: list[Node] = []
     for node in graph.nodes:
-        if not isinstance(node.op, Add) or node.op.arity == 2:
+        if not isinstance(node.op, Binary) or node.op.arity == 2:
             nodes.append(node)
             continue
         left, pair = node.inputs[0], replace(node.op, arity=2)

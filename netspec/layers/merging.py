@@ -7,9 +7,8 @@ from typing import ClassVar
 from netspec.keys.keys import Field
 from netspec.layers._explanation import Equation, Explanation, axis_names, kept, sized
 from netspec.layers.base import DeviceUnsupported, Integers, KerasCall, Layer, LayerError, describe
-from netspec.ops import Add as AddOp
+from netspec.ops import Binary, Op, Shape
 from netspec.ops import Concatenate as ConcatenateOp
-from netspec.ops import Op, Shape
 
 
 class _Merge(Layer):
@@ -97,7 +96,7 @@ class Add(_Merge):
                 field="from",
                 help="bring them to one shape before",
             )
-        return (AddOp(inputs[0], len(inputs)),)
+        return (Binary("add", inputs[0], len(inputs)),)
 
 
 class Subtract(_Merge):

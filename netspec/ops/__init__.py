@@ -9,7 +9,6 @@ An op answers what passes, planner and importers ask (`base.Op`), so that none o
 
 from __future__ import annotations
 
-from netspec.ops.add import Add
 from netspec.ops.affine import Affine, BatchNorm, Rescale, RescaleEach
 from netspec.ops.base import (
     NO_PADDING,
@@ -24,6 +23,7 @@ from netspec.ops.base import (
     output_shape,
     same_padding,
 )
+from netspec.ops.binary import Binary
 from netspec.ops.concatenate import Concatenate
 from netspec.ops.conv2d import Conv2D
 from netspec.ops.dense import Dense
@@ -47,9 +47,9 @@ __all__ = [
     "NO_PADDING",
     "UINT8",
     "ActivationKind",
-    "Add",
     "Affine",
     "BatchNorm",
+    "Binary",
     "Concatenate",
     "Conv2D",
     "DType",

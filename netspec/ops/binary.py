@@ -1,10 +1,10 @@
-"""Sums."""
+"""Functions of two values."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 from netspec.ops.base import ActivationKind, Shape
 from netspec.ops.numbers import Integers, Quant, Quantized, Weights, batched, clamp_numbers, float_bounds
@@ -14,16 +14,22 @@ from netspec.ops.traits import Clamped
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+_OPERATORS = {"add": "ADD"}
+
 
 @dataclass(frozen=True, slots=True)
-class Add(Clamped):
-    """Sum of `arity` tensors of one shape; the kernel takes two, a pass splits the rest."""
+class Binary(Clamped):
+    """An element-wise function of two tensors of one shape. `add` takes `arity` of them, until a pass splits it."""
 
-    stem: ClassVar[str] = "add"
+    stem: ClassVar[str] = "binary"
+    kind: Literal["add"]
     shape: Shape
     arity: int = 2
     activation: ActivationKind = "none"
     max_value: float | None = None
+
+    def variant(self) -> str:
+        return f"{self.stem}.{self.kind}"
 
     def output_shapes(self) -> tuple[Shape, ...]:
         return (self.shape,)
@@ -55,4 +61,4 @@ class Add(Clamped):
     def tflite(self, q: Quantized, sink: Sink) -> None:
         shape = (1, *self.shape)
         reads = [sink.read(0, shape), sink.read(1, shape)]
-        sink.operator("ADD", reads, [sink.write(shape)], activation=tflite_activation(self.activation))
+        sink.operator(_OPERATORS[self.kind], reads, [sink.write(shape)], activation=tflite_activation(self.activation))

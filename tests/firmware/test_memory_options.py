@@ -6,7 +6,7 @@ import shutil
 import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args, get_type_hints
 
 import numpy as np
 import pytest
@@ -15,7 +15,7 @@ from netspec import toolchain
 from netspec.device.kernels import kernel_set
 from netspec.emit import host_defines, host_functions, host_main
 from netspec.graph import Graph
-from netspec.ops import Add, Op, Softmax, Unary
+from netspec.ops import Binary, Op, Softmax, Unary
 from netspec.quantize.model import QuantizedModel
 from netspec.toolchain.arm import device_kernels
 from netspec.toolchain.compiler import ADDRESS, STRICT
@@ -293,21 +293,31 @@ _SUM = """
 static const netspec_add sum = {.multiplier1 = 1073741824, .multiplier2 = 1518500250, .multiplier = 1288490189,
     .offset1 = 3, .offset2 = -7, .shift1 = 0, .shift2 = -1, .shift = -18, .output_offset = 4, .min = -120, .max = 127};
 """
-_KERNELS = kernel_set("best").kernels
-_CALLS: dict[type[Op], list[str]] = {
-    Add: [
-        f"{_SUM} memcpy(apart, one, MOST); netspec_add_s8(&sum, one, two, apart, size); memcpy(here, one, MOST);"
-        f" netspec_add_s8(&sum, here, two, here, size); {_COMPARE}",
-        f"{_SUM} memcpy(apart, two, MOST); netspec_add_s8(&sum, one, two, apart, size); memcpy(here, two, MOST);"
-        f" netspec_add_s8(&sum, one, here, here, size); {_COMPARE}",
-        f"{_SUM} memcpy(apart, one, MOST); netspec_add_s8(&sum, one, one, apart, size); memcpy(here, one, MOST);"
-        f" netspec_add_s8(&sum, here, here, here, size); {_COMPARE}",
-    ],
-    Unary: [
+_SET = kernel_set("best")
+
+
+def _of_two(function: str) -> list[str]:
+    """Return the calls of a function of two tensors: over the first, over the second, and over one that is both."""
+    return [
+        f"{_SUM} memcpy(apart, {over}, MOST); {function}(&sum, {apart}, apart, size); memcpy(here, {over}, MOST);"
+        f" {function}(&sum, {here}, here, size); {_COMPARE}"
+        for over, apart, here in [
+            ("one", "one, two", "here, two"),
+            ("two", "one, two", "one, here"),
+            ("one", "one, one", "here, here"),
+        ]
+    ]
+
+
+_BINARY = [Binary(kind, (4,)) for kind in get_args(get_type_hints(Binary)["kind"])]
+_SAMPLES: dict[str, Op] = {op.variant(): op for op in [*_BINARY, Unary("tanh", (4,)), Softmax((4,))]}
+_CALLS: dict[str, list[str]] = {
+    **{op.variant(): _of_two(f"netspec_{op.kind}_s8") for op in _BINARY},
+    "unary.tanh": [
         "memcpy(apart, one, MOST); (void)netspec_table_s8(one, table, apart, size); memcpy(here, one, MOST);"
         f" (void)netspec_table_s8(here, table, here, size); {_COMPARE}",
     ],
-    Softmax: [
+    "softmax": [
         "memcpy(apart, one, MOST); netspec_softmax_s8(one, 1, size, 1431655765, 24, -500, apart);"
         f" memcpy(here, one, MOST); netspec_softmax_s8(here, 1, size, 1431655765, 24, -500, here); {_COMPARE}",
         "memcpy(apart, one, MOST); netspec_softmax_s8(one, size / 3, 3, 1431655765, 24, -500, apart);"
@@ -315,20 +325,19 @@ _CALLS: dict[type[Op], list[str]] = {
         f" {_COMPARE}",
     ],
 }
-_SAMPLES: dict[type[Op], Any] = {Add: Add((4,)), Unary: Unary("tanh", (4,)), Softmax: Softmax((4,))}
 
 
 def test_every_kernel_that_works_in_place_is_tried() -> None:
-    overridden = {op for op, kernel in _KERNELS.items() if "in_place" in type(kernel).__dict__}
+    overridden = {stem for stem, kernel in _SET.kernels.items() if "in_place" in type(kernel).__dict__}
     assert set(_CALLS) == set(_SAMPLES)
-    assert overridden == {op.stem for op in _SAMPLES}
-    assert all(_KERNELS[sample.stem].in_place(sample) for sample in _SAMPLES.values())
+    assert overridden == {op.stem for op in _SAMPLES.values()}
+    assert all(_SET.kernel(op).in_place(op) for op in _SAMPLES.values())
 
 
 @pytest.mark.parametrize(("op", "call"), [(op, call) for op, calls in _CALLS.items() for call in calls])
 @pytest.mark.parametrize("optimized", ["-O0", "-O3"])
-def test_kernels_give_the_same_in_place(op: type[Op], call: str, optimized: str, tmp_path: Path) -> None:
-    kernels = toolchain.portable_kernels(frozenset(_KERNELS[op.stem].functions(_SAMPLES[op], "none")))
+def test_kernels_give_the_same_in_place(op: str, call: str, optimized: str, tmp_path: Path) -> None:
+    kernels = toolchain.portable_kernels(frozenset(_SET.kernel(_SAMPLES[op]).functions(_SAMPLES[op], "none")))
     (tmp_path / "main.c").write_text(_IN_PLACE % call)
     program = toolchain.compile_program(
         [tmp_path / "main.c"],

@@ -15,7 +15,7 @@ from netspec.device.memory.checker import check_plan
 from netspec.device.memory.plan import plan_memory
 from netspec.device.memory.sharing import linked
 from netspec.device.passes import choose_kernels
-from netspec.ops import NO_PADDING, Add, Concatenate, Conv2D, Dense, Op, Param, Unary, output_shape
+from netspec.ops import NO_PADDING, Binary, Concatenate, Conv2D, Dense, Op, Param, Unary, output_shape
 from tests.optimum import fits
 
 GRAPHS = 1_000
@@ -37,7 +37,7 @@ def random_graph(seed: int, most: int = 40) -> DeviceGraph:
         if len(alike) > 1 and kind < 0.5:
             sources = random.sample(alike, 2)
             size = tensors[sources[0]]
-            op = Add((size,))
+            op = Binary("add", (size,))
         elif len(sources) > 1:
             size = sum(tensors[source] for source in sources)
             op = Concatenate(tuple((tensors[source],) for source in sources), (size,), 0)

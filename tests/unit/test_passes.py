@@ -15,7 +15,7 @@ from netspec.device.lowering import lower
 from netspec.device.passes import PASSES, run_passes, verify
 from netspec.device.scales import scale_groups
 from netspec.diagnostics import SpecError
-from netspec.ops import Add, BatchNorm, DepthwiseConv2D, Param, Relu, Rescale, RescaleEach, Unary, View
+from netspec.ops import BatchNorm, Binary, DepthwiseConv2D, Param, Relu, Rescale, RescaleEach, Unary, View
 from netspec.quantize.ranges import evaluate, rescaled_inputs
 from tests.specs import make_graph
 
@@ -50,7 +50,7 @@ def evaluate_raw(graph: DeviceGraph, inputs: dict[str, Array]) -> dict[str, Arra
                 result = np.clip(reads[0], 0.0, op.max_value)
             case View():
                 result = reads[0].reshape((-1, *op.output_shape))
-            case Add() if op.arity != 2:
+            case Binary() if op.arity != 2:
                 result = np.sum(reads, axis=0)
             case _:
                 result = op.evaluate(weights, reads)[0]
@@ -112,7 +112,7 @@ def test_of_two_rescalings_the_second_stays_where_the_first_is_read_twice() -> N
         {"add": {"from": ["one", "two"]}},
     ]
     graph = run(layers)
-    assert ops(graph) == ["DepthwiseConv2D", "Add"]
+    assert ops(graph) == ["DepthwiseConv2D", "Binary"]
     assert graph.inputs[0].rescale == Rescale(IMAGE, 0.5, 0.0)
 
 
@@ -167,7 +167,7 @@ def test_equal_numbers_for_each_value_are_one_number() -> None:
 def test_an_input_that_something_else_reads_keeps_its_scale() -> None:
     graph = run([{"rescaling": {"scale": 0.5}}, {"add": {"from": ["rescaling", "x"]}}])
     assert graph.inputs[0].rescale is None
-    assert ops(graph) == ["DepthwiseConv2D", "Add"]
+    assert ops(graph) == ["DepthwiseConv2D", "Binary"]
 
 
 def test_a_rescaling_that_is_an_output_too() -> None:
@@ -230,7 +230,7 @@ def test_a_pool_sees_the_zeros_that_its_own_padding_would_leave_out(pool: str) -
 
 def test_padding_with_two_readers_stays() -> None:
     layers = [{"zero_padding2d": {"name": "pad"}}, conv("a"), conv("b", **{"from": "pad"})]
-    assert ops(run([*layers, {"add": {"from": ["a", "b"]}}])) == ["Pad", "Conv2D", "Conv2D", "Add"]
+    assert ops(run([*layers, {"add": {"from": ["a", "b"]}}])) == ["Pad", "Conv2D", "Conv2D", "Binary"]
 
 
 def test_padding_that_is_an_output_stays() -> None:
@@ -286,7 +286,7 @@ def test_a_batch_norm_after_a_view_stands_alone() -> None:
 
 def test_a_convolution_that_something_else_reads_keeps_its_weights() -> None:
     graph = run([conv(), "batch_normalization", {"add": {"from": ["conv", "batch_normalization"]}}])
-    assert ops(graph) == ["Conv2D", "DepthwiseConv2D", "Add"]
+    assert ops(graph) == ["Conv2D", "DepthwiseConv2D", "Binary"]
 
 
 def test_a_convolution_that_is_an_output_keeps_its_weights() -> None:
@@ -309,7 +309,7 @@ def test_a_batch_norm_before_padding_folds_backwards_and_the_padding_forwards() 
 def test_a_sum_of_four_is_three_sums() -> None:
     layers = [conv(name, **{"from": "x"}) for name in "abcd"]
     graph = run([*layers, {"add": {"name": "sum", "from": ["a", "b", "c", "d"]}}, "relu"])
-    sums = [node for node in graph.nodes if isinstance(node.op, Add)]
+    sums = [node for node in graph.nodes if isinstance(node.op, Binary)]
     assert [node.inputs for node in sums] == [("a", "b"), (sums[0].output, "c"), (sums[1].output, "d")]
     assert [node.op.activation for node in sums] == ["none", "none", "relu"]
     assert len({node.name for node in sums}) == 3
@@ -346,7 +346,7 @@ def test_of_two_activations_the_second_is_a_table() -> None:
 
 
 def test_a_relu_of_what_something_else_reads_is_a_table() -> None:
-    assert ops(run([conv(), "relu", {"add": {"from": ["conv", "relu"]}}])) == ["Conv2D", "Unary", "Add"]
+    assert ops(run([conv(), "relu", {"add": {"from": ["conv", "relu"]}}])) == ["Conv2D", "Unary", "Binary"]
 
 
 def test_a_relu_of_an_output_is_a_table() -> None:

@@ -7,8 +7,8 @@ from typing import Any
 from netspec.device.cmsis_nn.arm import padding_is_exact
 from netspec.device.kernels import KernelSet
 from netspec.device.kernels.base import Kernel
-from netspec.device.kernels.cmsis_nn.add import ArmAddKernel
 from netspec.device.kernels.cmsis_nn.average_pool import ArmAveragePoolKernel
+from netspec.device.kernels.cmsis_nn.binary import ArmAddKernel
 from netspec.device.kernels.cmsis_nn.convolutions import ArmConv2DKernel, ArmDepthwiseConv2DKernel
 from netspec.device.kernels.cmsis_nn.dense import ArmDenseKernel
 from netspec.device.kernels.cmsis_nn.softmax import ArmSoftmaxKernel
@@ -16,7 +16,7 @@ from netspec.device.kernels.netspec import KERNELS
 from netspec.ops import Conv2D, DepthwiseConv2D, Op
 
 ARM_KERNELS: dict[str, Kernel[Any]] = {
-    "add": ArmAddKernel(),
+    "binary.add": ArmAddKernel(),
     "conv2d": ArmConv2DKernel(),
     "dense": ArmDenseKernel(),
     "depthwise_conv2d": ArmDepthwiseConv2DKernel(),

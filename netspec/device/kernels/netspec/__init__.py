@@ -6,7 +6,7 @@ from typing import Any
 
 from netspec.device.kernels import KernelSet
 from netspec.device.kernels.base import Kernel
-from netspec.device.kernels.netspec.add import AddKernel
+from netspec.device.kernels.netspec.binary import BinaryKernel
 from netspec.device.kernels.netspec.concatenate import ConcatenateKernel
 from netspec.device.kernels.netspec.conv2d import Conv2DKernel
 from netspec.device.kernels.netspec.dense import DenseKernel
@@ -18,7 +18,7 @@ from netspec.device.kernels.netspec.softmax import SoftmaxKernel
 from netspec.device.kernels.netspec.unary import UnaryKernel
 
 KERNELS: dict[str, Kernel[Any]] = {
-    "add": AddKernel(),
+    "binary": BinaryKernel(),
     "concatenate": ConcatenateKernel(),
     "conv2d": Conv2DKernel(),
     "dense": DenseKernel(),

@@ -1,34 +1,36 @@
-"""ADD of two tensors of one shape: netspec_add_s8."""
+"""Functions of two tensors of one shape: netspec_add_s8."""
 
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from netspec.device.cmsis_nn import Extension, KernelChoice
 from netspec.device.kernels.base import Kernel, limits
-from netspec.ops import Add
+from netspec.ops import Binary
 from netspec.ops.numbers import Quantized
 
-if TYPE_CHECKING:
-    pass
+_DONE = {"add": "added"}
 
 
-class AddKernel(Kernel[Add]):
-    template = "netspec/add"
+class BinaryKernel(Kernel[Binary]):
+    template = "netspec/binary"
 
-    def kernel_choice(self, op: Add, extension: Extension) -> KernelChoice:
-        return KernelChoice(
-            "netspec_add_s8", "both inputs are brought to one scale, added, and brought to the output's"
-        )
+    def title(self, op: Binary) -> str:
+        return op.kind
 
-    def in_place(self, op: Add) -> tuple[tuple[int, int], ...]:
+    def kernel_choice(self, op: Binary, extension: Extension) -> KernelChoice:
+        reason = f"both inputs are brought to one scale, {_DONE[op.kind]}, and brought to the output's"
+        return KernelChoice(f"netspec_{op.kind}_s8", reason)
+
+    def in_place(self, op: Binary) -> tuple[tuple[int, int], ...]:
         """Return both: each loop loads one or four elements of both, then stores as many sums.
 
         So do the loops of CMSIS-NN's arm_elementwise_add_s8: plain C, DSP and Helium, in 4.0 to main.
         """
         return ((0, 0), (1, 0))
 
-    def call(self, op: Add, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
-        return {**q.numbers, "activation": limits(q), "size": prod(op.shape)}
+    def call(self, op: Binary, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
+        function = self.kernel_choice(op, extension).function
+        return {**q.numbers, "function": function, "activation": limits(q), "size": prod(op.shape)}

@@ -4,16 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterator, Mapping
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from netspec.device.cmsis_nn import Extension, KernelChoice
 from netspec.device.kernels.base import Kernel
 from netspec.ops import Concatenate
 from netspec.ops.numbers import Quantized
-
-if TYPE_CHECKING:
-    pass
-
 
 # Sizes are uint16_t in arm_concatenation_s8_x; what is larger is copied in blocks.
 _LARGEST_SIZE = 65535

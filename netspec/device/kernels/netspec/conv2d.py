@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from netspec.device.cmsis_nn import CONVOLVE, Extension, KernelChoice, convolve_choice
 from netspec.device.kernels._convolution import (
@@ -18,9 +18,6 @@ from netspec.device.kernels._convolution import (
 from netspec.device.kernels.base import Constant, Dims, Layout
 from netspec.ops import Conv2D
 from netspec.ops.numbers import Quantized
-
-if TYPE_CHECKING:
-    pass
 
 
 class Conv2DKernel(ConvolutionKernel[Conv2D]):

@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from netspec.device.cmsis_nn import Extension, KernelChoice
 from netspec.device.kernels.base import Constant, Kernel, Layout, limits
 from netspec.ops import INT8, INT32, Dense
 from netspec.ops.numbers import Quantized
-
-if TYPE_CHECKING:
-    pass
 
 
 class DenseKernel(Kernel[Dense]):

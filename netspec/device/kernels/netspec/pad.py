@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from netspec.device.cmsis_nn import Extension, KernelChoice
 from netspec.device.kernels.base import Dims, Kernel, named_dims
 from netspec.ops import Pad, hwc
 from netspec.ops.numbers import Quantized
-
-if TYPE_CHECKING:
-    pass
 
 
 class PadKernel(Kernel[Pad]):

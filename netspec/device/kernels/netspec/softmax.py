@@ -4,15 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Mapping
 from math import prod
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from netspec.device.cmsis_nn import Extension, KernelChoice
 from netspec.device.kernels.base import Kernel
 from netspec.ops import Softmax
 from netspec.ops.numbers import Quantized
-
-if TYPE_CHECKING:
-    pass
 
 
 class SoftmaxKernel(Kernel[Softmax]):
