@@ -102,7 +102,7 @@ def fold_affine(graph: DeviceGraph) -> DeviceGraph:
 
 def split_sums(graph: DeviceGraph) -> DeviceGraph:
     """Write a sum of more than two tensors as sums of two, from left to right."""
-    if not any(isinstance(node.op, Add) and node.op.arity > 2 for node in graph.nodes):
+    if not any(isinstance(node.op, Binary) and node.op.arity > 2 for node in graph.nodes):
         return graph
     taken = graph.names()
     nodes: list[Node] = []

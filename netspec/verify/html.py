@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 _REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+_SCORE_COLUMNS = ("score", "samples", "float", "int8", "change")
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +39,7 @@ def report_html(report: Report, subject: Subject | None = None) -> str:
 
     Without a `subject`, where a build has drifted so far that its spec is not known, the page is the verdict alone.
     """
+    has_classes = any(score.commonest_share is not None for score in report.accuracy)
     return (
         _environment()
         .get_template("report.html.j2")
@@ -55,7 +57,8 @@ def report_html(report: Report, subject: Subject | None = None) -> str:
             absent=_absent(subject) if subject else (),
             classes=[(output, list(enumerate(names))) for output, names in subject.classes.items()] if subject else (),
             accuracy=[row for score in report.accuracy for row in _accuracy(score)],
-            has_classes=any(score.commonest_share is not None for score in report.accuracy),
+            has_classes=has_classes,
+            score_columns=[*_SCORE_COLUMNS, *(["commonest class"] if has_classes else [])],
             uneven=any(score.is_uneven for score in report.accuracy),
             warnings=report.warnings,
             arenas=pictures(subject.plan) if subject else (),
