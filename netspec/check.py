@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from netspec.device.plan import DevicePlan, plan_of_any_size, room_fault
-from netspec.diagnostics import MAX_FAULTS, Diagnostic, Note, SpecError, suggestion
+from netspec.diagnostics import Diagnostic, Note, SpecError, first_faults, suggestion
 from netspec.graph import Graph, GraphLayer, build_graph
 from netspec.lint import lint
 from netspec.spec.source import Document
@@ -59,7 +59,7 @@ def examine(document: Document, core: str | None = None) -> Checked:
         found += error.diagnostics
         if not any(fault.path.startswith("outputs") for fault in found):
             found += train_faults(spec)
-        raise SpecError(found[:MAX_FAULTS]) from None
+        raise SpecError(first_faults(found)) from None
     whole = not found
     found += train_faults(spec)
     if spec.train is not None and spec.train.data.classes is not None:
@@ -79,8 +79,8 @@ def examine(document: Document, core: str | None = None) -> Checked:
             unsupported = error.diagnostics
             found += unsupported if spec.target or core else ()
     if not whole:
-        raise SpecError([*found[:MAX_FAULTS], *warnings])
-    return Checked(core or spec.core, graph, plan, unsupported, warnings, tuple(found[:MAX_FAULTS]))
+        raise SpecError([*first_faults(found), *warnings])
+    return Checked(core or spec.core, graph, plan, unsupported, warnings, tuple(first_faults(found)))
 
 
 def train_faults(spec: Spec) -> list[Diagnostic]:

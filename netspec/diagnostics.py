@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import islice
@@ -23,6 +25,7 @@ _SNIPPET_CHARACTERS = 4 * SNIPPET_WIDTH
 """Characters on each side of the caret that are looked at: some take no cell."""
 MAX_FAULTS = 100
 """A stage stops looking after so many findings in one file; more only delay the first."""
+_FIXING: ContextVar[bool] = ContextVar("fixing", default=False)
 MAX_SHOWN = 50
 """Findings of one file that are printed, errors first; the others are counted."""
 MAX_NOTES = 12
@@ -101,6 +104,33 @@ def brief(text: str) -> str:
     if len(text) > LONGEST_WORD:
         text = _LONG_WORD.sub(lambda word: f"{word[0][:80]}…{word[0][-20:]}", text)
     return text if len(text) <= LONGEST_MESSAGE else f"{text[: LONGEST_MESSAGE - 1]}…"
+
+
+@contextmanager
+def every_fix() -> Iterator[None]:
+    """Let stages go on past `MAX_FAULTS` findings that have a fix, so that one look finds all that can be fixed."""
+    token = _FIXING.set(True)
+    try:
+        yield
+    finally:
+        _FIXING.reset(token)
+
+
+def counts(fault: Diagnostic) -> bool:
+    """Return whether a finding counts towards `MAX_FAULTS`."""
+    return fault.fix is None or not _FIXING.get()
+
+
+def first_faults(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    """Return the first findings, `MAX_FAULTS` of those that count."""
+    kept: list[Diagnostic] = []
+    room = MAX_FAULTS
+    for each in found:
+        room -= counts(each)
+        if room < 0:
+            break
+        kept.append(each)
+    return kept
 
 
 class SpecError(Exception):

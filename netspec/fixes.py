@@ -12,19 +12,23 @@ import stat
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from pathlib import Path
 
-from netspec.diagnostics import Diagnostic, Fix, Span, SpecError, ToolError, brief, in_order, split_lines
+from netspec.diagnostics import Diagnostic, Fix, Span, SpecError, ToolError, brief, every_fix, in_order, split_lines
 from netspec.spec.source import MAX_BYTES, parse
 from netspec.system.writing import sync_to_disk
 
 MAX_ROUNDS = 200
-"""Each puts at least one thing right; a file tells so many faults in one that few need more than two."""
+"""Each puts at least one thing right. One finds all that can be fixed, but for what a fix uncovers."""
 MAX_CHECKED_BYTES = 2 * MAX_BYTES
 """Of all rounds together: a large file of nothing but faults is put right in several runs."""
 
 Check = Callable[[bytes], Iterable[Diagnostic]]
 """Finds what is wrong with the bytes of a spec."""
+
+parsed = lru_cache(maxsize=1)(parse)
+"""`parse`, which keeps the last document: what fixes have made of a text is parsed once, for `mend` and its check."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +79,8 @@ def mend(data: bytes, path: str, check: Check) -> Mended:
     for round in range(MAX_ROUNDS):
         if round and (round + 1) * len(data) > MAX_CHECKED_BYTES:
             break
-        found = tuple(check(data))
+        with every_fix():
+            found = tuple(check(data))
         try:
             text = data.decode("utf-8")
         except UnicodeDecodeError:
@@ -116,7 +121,7 @@ def _put_in(data: bytes, path: str, fixes: list[Fix]) -> tuple[bytes, list[Fix]]
 
 def _is_yaml(data: bytes, path: str) -> bool:
     try:
-        parse(data, path)
+        parsed(data, path)
     except SpecError:
         return False
     return True
@@ -131,12 +136,14 @@ def replaced(data: bytes, fixes: Iterable[Fix]) -> bytes:
     def offset(line: int, column: int) -> int:
         return starts[line - 1] + column - 1
 
-    for fix in sorted(fixes, key=lambda each: each.span, reverse=True):
+    pieces, done = [], 0
+    for fix in sorted(fixes, key=lambda each: each.span):
         begin = offset(fix.span.line, fix.span.column)
         end = offset(fix.span.end_line, fix.span.end_column)
         assert text[begin:end] == fix.original, f"{fix} is for another text"
-        text = text[:begin] + fix.replacement + text[end:]
-    return text.encode("utf-8")
+        pieces += [text[done:begin], fix.replacement]
+        done = end
+    return "".join([*pieces, text[done:]]).encode("utf-8")
 
 
 def described(fix: Fix) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import chain, islice
 from math import prod
 
-from netspec.diagnostics import MAX_FAULTS, Diagnostic, Note, Span, SpecError, some_of, suggestion
+from netspec.diagnostics import MAX_FAULTS, Diagnostic, Note, Span, SpecError, counts, some_of, suggestion
 from netspec.layers.base import Layer, LayerError, Weight, describe, require_tensor_size
 from netspec.ops import Shape
 from netspec.spec.held import locate
@@ -112,6 +112,7 @@ class _Found(list[Diagnostic]):
 
     def __init__(self, found: Iterable[Diagnostic]) -> None:
         super().__init__(found)
+        self._count = sum(map(counts, self))
         self._told: set[tuple[str, str, Span]] = set()
 
     def tell(self, diagnostic: Diagnostic, item: Item) -> None:
@@ -120,7 +121,8 @@ class _Found(list[Diagnostic]):
         if key not in self._told:
             self._told.add(key)
             self.append(diagnostic)
-            if len(self) >= MAX_FAULTS:
+            self._count += counts(diagnostic)
+            if self._count >= MAX_FAULTS:
                 raise SpecError(self)
 
 

@@ -10,7 +10,6 @@ import gc
 import os
 import sys
 from collections.abc import Callable, Iterable
-from contextlib import suppress
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, NamedTuple, TextIO
 
@@ -137,8 +136,7 @@ def check_files(
             sources[document.path] = document.text
             if mended and mended.found is not None:
                 found += mended.found
-                with suppress(SpecError):
-                    nets.append(_checked(document))
+                nets += [mended.net] if mended.net else []
             else:
                 nets.append(_checked(document))
                 found += _warnings(document, nets[-1], data)
@@ -164,12 +162,8 @@ def _checked(document: Document) -> Checked:
     return check(document)
 
 
-def _findings(document: Document, data: bool) -> list[Diagnostic]:
-    """Return the warnings about a spec. Raises `SpecError` with all that is wrong if anything is."""
-    return _warnings(document, _checked(document), data)
-
-
 def _warnings(document: Document, checked: Checked, data: bool) -> list[Diagnostic]:
+    """Return the warnings about a spec. Raises `SpecError` with all that is wrong with its data."""
     if not data:
         return list(checked.warnings)
     from netspec.data.check import data_findings
@@ -179,10 +173,11 @@ def _warnings(document: Document, checked: Checked, data: bool) -> list[Diagnost
 
 
 class _Mended(NamedTuple):
-    """A spec after what is certain in it was put right, and the findings in it if they are known."""
+    """A spec after what is certain in it was put right; the findings in it and its net, if they are known."""
 
     document: Document
-    found: tuple[Diagnostic, ...] | None
+    found: tuple[Diagnostic, ...] | None = None
+    net: Checked | None = None
 
 
 def _mended_file(path: str, data: bool) -> _Mended:
@@ -193,7 +188,7 @@ def _mended_file(path: str, data: bool) -> _Mended:
     after, last = _mended(before, path, data)
     if after != before:
         fixes.write(path, after)
-    return last or _Mended(source.parse(after, path), None)
+    return last or _Mended(source.parse(after, path))
 
 
 def _mended_input(data: bool) -> _Mended:
@@ -204,23 +199,24 @@ def _mended_input(data: bool) -> _Mended:
     after, last = _mended(before, "<stdin>", data)
     sys.stdout.buffer.write(after)
     sys.stdout.buffer.flush()
-    return last or _Mended(source.parse(after, "<stdin>"), None)
+    return last or _Mended(source.parse(after, "<stdin>"))
 
 
 def _mended(before: bytes, path: str, data: bool) -> tuple[bytes, _Mended | None]:
     """Return the bytes of a spec put right, and what the last look at them found, if it found nothing to put right."""
     from netspec import fixes
     from netspec.diagnostics import SpecError
-    from netspec.spec import source
 
     last: Document | None = None
+    net: Checked | None = None
 
     def check(content: bytes) -> Iterable[Diagnostic]:
-        nonlocal last
-        last = None
+        nonlocal last, net
+        last = net = None
         try:
-            last = source.parse(content, path)
-            return _findings(last, data)
+            last = fixes.parsed(content, path)
+            net = _checked(last)
+            return _warnings(last, net, data)
         except SpecError as error:
             return error.diagnostics
 
@@ -229,7 +225,7 @@ def _mended(before: bytes, path: str, data: bool) -> tuple[bytes, _Mended | None
         print_progress(fixes.described(fix))
     if count := len(mended.fixes):
         print_progress(f"{path}: fixed {count} problem{'s' if count > 1 else ''}")
-    return mended.data, _Mended(last, mended.found) if last and mended.found is not None else None
+    return mended.data, _Mended(last, mended.found, net) if last and mended.found is not None else None
 
 
 def _print(

@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from netspec.diagnostics import MAX_FAULTS, Diagnostic, Fix, Span, SpecError
+from netspec.diagnostics import MAX_FAULTS, Diagnostic, Fix, Span, SpecError, counts
 from netspec.layers import LAYERS
 from netspec.layers._types import IDENTIFIER
 from netspec.layers.base import Layer
@@ -176,6 +176,7 @@ def _layers(expansion: Expansion, found: list[Diagnostic]) -> list[LayerSpec]:
     types = (*LAYERS, REPEAT, *expansion.blocks)
     seen: set[tuple[str, str, Span]] = set()
     idle: Counter[Span] = Counter()  # by the place of the layer's type
+    count = sum(map(counts, found))
     for index, item in enumerate((*expansion.items, *expansion.spare)):
         spare = index >= len(expansion.items)
         if idle[item.type_span] < _IDLE_COPIES:
@@ -191,8 +192,9 @@ def _layers(expansion: Expansion, found: list[Diagnostic]) -> list[LayerSpec]:
                     if fault.path not in item.unknown and key not in seen:
                         seen.add(key)
                         idle[item.type_span] = 0
+                        count += counts(fault)
                         found.append(replace(fault, notes=(*fault.notes, *item.notes(fault.span))))
-        if len(found) >= MAX_FAULTS:
+        if count >= MAX_FAULTS:
             raise Enough
         if not spare:
             layers.append(LayerSpec(Layer.model_construct(), replace(item, lost=True)))

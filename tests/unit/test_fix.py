@@ -15,7 +15,7 @@ from pathlib import Path
 import pytest
 
 from netspec.check import check
-from netspec.diagnostics import Diagnostic, Fix, Span, SpecError
+from netspec.diagnostics import MAX_FAULTS, Diagnostic, Fix, Span, SpecError
 from netspec.fixes import mend, replaced, settle
 from netspec.spec.source import parse
 
@@ -85,6 +85,43 @@ def at(begin: int, end: int, line: int = 1) -> Span:
 def test_fixes_are_put_in_backwards() -> None:
     fixes = [Fix(at(1, 2), "a", "alpha"), Fix(at(3, 4), "b", ""), Fix(at(5, 6, 2), "c", "gamma")]
     assert replaced("\ufeffa b\r\n....c".encode(), fixes) == "\ufeffalpha \r\n....gamma".encode()
+
+
+MANY = 1_000  # ten times as many as a check reports
+
+
+@pytest.mark.parametrize(
+    ("wrong", "right"),
+    [
+        ("Dense: {units: 8}", "dense: {units: 8}"),
+        ("dense: {unit: 8}", "dense: {units: 8}"),
+        ("dense: {units: '8'}", "dense: {units: 8}"),
+        ("dense: {units: 8, activation: ReLU}", "dense: {units: 8, activation: relu}"),
+        ("b: {Units: 8}", "b: {units: 8}"),
+    ],
+)
+def test_all_of_many_faults_are_put_right_in_one_look(wrong: str, right: str) -> None:
+    head = "netspec: 1\nname: net\ninputs: {x: {shape: [16]}}\n"
+    head += "blocks: {b: {params: {units: null}, layers: [{dense: {units: $units}}]}}\nlayers:\n"
+    looks = []
+
+    def counted(data: bytes) -> Iterable[Diagnostic]:
+        looks.append(data)
+        return findings(data)
+
+    result = mend(f"{head}{MANY * f'  - {wrong}{chr(10)}'}".encode(), "net.yaml", counted)
+    assert result.data.decode() == f"{head}{MANY * f'  - {right}{chr(10)}'}"
+    assert len(result.fixes) == MANY
+    assert len(looks) == 2
+
+
+def test_faults_that_cannot_be_fixed_end_a_look_as_ever() -> None:
+    data = f"{BAD[:-2]}{MANY * ', {dense: {units: 0}}, {Dense: {units: 4}}'}]\n".encode()
+    assert len(list(findings(data))) == MAX_FAULTS
+    result = mend(data, "net.yaml", findings)
+    assert result.found is not None
+    assert len(result.found) == MAX_FAULTS
+    assert not any(each.fix for each in result.found)
 
 
 def told(*fixes: Fix) -> list[Diagnostic]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 
-from netspec.diagnostics import MAX_FAULTS, Diagnostic, Note, Span
+from netspec.diagnostics import MAX_FAULTS, Diagnostic, Note, Span, counts
 
 MAX_USES = 6
 """Most notes that a finding gets about the uses that led to it."""
@@ -18,13 +18,14 @@ class Enough(Exception):
 class Faults:
     """The findings of one spec, in the order found. `uses` are the block uses being unrolled, outermost first.
 
-    The last of `MAX_FAULTS` raises `Enough`, or with `stops` false is the last one that is kept.
+    The last of `MAX_FAULTS` that count raises `Enough`, or with `stops` false is the last one that is kept.
     """
 
     def __init__(self, *, stops: bool = True) -> None:
         self.stops = stops
         self.found: list[Diagnostic] = []
         self.uses: list[Span] = []
+        self._count = 0
         self._told: set[tuple[str, str, Span]] = set()
 
     def tell(
@@ -35,7 +36,7 @@ class Faults:
 
     @property
     def full(self) -> bool:
-        return len(self.found) >= MAX_FAULTS
+        return self._count >= MAX_FAULTS
 
     def add(self, diagnostic: Diagnostic) -> None:
         key = (diagnostic.rule, diagnostic.message, diagnostic.span)
@@ -43,7 +44,8 @@ class Faults:
             return
         self._told.add(key)
         self.found.append(with_notes(diagnostic, used_here(reversed(self.uses))))
-        if self.stops and len(self.found) == MAX_FAULTS:
+        self._count += counts(diagnostic)
+        if self.stops and self.full:
             raise Enough
 
 
