@@ -9,6 +9,7 @@ from netspec.layers._explanation import Equation, Explanation, axis_names, kept,
 from netspec.layers.base import DeviceUnsupported, Integers, KerasCall, Layer, LayerError, describe
 from netspec.ops import Binary, Op, Shape
 from netspec.ops import Concatenate as ConcatenateOp
+from netspec.ops.binary import BinaryKind
 
 
 class _Merge(Layer):
@@ -16,7 +17,8 @@ class _Merge(Layer):
     merges: ClassVar[bool] = True
     integers: ClassVar[Integers] = "kept"
     verb: ClassVar[str]
-    remedy: ClassVar[str]  # on a device without the kernel
+    kind: ClassVar[BinaryKind | None] = None  # of the int8 op; without one the device refuses the layer
+    remedy: ClassVar[str]  # for such a device
 
     def output_shape(self, inputs: tuple[Shape, ...]) -> Shape:
         output = inputs[0]
@@ -59,7 +61,16 @@ class _Merge(Layer):
         return (KerasCall(self.type.capitalize()),)
 
     def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
-        raise DeviceUnsupported(f"netspec has no int8 kernel for {self.type} yet", help=self.remedy)
+        if self.kind is None:
+            raise DeviceUnsupported(f"netspec has no int8 kernel for {self.type} yet", help=self.remedy)
+        if len(set(inputs)) > 1:
+            shapes = " and ".join(describe(shape) for shape in dict.fromkeys(inputs))
+            raise DeviceUnsupported(
+                f"{{layer}} would broadcast {shapes}, which the int8 kernels do not",
+                field="from",
+                help="bring them to one shape before",
+            )
+        return (Binary(self.kind, inputs[0], len(inputs)),)
 
 
 def _merge_help(one: Shape, two: Shape) -> str:
@@ -87,16 +98,7 @@ class Add(_Merge):
 
     type: ClassVar[str] = "add"
     verb: ClassVar[str] = "adds"
-
-    def ops(self, inputs: tuple[Shape, ...], name: str) -> tuple[Op, ...]:
-        if len(set(inputs)) > 1:
-            shapes = " and ".join(describe(shape) for shape in dict.fromkeys(inputs))
-            raise DeviceUnsupported(
-                f"{{layer}} would broadcast {shapes}, which the int8 kernels do not",
-                field="from",
-                help="bring them to one shape before",
-            )
-        return (Binary("add", inputs[0], len(inputs)),)
+    kind: ClassVar[BinaryKind | None] = "add"
 
 
 class Subtract(_Merge):

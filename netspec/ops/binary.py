@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import operator
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -14,7 +15,19 @@ from netspec.ops.traits import Clamped
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-_OPERATORS = {"add": "ADD"}
+BinaryKind = Literal["add"]
+
+
+@dataclass(frozen=True, slots=True)
+class Function:
+    """What a kind of `Binary` makes of two values at one scale, its operator in TensorFlow Lite, and its past tense."""
+
+    combine: Callable[[Any, Any], Any]
+    operator: str
+    done: str
+
+
+FUNCTIONS: dict[BinaryKind, Function] = {"add": Function(operator.add, "ADD", "added")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,11 +35,15 @@ class Binary(Clamped):
     """An element-wise function of two tensors of one shape. `add` takes `arity` of them, until a pass splits it."""
 
     stem: ClassVar[str] = "binary"
-    kind: Literal["add"]
+    kind: BinaryKind
     shape: Shape
     arity: int = 2
     activation: ActivationKind = "none"
     max_value: float | None = None
+
+    @property
+    def function(self) -> Function:
+        return FUNCTIONS[self.kind]
 
     def variant(self) -> str:
         return f"{self.stem}.{self.kind}"
@@ -44,21 +61,24 @@ class Binary(Clamped):
         return Quantized(numbers=asdict(parameters) | clamp_numbers(self.activation, outputs[0]))
 
     def evaluate(self, weights: Weights, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
-        from netspec.reference import add_float
+        from netspec.reference import binary_float
 
         one, two = (batched(each, self.shape) for each in inputs)
-        return (add_float(one, two, activation=float_bounds(self.activation, self.max_value)),)
+        return (
+            binary_float(one, two, self.function.combine, activation=float_bounds(self.activation, self.max_value)),
+        )
 
     def reference(self, q: Quantized, inputs: Sequence[NDArray[Any]]) -> tuple[NDArray[Any], ...]:
         from netspec.arithmetic import AddParameters
-        from netspec.reference import add
+        from netspec.reference import binary
 
         numbers = dict(q.numbers)
         bounds = (numbers.pop("activation_min"), numbers.pop("activation_max"))
         one, two = (batched(each, self.shape) for each in inputs)
-        return (add(one, two, AddParameters(**numbers), activation=bounds),)
+        return (binary(one, two, AddParameters(**numbers), self.function.combine, activation=bounds),)
 
     def tflite(self, q: Quantized, sink: Sink) -> None:
         shape = (1, *self.shape)
         reads = [sink.read(0, shape), sink.read(1, shape)]
-        sink.operator(_OPERATORS[self.kind], reads, [sink.write(shape)], activation=tflite_activation(self.activation))
+        target = sink.write(shape)
+        sink.operator(self.function.operator, reads, [target], activation=tflite_activation(self.activation))

@@ -1,10 +1,10 @@
 """Reference implementations in numpy: int8, equal to TensorFlow Lite Micro in every element, and float."""
 
 from netspec.reference.arrays import INT8_RANGE, multiply_by_quantized_multiplier
-from netspec.reference.elementwise import add, concatenate, pad, softmax, table
+from netspec.reference.elementwise import binary, concatenate, pad, softmax, table
 from netspec.reference.floating import (
-    add_float,
     average_pool2d_float,
+    binary_float,
     conv2d_float,
     dense_float,
     depthwise_conv2d_float,
@@ -18,10 +18,10 @@ from netspec.reference.weighted import conv2d, dense, depthwise_conv2d
 
 __all__ = [
     "INT8_RANGE",
-    "add",
-    "add_float",
     "average_pool2d",
     "average_pool2d_float",
+    "binary",
+    "binary_float",
     "concatenate",
     "conv2d",
     "conv2d_float",

@@ -7,6 +7,7 @@ Kernels' sources are under tensorflow/lite/kernels/internal/reference.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from operator import add
 
 import numpy as np
 from numpy.typing import NDArray
@@ -57,8 +58,18 @@ def softmax(x: Int8, parameters: SoftmaxParameters) -> Int8:
     return np.where(counted[differences], np.clip(outputs, INT8_MIN, INT8_MAX), INT8_MIN).astype(np.int8)
 
 
-def add(x1: Int8, x2: Int8, parameters: AddParameters, *, activation: Bounds = INT8_RANGE) -> Int8:
-    """Return the sum of two tensors of one shape. Source: AddFunc, integer_ops/add.h."""
+def binary(
+    x1: Int8,
+    x2: Int8,
+    parameters: AddParameters,
+    combine: Callable[[Int64, Int64], Int64] = add,
+    *,
+    activation: Bounds = INT8_RANGE,
+) -> Int8:
+    """Return the sum of two tensors of one shape, or what `combine` makes of them at one scale.
+
+    Source: AddFunc, integer_ops/add.h.
+    """
     require_int8(x1, x2)
     if x1.shape != x2.shape:
         raise ValueError(f"shapes {list(x1.shape)} and {list(x2.shape)} differ")
@@ -69,8 +80,8 @@ def add(x1: Int8, x2: Int8, parameters: AddParameters, *, activation: Bounds = I
     scaled2 = _every_int8(
         lambda q: multiply((q + p.input2_offset) << p.left_shift, p.input2_multiplier, p.input2_shift)
     )
-    sums = scaled1[_unsigned(x1)] + scaled2[_unsigned(x2)]
-    outputs = multiply_by_quantized_multiplier(sums, p.output_multiplier, p.output_shift) + p.output_offset
+    both = combine(scaled1[_unsigned(x1)], scaled2[_unsigned(x2)])
+    outputs = multiply_by_quantized_multiplier(both, p.output_multiplier, p.output_shift) + p.output_offset
     return np.clip(outputs, *activation).astype(np.int8)
 
 

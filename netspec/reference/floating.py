@@ -5,7 +5,9 @@ Results have the floating type of `x` (float64 for proofs, float32 for calibrati
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from math import inf, prod
+from operator import add
 
 import numpy as np
 
@@ -112,9 +114,11 @@ def logistic_float(x: Array) -> Array:
     return ratios
 
 
-def add_float(x1: Array, x2: Array, *, activation: Bounds = UNBOUNDED) -> Array:
-    """Return the sum of two tensors of one shape."""
-    return _finish(x1 + x2, None, activation)
+def binary_float(
+    x1: Array, x2: Array, combine: Callable[[Array, Array], Array] = add, *, activation: Bounds = UNBOUNDED
+) -> Array:
+    """Return the sum of two tensors of one shape, or what `combine` makes of them."""
+    return _finish(combine(x1, x2), None, activation)
 
 
 def _finish(values: Array, bias: Array | None, activation: Bounds) -> Array:

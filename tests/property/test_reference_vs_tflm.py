@@ -384,7 +384,7 @@ def test_add(
         activation_tensor("y", shape, scale_out, zero_out),
     ]
     parameters = fp.add_parameters(scale1, zero1, scale2, zero2, scale_out, zero_out)
-    expected = ref.add(x1, x2, parameters, activation=(least, greatest))
+    expected = ref.binary(x1, x2, parameters, activation=(least, greatest))
     operator = Operator("ADD", (0, 1), (2,), {"activation": activation.upper()})
     np.testing.assert_array_equal(expected, run(tensors, [operator], [x1, x2]))
 

@@ -263,7 +263,7 @@ def test_softmax_refuses_rows_for_which_the_interpreter_aborts() -> None:
 def test_float_functions() -> None:
     x = np.array([-1000.0, -2.0, 0.0, 2.0, 1000.0])
     np.testing.assert_allclose(ref.logistic_float(x), [0, 0.11920292202211755, 0.5, 0.8807970779778823, 1], atol=1e-300)
-    assert ref.add_float(x, x, activation=(0.0, 6.0)).tolist() == [0, 0, 0, 4, 6]
+    assert ref.binary_float(x, x, activation=(0.0, 6.0)).tolist() == [0, 0, 0, 4, 6]
     assert ref.dense_float(np.ones((1, 2), np.float32), np.eye(2), np.ones(2)).dtype == np.float32
 
 
@@ -271,7 +271,7 @@ def test_other_types_are_refused() -> None:
     with pytest.raises(TypeError, match="float64 where int8"):
         ref.table(np.zeros(3), [0] * 256)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="differ"):
-        ref.add(int8(1, 2), int8(2, 1), fp.add_parameters(1, 0, 1, 0, 1, 0))
+        ref.binary(int8(1, 2), int8(2, 1), fp.add_parameters(1, 0, 1, 0, 1, 0))
     with pytest.raises(ValueError, match="groups"):
         ref.conv2d_float(np.zeros((1, 3, 3, 3)), np.zeros((2, 1, 1, 2)), None)
     with pytest.raises(ValueError, match="does not fit"):

@@ -101,15 +101,20 @@ def _product(to: Translator, operator: FileOperator) -> None:
         FLOAT_OPERATORS["MUL"](to, operator)
 
 
-def _sum(to: Translator, operator: FileOperator) -> None:
-    if operator.index in to.rescalings:
-        rescaled(to, operator)
-        return
-    reads = (to.source(operator, 0), to.source(operator, 1))
-    if to.draft.shape(reads[0]) != to.draft.shape(reads[1]) and to.result.integer:
-        raise ModelFault(f"{operator.shown} adds tensors of different shapes, and the device does not broadcast")
-    layer = to.add(operator, "add", {}, reads)
-    to.bind(operator, to.activated(operator, layer), "binary.add", reads=2)
+def _binary(layer_type: str, does: str) -> OperatorTranslator:
+    """Return what translates an operator of two tensors: to a layer of the type, whose device op has its name."""
+
+    def translate(to: Translator, operator: FileOperator) -> None:
+        if operator.index in to.rescalings:
+            rescaled(to, operator)
+            return
+        reads = (to.source(operator, 0), to.source(operator, 1))
+        if to.draft.shape(reads[0]) != to.draft.shape(reads[1]) and to.result.integer:
+            raise ModelFault(f"{operator.shown} {does} tensors of different shapes, and the device does not broadcast")
+        layer = to.add(operator, layer_type, {}, reads)
+        to.bind(operator, to.activated(operator, layer), f"binary.{layer_type}", reads=2)
+
+    return translate
 
 
 def _concatenation(to: Translator, operator: FileOperator) -> None:
@@ -149,7 +154,7 @@ def _view(to: Translator, operator: FileOperator) -> None:
 
 
 _OPERATORS: dict[str, OperatorTranslator] = {
-    "ADD": _sum,
+    "ADD": _binary("add", "adds"),
     "AVERAGE_POOL_2D": _pool,
     "CONCATENATION": _concatenation,
     "CONV_2D": convolution,

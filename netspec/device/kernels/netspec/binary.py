@@ -11,8 +11,6 @@ from netspec.device.kernels.base import Kernel, limits
 from netspec.ops import Binary
 from netspec.ops.numbers import Quantized
 
-_DONE = {"add": "added"}
-
 
 class BinaryKernel(Kernel[Binary]):
     template = "netspec/binary"
@@ -21,7 +19,7 @@ class BinaryKernel(Kernel[Binary]):
         return op.kind
 
     def kernel_choice(self, op: Binary, extension: Extension) -> KernelChoice:
-        reason = f"both inputs are brought to one scale, {_DONE[op.kind]}, and brought to the output's"
+        reason = f"both inputs are brought to one scale, {op.function.done}, and brought to the output's"
         return KernelChoice(f"netspec_{op.kind}_s8", reason)
 
     def in_place(self, op: Binary) -> tuple[tuple[int, int], ...]:
