@@ -104,6 +104,7 @@ class _Naming:
         """Add a layer's nodes; return the tensor that holds its result."""
         names = {value.number: name for value, name in zip(to.inputs, reads, strict=True)}
         states: dict[int, Tensor] = {}
+        writers: dict[int, str] = {}
         for state in to.states:
             name = names[state.value.number] = free_name(f"{layer.name}_{state.role}", self.taken)
             states[state.value.number] = Tensor(name, state.value.shape, state.dtype, "state")
@@ -117,6 +118,8 @@ class _Naming:
             written = step.op.outputs(*(names[value.number] for value in step.writes))
             outputs = tuple(states.get(value.number, each) for value, each in zip(step.writes, written, strict=True))
             inputs = tuple(names[value.number] for value in step.reads)
-            node = Node(name, step.op, inputs, outputs, layer.name, (layer.name,), layer.line, scale=step.scale)
+            like = writers[step.like.number] if step.like else None
+            writers |= dict.fromkeys((value.number for value in step.writes), name)
+            node = Node(name, step.op, inputs, outputs, layer.name, (layer.name,), layer.line, None, step.scale, like)
             self.nodes.append(node)
         return names[result.number]

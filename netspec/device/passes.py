@@ -74,7 +74,7 @@ def materialize_padding(graph: DeviceGraph) -> DeviceGraph:
             padded = (height + zeros.top + zeros.bottom, width + zeros.left + zeros.right, channels)
             name = free_name(f"{node.name}_pad", taken)
             pad = Pad(shape, padded, zeros)
-            nodes.append(replace(node, name=name, op=pad, outputs=pad.outputs(name)))
+            nodes.append(Node(name, pad, node.inputs, pad.outputs(name), node.layer, node.layers, node.line))
             node = replace(node, op=node.op.with_zeros_before(NO_PADDING, padded), inputs=(name,))
         nodes.append(node)
     return graph.with_nodes(nodes)
@@ -113,7 +113,7 @@ def split_sums(graph: DeviceGraph) -> DeviceGraph:
         left, pair = node.inputs[0], replace(node.op, arity=2)
         for count, right in enumerate(node.inputs[1:-1], start=1):
             name = free_name(f"{node.name}_sum{count}", taken)
-            nodes.append(replace(node, name=name, op=pair, inputs=(left, right), outputs=pair.outputs(name)))
+            nodes.append(Node(name, pair, (left, right), pair.outputs(name), node.layer, node.layers, node.line))
             left = name
         nodes.append(replace(node, op=pair, inputs=(left, node.inputs[-1])))
     return graph.with_nodes(nodes)
@@ -151,6 +151,21 @@ def resolve_views(graph: DeviceGraph) -> DeviceGraph:
     return _rename(graph.with_nodes(nodes), renamed)
 
 
+def share_weights(graph: DeviceGraph) -> DeviceGraph:
+    """Forget that a node has another's weights where the passes have folded something into one of the two alone."""
+    if not any(node.like for node in graph.nodes):
+        return graph
+    nodes = {node.name: node for node in graph.nodes}
+
+    def shared(node: Node) -> bool:
+        lender = nodes.get(node.like) if node.like else node
+        return lender is not None and lender.op.weights_key() == node.op.weights_key()
+
+    return graph.with_nodes(
+        replace(node, like=None) if node.like and not shared(node) else node for node in graph.nodes
+    )
+
+
 def choose_kernels(graph: DeviceGraph) -> DeviceGraph:
     """Give each op the kernel that runs it."""
     kernels = kernel_set(graph.kernels)
@@ -182,6 +197,7 @@ PASSES: tuple[Callable[[DeviceGraph], DeviceGraph], ...] = (
     fuse_activations,
     resolve_views,
     requantize_concatenations,
+    share_weights,
     choose_kernels,
 )
 

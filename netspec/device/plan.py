@@ -58,13 +58,15 @@ class DevicePlan:
         return found[1]
 
     def kept_constants(self, node: Node) -> tuple[Constant, ...]:
-        """Return the arrays that a node keeps in flash: those it reads, but no table that another one keeps."""
+        """Return the arrays that a node keeps in flash: those it reads, but for what another one keeps."""
+        if node.like is not None:
+            return ()
         if node.name not in self.equal_tables:
             return self.constants(node)
         return tuple(constant for constant in self.constants(node) if constant.role != "table")
 
     def node_weight_bytes(self, node: Node) -> int:
-        return sum(constant.bytes for constant in self.constants(node) if not constant.table)
+        return sum(constant.bytes for constant in self.kept_constants(node) if not constant.table)
 
     def node_padding_bytes(self, node: Node) -> int:
         """Return what arrays that are copied to a region are longer than they need be.

@@ -58,6 +58,12 @@ def scale_groups(graph: DeviceGraph) -> Groups:
             if node.scale_rule(output) == "same":
                 for source in node.inputs:
                     groups.unite(source, tensor.name)
+    alike = [node for node in graph.nodes if node.like is not None]
+    nodes = {node.name: node for node in graph.nodes} if alike else {}
+    for node in alike:
+        lender = nodes[node.like or ""]
+        for one, two in zip((*lender.inputs, lender.output), (*node.inputs, node.output), strict=True):
+            groups.unite(one, two)
     return groups
 
 
@@ -118,7 +124,7 @@ def requantize_concatenations(graph: DeviceGraph) -> DeviceGraph:
                     source = node.inputs[position]
                     name = free_name(f"{node.name}_input{position + 1}", taken)
                     op = Unary("requantize", tensors[source].shape)
-                    nodes.append(replace(node, name=name, op=op, inputs=(source,), outputs=op.outputs(name)))
+                    nodes.append(Node(name, op, (source,), op.outputs(name), node.layer, node.layers, node.line))
                     inputs[position] = name
             node = replace(node, inputs=tuple(inputs))
             for name in inputs:

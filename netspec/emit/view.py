@@ -48,7 +48,7 @@ def make_view(model: QuantizedModel, classes: Mapping[str, Sequence[str]] | None
     )
     copies = _take_outside(plan, inputs, outputs, tensors)
     shares = plan.memory.shares_by_node()
-    tables: dict[str, str] = {}
+    given: dict[str, dict[str, str]] = {}
     return View(
         name=graph.name,
         upper=graph.name.upper(),
@@ -65,7 +65,7 @@ def make_view(model: QuantizedModel, classes: Mapping[str, Sequence[str]] | None
         within=_within(plan, tensors),
         copies=copies,
         layers=tuple(
-            _layer(names, model, index, node, q, tensors, scratches.get(node.name), shares.get(node.name, ()), tables)
+            _layer(names, model, index, node, q, tensors, scratches.get(node.name), shares.get(node.name, ()), given)
             for index, (node, q) in enumerate(model.nodes)
         ),
         resets=tuple(
@@ -209,20 +209,21 @@ def _layer(
     tensors: Mapping[str, Place | Outside],
     scratch: Place | None,
     shares: tuple[Share, ...],
-    tables: dict[str, str],
+    given: dict[str, dict[str, str]],
 ) -> Layer:
-    """Return a layer; `tables` are the names of the look-up tables so far, by node."""
+    """Return a layer; `given` are the names of the constants so far, by node and role."""
     kernel, plan = kernel_of(node), model.plan
     read = plan.graph.tensors
     constants = {each.role: each for each in plan.constants(node)}
     kept = [constant.role for constant in plan.kept_constants(node)]
     identifiers = {role: names.symbol(f"{node.name}_{role}") for role in kept}
-    lent = plan.equal_tables.get(node.name)
-    if lent:
-        assert (q.arrays["table"] == model.numbers[lent].arrays["table"]).all(), f"{node.name} and {lent} differ"
-        identifiers["table"] = tables[lent]
-    elif "table" in identifiers:
-        tables[node.name] = identifiers["table"]
+    lent = plan.equal_tables.get(node.name, node.like)
+    for role in constants.keys() - identifiers.keys():
+        assert lent is not None
+        same = (q.arrays[role] == model.numbers[lent].arrays[role]).all()
+        assert same, f"{node.name} and {lent} differ in {role}"
+        identifiers[role] = given[lent][role]
+    given[node.name] = identifiers
     whole = " + ".join(node.layers)
     call = kernel.call(node.op, q, plan.extension, {share.position for share in shares})
     title = kernel.title(node.op)

@@ -139,6 +139,10 @@ class Op:
         """Return what a table of 256 depends on besides the scales of input and output; None without a table."""
         return None
 
+    def weights_key(self) -> Hashable | None:
+        """Return what the op's constants depend on besides the scales of input and output; None without weights."""
+        return None
+
     def zeros_before(self) -> Padding | None:
         """Return the zeros that the op puts around its input; None where it cannot put any."""
         return None

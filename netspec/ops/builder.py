@@ -40,6 +40,8 @@ class Step:
     name: str | None = None
     scale: ScaleRule | None = None
     """Where the scale of the only output comes from, if not from where the op says."""
+    like: Value | None = None
+    """What an op wrote whose weights and scales this one has too."""
 
 
 @dataclass(slots=True)
@@ -58,11 +60,22 @@ class Builder:
         inputs = tuple(Value(number, shape) for number, shape in enumerate(shapes))
         return Builder(layer, inputs, _count=len(inputs))
 
-    def op(self, op: Op, *values: Value, name: str | None = None, scale: ScaleRule | None = None) -> Value:
-        """Return the output of an op that has one. `scale` overrides the op's own rule for it."""
+    def op(
+        self,
+        op: Op,
+        *values: Value,
+        name: str | None = None,
+        scale: ScaleRule | None = None,
+        like: Value | None = None,
+    ) -> Value:
+        """Return the output of an op that has one. `scale` overrides the op's own rule for it.
+
+        `like` is what an op of the same weights wrote: inputs and outputs of both get the same scales, so that both
+        read one copy of the constants.
+        """
         (shape,) = op.output_shapes()
         value = self._value(shape)
-        self.steps.append(Step(op, values, (value,), name, scale))
+        self.steps.append(Step(op, values, (value,), name, scale, like))
         return value
 
     def ops(

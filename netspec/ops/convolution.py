@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -50,6 +50,9 @@ class Convolution(Weighted):
 
     def weight_reads(self) -> int:
         return prod(self.output_shape[:-1])
+
+    def weights_key(self) -> Hashable:
+        return (self.stem, self.kernel, self.bias, self.affine, self.kernel_size, self.output_shape[-1])
 
     def zeros_before(self) -> Padding:
         return self.padding

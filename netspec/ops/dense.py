@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -32,6 +32,9 @@ class Dense(Weighted):
 
     def output_shapes(self) -> tuple[Shape, ...]:
         return (self.output_shape,)
+
+    def weights_key(self) -> Hashable:
+        return (self.stem, self.kernel, self.bias, self.affine)
 
     def macs(self) -> int:
         return prod(self.input_shape) * self.output_shape[-1]

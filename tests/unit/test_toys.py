@@ -15,7 +15,8 @@ from netspec.device.passes import verify
 from netspec.device.plan import plan_device
 from netspec.emit import host_functions
 from netspec.emit.firmware import emit_firmware
-from netspec.ops import INT16, INT32, Tensor
+from netspec.layers.activations import Tanh
+from netspec.ops import INT16, INT32, Binary, Tensor
 from netspec.quantize.model import QuantizedModel
 from netspec.spec.source import parse
 from netspec.toolchain import portable_kernels
@@ -147,8 +148,6 @@ def test_a_layer_may_override_where_a_scale_comes_from() -> None:
 
 
 def test_another_kernel_set_is_one_module(tmp_path: Path) -> None:
-    from netspec.layers.activations import Tanh
-
     with toys(Tanh.lower):
         model = make_model(make_graph(LAYERS, (4,)))
         code = emitted(model)["net.c"]
@@ -156,3 +155,36 @@ def test_another_kernel_set_is_one_module(tmp_path: Path) -> None:
     assert wrong == 0
     assert "netspec_table_s8" not in code
     assert "netspec_dense_s8" in code
+
+
+def test_two_ops_of_one_layer_share_their_weights(tmp_path: Path) -> None:
+    """Both halves go through one dense layer: its constants are there once, and both calls read them."""
+    from netspec.layers.dense import Dense as DenseLayer
+    from netspec.ops import Concatenate, Dense, Param
+    from tests.toys import Halves
+
+    chain = DenseLayer.lower
+
+    def lower(layer: Any, to: Any, inputs: Any) -> Any:
+        if to.layer != "twin":
+            return chain(layer, to, inputs)
+        ops = [Dense((3,), (4,), Param("twin", "kernel", (3, 4)), Param("twin", "bias", (4,)))] * 2
+        first, second = to.ops(Halves(6), to.op(Concatenate(((3,), (3,)), (6,), 0), *inputs, *inputs))
+        one = to.op(ops[0], first, name="one")
+        two = to.op(ops[1], second, name="two", like=one if shared else None)
+        return to.op(Binary("add", (4,)), one, two)
+
+    layers = [{"dense": {"name": "a", "units": 3}}, {"dense": {"name": "twin", "units": 4}}, "tanh"]
+    sizes = []
+    for shared in (False, True):
+        with toys(Tanh.lower), pytest.MonkeyPatch.context() as patch:
+            patch.setattr(DenseLayer, "lower", lower)
+            model = make_model(make_graph(layers, (4,)))
+            folder = tmp_path / str(shared)
+            folder.mkdir()
+            wrong, _ = differences(model, folder)
+            weights = emitted(model)["net_weights.c"]
+        assert wrong == 0
+        assert ("net_twin_two_kernel" in weights) == (not shared)
+        sizes.append(model.plan.constant_bytes)
+    assert sizes[0] - sizes[1] == 3 * 4 + 4 * 4
