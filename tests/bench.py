@@ -25,6 +25,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from netspec.graph import Graph
+    from tests.hostile_specs import Command
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(REPOSITORY))
@@ -193,7 +194,7 @@ def growth(runs: int, scratch: Path) -> list[Figure]:
 def hostile(runs: int, scratch: Path) -> list[Figure]:
     """Processor time and memory of specs that are as large as they may be, each in one way, and their growth."""
     from netspec.spec.source import MAX_BYTES
-    from tests.hostile_specs import SPECS
+    from tests.hostile_specs import COMMANDS, SPECS
 
     sizes = (MAX_BYTES // 4 - 5000, MAX_BYTES - 5000)
     slowest = largest = growth = printed = 0.0
@@ -218,6 +219,16 @@ def hostile(runs: int, scratch: Path) -> list[Figure]:
             HOSTILE_GROWTH_LIMIT,
         ),
         Figure("longest output", printed, HOSTILE_OUTPUT_LIMIT, "bytes", 0),
+        *(each for name, command in COMMANDS.items() for each in large_command(name, command, sizes[1], scratch)),
+    ]
+
+
+def large_command(name: str, command: Command, size: int, scratch: Path) -> list[Figure]:
+    """Processor time and memory of a command that reads large specs; what it prints is as long as they are."""
+    found = run((*NETSPEC, *command.written(size, scratch)), codes=(0, 1))
+    return [
+        Figure(name, found.processor_seconds, HOSTILE_SECONDS_LIMIT, "s"),
+        Figure(f"memory of {name}", found.peak_mib, HOSTILE_MIB_LIMIT, "MiB", 0),
     ]
 
 

@@ -1,12 +1,15 @@
 """Specs that are large in one way each: every section, every construct of the language, every kind of error repeated.
 
-`SPECS` maps a name to a function that makes a spec of about so many bytes. `make bench` measures all of them as
-processes at the largest size that is read; `test_hostile.py` runs smaller ones.
+`SPECS` maps a name to a function that makes a spec of about so many bytes, for `check`; `COMMANDS` are the others that
+read specs. `make bench` measures all of them as processes at the largest size that is read; `test_hostile.py` runs
+smaller ones.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
 
 HEAD = "netspec: 1\nname: net\n"
 INPUT = "inputs: {x: {shape: [8, 8, 4]}}\n"
@@ -461,3 +464,72 @@ def texts(size: int) -> Iterable[tuple[str, str]]:
     """Yield the name and the text of each spec, at most about `size` bytes of UTF-8."""
     for name, make in SPECS.items():
         yield name, make(size)
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """The words of a command, among them the names of the specs that it reads."""
+
+    words: tuple[str, ...]
+    specs: Mapping[str, Make]
+
+    def written(self, size: int, folder: Path) -> list[str]:
+        """Write the specs, of at most about `size` bytes each, and return the words that read them."""
+        for name, make in self.specs.items():
+            (folder / name).write_bytes(make(size).encode())
+        return [str(folder / word) if word in self.specs else word for word in self.words]
+
+
+def counted(text: str, head: str = HEAD + FLAT, tail: str = "") -> Make:
+    """Return a maker of one kind of layer, as often as a spec may have one; INDEX and DIGIT in it are numbers."""
+
+    def make(size: int) -> str:
+        count = min(size // (len(text) + 10), 10_000)
+        found = (text.replace("INDEX", str(i)).replace("DIGIT", str(i % 7 + 1)) for i in range(count))
+        return f"{head}layers:\n{''.join(f'  - {each}{chr(10)}' for each in found)}{tail}"
+
+    return make
+
+
+_DENSE = counted("dense: {units: DIGIT}")
+_NAMED = counted("dense: {name: layer_INDEX, units: DIGIT}", tail=TARGET)
+
+COMMANDS = {
+    "diff of one spec": Command(("diff", "a", "b"), {"a": _DENSE, "b": _DENSE}),
+    "diff of other values": Command(("diff", "a", "b"), {"a": _DENSE, "b": counted("dense: {units: 8}")}),
+    "diff of other values on a device": Command(
+        ("diff", "a", "b"), {"a": _NAMED, "b": counted("dense: {name: layer_INDEX, units: 8}", tail=TARGET)}
+    ),
+    "diff of other names": Command(
+        ("diff", "a", "b"), {"a": _NAMED, "b": counted("dense: {name: other_INDEX, units: DIGIT}", tail=TARGET)}
+    ),
+    "diff of other types": Command(("diff", "a", "b"), {"a": _DENSE, "b": counted("relu")}),
+    "diff of branches": Command(
+        ("diff", "a", "b"), {"a": lambda size: added_branches(size, ""), "b": lambda size: added_branches(size, TARGET)}
+    ),
+    "show": Command(("show", "a"), {"a": _DENSE}),
+    "show on a device": Command(("show", "a"), {"a": _NAMED}),
+    "show of branches": Command(("show", "a"), {"a": lambda size: added_branches(size, TARGET)}),
+    "show of branches in two memories": Command(
+        ("show", "a"), {"a": lambda size: added_branches(size, TWO_MEMORIES.replace("1000", "9999999"))}
+    ),
+    "show as JSON": Command(("show", "--format", "json", "a"), {"a": _NAMED}),
+    "explain": Command(("explain", "a"), {"a": _DENSE}),
+    "explain with a target": Command(("explain", "a"), {"a": _NAMED}),
+    "explain of branches": Command(("explain", "a"), {"a": lambda size: added_branches(size, TARGET)}),
+    "explain of one of many branches": Command(
+        ("explain", "a", "c9"), {"a": lambda size: added_branches(size, TARGET)}
+    ),
+    "fix of types": Command(("check", "--fix", "a"), {"a": counted("Dense: {units: DIGIT}")}),
+    "fix of keys": Command(("check", "--fix", "a"), {"a": counted("dense: {unit: DIGIT}")}),
+    "fix of types and keys": Command(("check", "--fix", "a"), {"a": counted("Dense: {unit: DIGIT}")}),
+    "fix of values": Command(("check", "--fix", "a"), {"a": counted("dense: {units: DIGIT, activation: RELU}")}),
+    "fix of inputs": Command(
+        ("check", "--fix", "a"),
+        {
+            "a": lambda size: (
+                f"{HEAD}inputs:\n{rows(size, lambda i: f'  x{i}: {{Shape: [3]}}{chr(10)}')}layers: [relu]\n"
+            )
+        },
+    ),
+}

@@ -14,13 +14,15 @@ from itertools import product
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from netspec import diagnostics
+from netspec.cli import app
 from netspec.device.memory import placement
 from netspec.diagnostics import LONGEST_MESSAGE, LONGEST_WORD, MAX_NOTES, MAX_SHOWN, Diagnostic, Note, Span
 from netspec.running import check_files
 from tests import fuzz_specs
-from tests.hostile_specs import FLAT, HEAD, SPECS
+from tests.hostile_specs import COMMANDS, FLAT, HEAD, SPECS
 
 SIZE = 12_000
 SECONDS = 10.0  # a tenth of it is usual
@@ -42,6 +44,16 @@ def test_a_large_spec_is_answered_within_bounds(name: str, tmp_path: Path) -> No
     printed = checked(path)
     assert time.process_time() - began < SECONDS
     assert len(printed) < LARGEST_OUTPUT
+
+
+@pytest.mark.parametrize("name", COMMANDS)
+def test_other_commands_take_large_specs_within_bounds(name: str, tmp_path: Path) -> None:
+    words = COMMANDS[name].written(SIZE, tmp_path)
+    began = time.process_time()
+    done = CliRunner().invoke(app, words)
+    assert time.process_time() - began < SECONDS
+    assert done.exit_code in (0, 1), done.output
+    assert done.exception is None or isinstance(done.exception, SystemExit)
 
 
 @pytest.mark.parametrize("format", ["json", "sarif", "github", "junit"])
