@@ -137,6 +137,22 @@ def test_fuzzed_specs_are_answered(number: int, tmp_path: Path, monkeypatch: pyt
     assert fuzz_specs.fault_of(chance, path) is None
 
 
+def test_the_fuzzer_would_tell_of_each_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "net.yaml"
+    path.write_text(CORPUS[0])
+    ran = list(fuzz_specs.commands(AllCommands(), str(path)))
+    assert len(ran) == 7
+    monkeypatch.setattr(fuzz_specs, "SECONDS", -1.0)
+    assert "of processor time" in str(fuzz_specs.fault_of(AllCommands(), path))
+
+
+class AllCommands(random.Random):
+    """Chance that leaves no command out."""
+
+    def random(self) -> float:
+        return 0.0
+
+
 CORPUS = fuzz_specs.corpus()
 
 
