@@ -47,7 +47,7 @@ def explain(document: Document, name: str | None = None, core: str | None = None
     layers = tuple(layer for layer in graph.layers if name in (None, layer.name))
     if not layers:
         raise UnknownLayerError(str(name), graph)
-    return Explained(graph, layers, explain_device(graph, core), name is not None)
+    return Explained(graph, layers, explain_device(graph, core, name), name is not None)
 
 
 def explain_json(explained: Explained) -> str:

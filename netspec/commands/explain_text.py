@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from math import prod
 from textwrap import wrap
 
@@ -210,6 +211,11 @@ def _constant_lines(constant: Constant, layout: Layout | None) -> Iterator[str]:
 
 def _filled(head: str, text: str) -> Iterator[str]:
     """Yield a text in lines of at most `WIDTH`, the first after `head`, the others below its end."""
-    lines = wrap(text, WIDTH - len(head), break_long_words=False, break_on_hyphens=False)
-    for number, line in enumerate(lines):
+    for number, line in enumerate(_wrapped(text, WIDTH - len(head))):
         yield f"{' ' * len(head) if number else head}{line}"
+
+
+@lru_cache(maxsize=1024)
+def _wrapped(text: str, width: int) -> list[str]:
+    """Return the lines of a text; kept, for the layers of a large net are alike."""
+    return wrap(text, width, break_long_words=False, break_on_hyphens=False)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import cached_property
 
 from netspec.device.cmsis_nn import CORE_EXTENSIONS, Extension, KernelChoice
 from netspec.device.graph import DeviceGraph, Node
@@ -30,20 +31,54 @@ class Arena:
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One op of a layer. `arena` is None where the whole net has no memory plan."""
+    """One op of a layer on a device. Each answer is worked out when it is asked for: few need more than the kernel."""
 
-    name: str
-    choice: KernelChoice
-    constants: tuple[Constant, ...]
-    layouts: tuple[Layout, ...]
-    folded: tuple[str, ...]
-    clamp: str | None
-    scratch_bytes: int
-    arena: Arena | None
-    shares: tuple[Share, ...] = ()
-    """Inputs that stand in the output."""
-    equal_table: str | None = None
-    """The op whose look-up table is this one's too, and is kept once."""
+    node: Node
+    device: Device
+
+    @property
+    def name(self) -> str:
+        return self.node.name
+
+    @property
+    def choice(self) -> KernelChoice:
+        return kernel_of(self.node).kernel_choice(self.node.op, self.device.extension)
+
+    @property
+    def constants(self) -> tuple[Constant, ...]:
+        return kernel_of(self.node).constants(self.node.op, self.device.extension)
+
+    @property
+    def layouts(self) -> tuple[Layout, ...]:
+        return kernel_of(self.node).layout(self.node.op)
+
+    @property
+    def folded(self) -> tuple[str, ...]:
+        return tuple(_named(affine) + folding(affine) for affine in getattr(self.node.op, "affine", ()))
+
+    @property
+    def clamp(self) -> str | None:
+        return _clamp(self.node.op)
+
+    @property
+    def scratch_bytes(self) -> int:
+        return kernel_of(self.node).scratch_bytes(self.node.op, self.device.extension)
+
+    @property
+    def arena(self) -> Arena | None:
+        """The arena while the op runs; None where the whole net has no memory plan."""
+        plan = self.device.plan
+        return Arena(self.device.live[self.name], plan.arena_bytes) if plan else None
+
+    @property
+    def shares(self) -> tuple[Share, ...]:
+        """Inputs that stand in the output."""
+        return self.device.shares.get(self.name, ())
+
+    @property
+    def equal_table(self) -> str | None:
+        """The op whose look-up table is this one's too, and is kept once."""
+        return self.device.plan.equal_tables.get(self.name) if self.device.plan else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +91,7 @@ class OnDevice:
     help: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Device:
     """A network on a core, layer by layer; `plan` is None where some layer cannot run, `faults` then say which."""
 
@@ -66,46 +101,41 @@ class Device:
     faults: tuple[Diagnostic, ...]
     nodes: Mapping[str, tuple[Node, ...]]
     """The ops that each layer is part of, in the order they run; a layer without any is missing."""
-    live: Mapping[str, Mapping[str, int]]
-    """By op: the bytes that the arena holds while it runs, by tensor; empty without a plan."""
-    shares: Mapping[str, tuple[Share, ...]] = field(default_factory=dict)
-    """By op: which of its inputs stand in its output."""
+    asked: str | None = None
+    """The only layer that is asked for, if it is not all."""
+
+    @cached_property
+    def live(self) -> Mapping[str, Mapping[str, int]]:
+        """By op of the layers asked for: the bytes of the arena while it runs, by tensor; empty without a plan."""
+        if self.plan is None:
+            return {}
+        return {
+            live.node.name: live.listed()
+            for live in self.plan.live()
+            if self.asked is None or live.node.layer == self.asked
+        }
+
+    @cached_property
+    def shares(self) -> Mapping[str, tuple[Share, ...]]:
+        """By op: which of its inputs stand in its output."""
+        return self.plan.memory.shares_by_node() if self.plan else {}
 
     def layer(self, layer: GraphLayer) -> OnDevice:
         """Return what becomes of a layer."""
+        nodes = self.nodes.get(layer.name, ())
+        if own := tuple(node for node in nodes if node.layer == layer.name):
+            return OnDevice(tuple(Step(node, self) for node in own))
         try:
             to = Builder.of(layer.name, layer.input_shapes)
             layer.layer.lower(to, to.inputs)
         except DeviceUnsupported as error:
             help = error.help.replace("{layer}", layer.name) if error.help else None
             return OnDevice(unsupported=error.message.replace("{layer}", layer.name), help=help)
-        nodes = self.nodes.get(layer.name, ())
-        own = tuple(node for node in nodes if node.layer == layer.name)
-        if own:
-            return OnDevice(tuple(self._step(node) for node in own))
         return OnDevice(no_code=_why_no_code(tuple(step.op for step in to.steps), layer, nodes[0] if nodes else None))
 
-    def _step(self, node: Node) -> Step:
-        kernel = kernel_of(node)
-        arena = None
-        if self.plan is not None:
-            arena = Arena(self.live[node.name], self.plan.arena_bytes)
-        return Step(
-            node.name,
-            kernel.kernel_choice(node.op, self.extension),
-            kernel.constants(node.op, self.extension),
-            kernel.layout(node.op),
-            tuple(_named(affine) + folding(affine) for affine in getattr(node.op, "affine", ())),
-            _clamp(node.op),
-            kernel.scratch_bytes(node.op, self.extension),
-            arena,
-            self.shares.get(node.name, ()),
-            self.plan.equal_tables.get(node.name) if self.plan else None,
-        )
 
-
-def explain_device(graph: Graph, core: str | None = None) -> Device:
-    """Return a network on a core, by default the spec's own.
+def explain_device(graph: Graph, core: str | None = None, asked: str | None = None) -> Device:
+    """Return a network on a core, by default the spec's own. With `asked` only that layer will be asked for.
 
     What int8 kernels cannot run is cut out: the other layers are explained as though its output were given.
     """
@@ -115,8 +145,8 @@ def explain_device(graph: Graph, core: str | None = None) -> Device:
         plan = plan_device(graph, core)
     except SpecError as error:
         rest = run_passes(lower_supported(graph))
-        return Device(core, extension, None, error.diagnostics, _nodes(rest), {})
-    return Device(core, extension, plan, (), _nodes(plan.graph), _live(plan), plan.memory.shares_by_node())
+        return Device(core, extension, None, error.diagnostics, _nodes(rest), asked)
+    return Device(core, extension, plan, (), _nodes(plan.graph), asked)
 
 
 def _nodes(graph: DeviceGraph) -> dict[str, tuple[Node, ...]]:
@@ -125,11 +155,6 @@ def _nodes(graph: DeviceGraph) -> dict[str, tuple[Node, ...]]:
         for name in {node.layer, *node.layers}:
             found.setdefault(name, []).append(node)
     return {name: tuple(nodes) for name, nodes in found.items()}
-
-
-def _live(plan: DevicePlan) -> dict[str, dict[str, int]]:
-    """Return what `DevicePlan.live_tensors` says of each op, in one walk over all."""
-    return {node.name: live for node, live in plan.live_by_node()}
 
 
 def folding(affine: Affine) -> str:

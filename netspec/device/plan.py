@@ -144,23 +144,19 @@ class DevicePlan:
 
         Tensors whose bytes another one's include are left out.
         """
-        return next(live.listed() for live in self._live() if live.node is node)
+        return next(live.listed() for live in self.live() if live.node is node)
 
     def live_bytes(self) -> list[int]:
         """Return, for each node, the bytes of what `live_tensors` lists."""
-        return [live.bytes for live in self._live()]
+        return [live.bytes for live in self.live()]
 
     def peak_in(self, region: Region) -> tuple[Node | None, dict[str, int]]:
         """Return the first node while which the most bytes are live in a region, and what is live there then."""
-        most = max((live.bytes for live in self._live(region)), default=-1)
-        return next(((live.node, live.listed()) for live in self._live(region) if live.bytes == most), (None, {}))
+        most = max((live.bytes for live in self.live(region)), default=-1)
+        return next(((live.node, live.listed()) for live in self.live(region) if live.bytes == most), (None, {}))
 
-    def live_by_node(self) -> Iterator[tuple[Node, dict[str, int]]]:
-        """Yield each node with what `live_tensors` lists. Where thousands of tensors live long, that is a lot."""
-        return ((live.node, live.listed()) for live in self._live())
-
-    def _live(self, region: Region | None = None) -> Iterator[Live]:
-        """Yield what is live at each node, in one region if it is given."""
+    def live(self, region: Region | None = None) -> Iterator[Live]:
+        """Yield what is live at each node, in one region if it is given. To list it all takes long for wide nets."""
         sizes = {name: tensor.bytes for name, tensor in self.graph.tensors.items()}
         sizes = {name: sizes[name] for name in self.memory.tensor_offsets}
         scratch = self.memory.scratch_bytes
