@@ -48,8 +48,11 @@ def check(document: Document, core: str | None = None) -> Checked:
     return checked
 
 
-def examine(document: Document, core: str | None = None) -> Checked:
-    """Return what `check` does, with the errors that leave the net whole. Raises `SpecError` for all others."""
+def examine(document: Document, core: str | None = None, *, advised: bool = True) -> Checked:
+    """Return what `check` does, with the errors that leave the net whole. Raises `SpecError` for all others.
+
+    If not `advised`, warnings and broken budgets of a sound net are not looked for.
+    """
     spec, found = survey(document)
     if spec is None:
         raise SpecError(found)
@@ -67,14 +70,15 @@ def examine(document: Document, core: str | None = None) -> Checked:
 
         found += class_faults(graph)
     # Of a spec with faults the warnings may be wrong, or an ignore of one that only a faulty section draws.
-    warnings = () if spec.unsure else lint(graph)
+    warnings = () if spec.unsure or (whole and not advised) else lint(graph)
     plan: DevicePlan | None = None
     unsupported: tuple[Diagnostic, ...] = ()
     if not spec.unsure & {"target", "quantize"}:
         try:
             plan = plan_of_any_size(graph, core)
             fault = room_fault(graph, plan)
-            found += [*([fault] if fault else []), *budget_breaches(graph, plan)]
+            found += [fault] if fault else []
+            found += budget_breaches(graph, plan) if advised or not whole else []
         except SpecError as error:
             unsupported = error.diagnostics
             found += unsupported if spec.target or core else ()

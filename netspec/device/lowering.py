@@ -11,7 +11,7 @@ from netspec.diagnostics import Diagnostic, Span, SpecError
 from netspec.graph import Graph, GraphLayer, diagnose
 from netspec.layers.base import DeviceUnsupported
 from netspec.ops import Tensor
-from netspec.ops.builder import Builder, Value
+from netspec.ops.builder import Builder, Step, Value
 
 
 def lower(graph: Graph) -> DeviceGraph:
@@ -110,16 +110,22 @@ class _Naming:
             states[state.value.number] = Tensor(name, state.value.shape, state.dtype, "state")
         self.states += states.values()
         for index, step in enumerate(to.steps):
-            stem = f"{layer.name}_{step.name or step.op.stem}"
-            name = layer.name if index == 0 else free_name(stem, self.taken)
-            own = [value for value in step.writes if value.number not in states]
-            for value in own:
-                names[value.number] = layer.name if value == result else free_name(stem, self.taken)
-            written = step.op.outputs(*(names[value.number] for value in step.writes))
-            outputs = tuple(states.get(value.number, each) for value, each in zip(step.writes, written, strict=True))
-            inputs = tuple(names[value.number] for value in step.reads)
+            name = layer.name if index == 0 else self._beside(layer, step)
+            for value in step.writes:
+                if value.number not in states:
+                    own = value.number == result.number
+                    names[value.number] = layer.name if own else self._beside(layer, step)
+                writers[value.number] = name
+            outputs = step.op.outputs(*[names[value.number] for value in step.writes])
+            if states:
+                writes = zip(step.writes, outputs, strict=True)
+                outputs = tuple(states.get(value.number, tensor) for value, tensor in writes)
+            inputs = tuple([names[value.number] for value in step.reads])
             like = writers[step.like.number] if step.like else None
-            writers |= dict.fromkeys((value.number for value in step.writes), name)
             node = Node(name, step.op, inputs, outputs, layer.name, (layer.name,), layer.line, None, step.scale, like)
             self.nodes.append(node)
         return names[result.number]
+
+    def _beside(self, layer: GraphLayer, step: Step) -> str:
+        """Return a free name for what stands beside the layer's own."""
+        return free_name(f"{layer.name}_{step.name or step.op.stem}", self.taken)

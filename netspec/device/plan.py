@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
+from functools import cached_property
 from itertools import chain
-from typing import Literal
+from typing import Any, Literal
 
 from netspec.device.cmsis_nn import CORE_EXTENSIONS, Extension
 from netspec.device.graph import DeviceGraph, Node
@@ -28,7 +29,7 @@ INDEX_LIMIT = 2**31 - 1
 Io = Literal["arena", "external"]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class DevicePlan:
     """A network on a core. Bytes are exact, but for code: a prediction at most 5 % above what is linked.
 
@@ -49,6 +50,9 @@ class DevicePlan:
     _constants: dict[str, tuple[Node, tuple[Constant, ...]]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+
+    remembered: dict[str, Any] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What others work out of a plan once, by the name of their function."""
 
     def constants(self, node: Node) -> tuple[Constant, ...]:
         """Return the arrays that a node reads."""
@@ -81,21 +85,21 @@ class DevicePlan:
     def node_flash_bytes(self, node: Node) -> int:
         return sum(constant.bytes for constant in self.kept_constants(node)) + self.node_padding_bytes(node)
 
-    @property
+    @cached_property
     def weight_bytes(self) -> int:
-        """Return kernels, biases, multipliers and shifts."""
+        """Kernels, biases, multipliers and shifts."""
         return sum(self.node_weight_bytes(node) for node in self.graph.nodes)
 
-    @property
+    @cached_property
     def table_bytes(self) -> int:
-        """Return look-up tables and kernel sums, which no training changes the size or meaning of."""
+        """Look-up tables and kernel sums, which no training changes the size or meaning of."""
         return sum(
             constant.bytes for node in self.graph.nodes for constant in self.kept_constants(node) if constant.table
         )
 
-    @property
+    @cached_property
     def padding_bytes(self) -> int:
-        """Return the padding of the arrays that are copied to RAM, which is in flash and RAM."""
+        """The padding of the arrays that are copied to RAM, which is in flash and RAM."""
         return sum(self.node_padding_bytes(node) for node in self.graph.nodes)
 
     @property

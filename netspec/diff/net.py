@@ -7,13 +7,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from netspec.check import check
-from netspec.device.plan import DevicePlan, plan_device
+from netspec.check import check, examine
+from netspec.device.plan import DevicePlan
 from netspec.diagnostics import Diagnostic, Span, SpecError
 from netspec.diff.values import layer_keys
-from netspec.graph import Graph, GraphLayer, build_graph
+from netspec.graph import Graph, GraphLayer
 from netspec.spec.source import Document, Mapping, Node, Scalar, Sequence
-from netspec.spec.spec import read
 
 Given = tuple[str | None, ...]
 """The names that were written for a layer and, before it, for the uses of blocks that it stands in; None: numbered."""
@@ -75,17 +74,12 @@ def net_of(document: Document) -> Net:
     for.
     """
     try:
-        checked = check(document)
-        return Net(document, checked.graph, checked.plan, checked.unsupported)
+        checked = examine(document, advised=False)
+        if not all(map(_about_cost, checked.errors)):
+            check(document)  # raises all that there is to say
     except SpecError as error:
-        faults = [each for each in error.diagnostics if each.severity == "error" and not _about_cost(each)]
-        if faults:
-            raise SpecError(error.diagnostics, error.sources | {document.path: document.text}) from None
-    graph = build_graph(read(document))
-    try:
-        return Net(document, graph, plan_device(graph), ())
-    except SpecError as error:
-        return Net(document, graph, None, error.diagnostics)
+        raise SpecError(error.diagnostics, error.sources | {document.path: document.text}) from None
+    return Net(document, checked.graph, checked.plan, checked.unsupported)
 
 
 def _about_cost(fault: Diagnostic) -> bool:

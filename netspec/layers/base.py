@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from math import prod
 from typing import Any, ClassVar, Literal
 
@@ -127,12 +128,13 @@ class Layer(Keys):
     def check_initializers(self, inputs: tuple[Shape, ...]) -> None:
         """Raise `LayerError` for an initializer that Keras refuses for the rank of its weights."""
         for weight in self.weights(inputs):
-            names = (weight.name, weight.name.removesuffix("_kernel"), "depthwise")
-            key = next((each for name in names if (each := f"{name}_initializer") in self.keys), None)
+            key = _initializer_key(type(self), weight.name)  # type: ignore[arg-type]  # classes do have a hash
             if key is None:
                 continue
             initializer, _ = getattr(self, key)
-            least, most = INITIALIZER_RANKS.get(initializer, (0, None))
+            if initializer not in INITIALIZER_RANKS:
+                continue
+            least, most = INITIALIZER_RANKS[initializer]
             rank = len(weight.shape)
             if rank < least or (most is not None and rank > most):
                 wanted = f"{least} axes" if most == least else f"at least {least} axes"
@@ -176,6 +178,13 @@ class Layer(Keys):
     def lower(self, to: Builder, inputs: tuple[Value, ...]) -> Value:
         """Return the layer's output, computed by the ops that it records in the builder."""
         return to.chain(inputs, self.ops(tuple(each.shape for each in inputs), to.layer))
+
+
+@cache
+def _initializer_key(layer_class: type[Layer], weight: str) -> str | None:
+    """Return the key that says how a weight is initialized, if the class has one."""
+    names = (weight, weight.removesuffix("_kernel"), "depthwise")
+    return next((each for name in names if (each := f"{name}_initializer") in layer_class.keys), None)
 
 
 def check_rank(layer: Layer, shape: Shape) -> None:

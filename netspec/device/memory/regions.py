@@ -88,7 +88,7 @@ def _filled(
 
 
 def _fits(packing: Packing, pieces: Sequence[int], size: int) -> bool:
-    inside = packing.part(sorted(pieces))
+    inside = packing if len(pieces) == len(packing.pieces) else packing.part(sorted(pieces))
     return inside.largest_live[0] <= size and inside.top(place(inside)) <= size
 
 

@@ -19,6 +19,13 @@ COPY = "memcpy"
 
 def features(plan: DevicePlan) -> dict[str, int]:
     """Return the features of a network's own code by name, those that it has."""
+    if "features" not in plan.remembered:
+        plan.remembered["features"] = _features(plan)
+    found: dict[str, int] = plan.remembered["features"]
+    return found
+
+
+def _features(plan: DevicePlan) -> dict[str, int]:
     ports = len(plan.graph.inputs) + len(plan.graph.outputs)
     counts: Counter[str] = Counter(network=1, shapes=len(shapes(plan)))
     counts["pointers" if plan.io == "external" else "accessors"] = ports
@@ -37,6 +44,13 @@ def features(plan: DevicePlan) -> dict[str, int]:
 
 def calls(plan: DevicePlan) -> Counter[str]:
     """Return how often the emitted code calls which function."""
+    if "calls" not in plan.remembered:
+        plan.remembered["calls"] = _calls(plan)
+    found: Counter[str] = plan.remembered["calls"]
+    return found
+
+
+def _calls(plan: DevicePlan) -> Counter[str]:
     counts: Counter[str] = Counter()
     shares = plan.memory.shares_by_node()
     for node in plan.graph.nodes:
