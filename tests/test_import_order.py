@@ -16,12 +16,11 @@ PACKAGE = "netspec"
 
 @dataclass(frozen=True)
 class Import:
-    """One import of a module of ours by another; `typing` where only type checkers see it."""
+    """One import of a module of ours by another, where type checkers alone see it too."""
 
     importer: str
     imported: str
     line: int
-    typing: bool
 
     def __str__(self) -> str:
         return f"{self.importer}, line {self.line}, imports {self.imported}"
@@ -37,7 +36,7 @@ def _modules(root: Path) -> dict[str, Path]:
 
 
 def _imports(name: str, tree: ast.Module, modules: dict[str, Path]) -> Iterator[Import]:
-    for node, typing in _walk(tree, typing=False):
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             targets = [alias.name for alias in node.names]
         elif isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
@@ -50,14 +49,7 @@ def _imports(name: str, tree: ast.Module, modules: dict[str, Path]) -> Iterator[
         for target in targets:
             imported = target.removeprefix(f"{PACKAGE}.")
             if target.startswith(f"{PACKAGE}.") and imported in modules and imported != name:
-                yield Import(name, imported, node.lineno, typing)
-
-
-def _walk(node: ast.AST, *, typing: bool) -> Iterator[tuple[ast.AST, bool]]:
-    for child in ast.iter_child_nodes(node):
-        inside = typing or (isinstance(child, ast.If) and "TYPE_CHECKING" in ast.dump(child.test))
-        yield child, inside
-        yield from _walk(child, typing=inside)
+                yield Import(name, imported, node.lineno)
 
 
 def _order(page: str) -> dict[str, int]:
@@ -99,11 +91,9 @@ def test_imports_point_down() -> None:
 
 
 def test_no_imports_run_in_a_circle() -> None:
-    """Within a room type checkers may see a circle, for it is none when the program runs."""
     graph: dict[str, set[str]] = {}
     for each in IMPORTS:
-        if not (each.typing and _room(each.importer, ORDER) == _room(each.imported, ORDER)):
-            graph.setdefault(each.importer, set()).add(each.imported)
+        graph.setdefault(each.importer, set()).add(each.imported)
     try:
         TopologicalSorter(graph).prepare()
     except CycleError as error:
@@ -118,6 +108,6 @@ def test_few_files_lie_flat() -> None:
 def test_an_import_inside_a_function_counts() -> None:
     tree = ast.parse("def f():\n    from netspec.graph import Graph\nif TYPE_CHECKING:\n    import netspec.check\n")
     assert list(_imports("lint", tree, MODULES)) == [
-        Import("lint", "graph", 2, typing=False),
-        Import("lint", "check", 4, typing=True),
+        Import("lint", "graph", 2),
+        Import("lint", "check", 4),
     ]

@@ -161,6 +161,7 @@ def folding(affine: Affine) -> str:
     """Return what folding a batch norm or a rescaling does to kernel and bias, for each output channel."""
     if isinstance(affine, Rescale):
         return f"w' = w * {affine.scale:g}, b' = {_scaled('b', affine)}"
+    assert isinstance(affine, BatchNorm)
     gamma = "gamma / " if affine.gamma else "1 / "
     factor = f"{gamma}sqrt(moving_variance + {affine.epsilon:g})"
     beta = " + beta" if affine.beta else ""

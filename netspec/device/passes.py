@@ -127,7 +127,7 @@ def fuse_activations(graph: DeviceGraph) -> DeviceGraph:
         if isinstance(node.op, Relu):
             before = nodes.get(node.inputs[0])
             relu = node.op
-            fused = before.op.clamped(relu) if before and _alone(before, readers) else None
+            fused = before.op.clamped(relu.max_value) if before and _alone(before, readers) else None
             if before and fused:
                 del nodes[before.output]
                 node = replace(before, op=fused, outputs=node.outputs, scale=node.scale, layers=_joined(before, node))

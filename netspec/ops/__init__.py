@@ -9,20 +9,8 @@ An op answers what passes, planner and importers ask (`base.Op`), so that none o
 
 from __future__ import annotations
 
-from netspec.ops.affine import Affine, BatchNorm, Rescale, RescaleEach
-from netspec.ops.base import (
-    NO_PADDING,
-    ActivationKind,
-    Fixed,
-    Op,
-    Padding,
-    Param,
-    ScaleRule,
-    Shape,
-    hwc,
-    output_shape,
-    same_padding,
-)
+from netspec.ops.affine import BatchNorm, Rescale, RescaleEach
+from netspec.ops.base import Affine, Op, output_shape
 from netspec.ops.binary import Binary
 from netspec.ops.concatenate import Concatenate
 from netspec.ops.conv2d import Conv2D
@@ -36,6 +24,7 @@ from netspec.ops.softmax import Softmax
 from netspec.ops.tensor import DTYPES, INT4, INT8, INT16, INT32, INT64, UINT8, DType, Tensor
 from netspec.ops.unary import Unary
 from netspec.ops.view import View
+from netspec.ops.words import NO_PADDING, ActivationKind, Fixed, Padding, Param, ScaleRule, Shape, hwc, same_padding
 
 __all__ = [
     "DTYPES",

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from netspec.ops.base import Op, Param, Shape
+from netspec.ops.base import Affine, Op
+from netspec.ops.words import Param, Shape
 
 
 @dataclass(frozen=True, slots=True)
-class BatchNorm(Op):
+class BatchNorm(Affine):
     """Batch normalization at inference, over the last axis: gamma * (x - mean) / sqrt(variance + epsilon) + beta."""
 
     stem: ClassVar[str] = "batch_norm"
@@ -25,7 +26,7 @@ class BatchNorm(Op):
 
 
 @dataclass(frozen=True, slots=True)
-class Rescale(Op):
+class Rescale(Affine):
     """x * scale + offset with constants from the spec."""
 
     stem: ClassVar[str] = "rescale"
@@ -51,7 +52,3 @@ class RescaleEach(Op):
 
     def output_shapes(self) -> tuple[Shape, ...]:
         return (self.shape,)
-
-
-Affine = BatchNorm | Rescale
-"""Per-channel a * x + b, which folds into the weights of the op before it."""

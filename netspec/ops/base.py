@@ -1,77 +1,22 @@
-"""What every op answers, and the words that ops are described in.
+"""What every op answers.
 
 An op has three forms beside its description: floats (`evaluate`), the int8 reference in numpy (`reference`) and the
 TensorFlow Lite operators (`tflite`); verification compares them with what the C call of its kernel computes.
-
-Shapes carry no batch axis and are channels last. `hwc` gives the height, width, channels form in which every
-spatial op sees its tensors: a sequence (length, channels) is an image of height 1.
 """
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import dataclass
 from math import prod
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar
 
+from netspec.ops.numbers import Integers, Quant, Quantized, StoredWeights, Weights
+from netspec.ops.sink import Sink
 from netspec.ops.tensor import INT8, DType, Tensor
+from netspec.ops.words import ActivationKind, Padding, ScaleRule, Shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
-
-    from netspec.ops.affine import Affine
-    from netspec.ops.numbers import Integers, Quant, Quantized, StoredWeights, Weights
-    from netspec.ops.relu import Relu
-    from netspec.ops.sink import Sink
-
-Shape = tuple[int, ...]
-ActivationKind = Literal["none", "relu", "relu6"]
-"""What a kernel clamps its output to: nothing, [0, inf), or [0, 6]."""
-
-
-class Padding(NamedTuple):
-    """Rows and columns of zeros around an image."""
-
-    top: int = 0
-    bottom: int = 0
-    left: int = 0
-    right: int = 0
-
-    def plus(self, other: Padding) -> Padding:
-        return Padding(*(mine + theirs for mine, theirs in zip(self, other, strict=True)))
-
-
-NO_PADDING = Padding()
-
-
-def hwc(shape: Shape) -> tuple[int, int, int]:
-    """Return `shape` as (height, width, channels); leading axes of higher ranks are merged into height."""
-    if not shape:
-        return (1, 1, 1)
-    channels = shape[-1]
-    width = shape[-2] if len(shape) > 1 else 1
-    return (prod(shape[:-2]), width, channels)
-
-
-@dataclass(frozen=True, slots=True)
-class Param:
-    """A float weight of a layer, as Keras holds it."""
-
-    layer: str
-    weight: str
-    shape: Shape
-
-
-@dataclass(frozen=True, slots=True)
-class Fixed:
-    """The quantization that an op's output always has: scale 1 / `denominator`, and a zero point."""
-
-    denominator: int
-    zero_point: int
-
-
-ScaleRule = Literal["free", "same"] | Fixed
-"""Where an output's scale comes from: its own range, the inputs, or the op itself."""
 
 
 class Op:
@@ -107,7 +52,7 @@ class Op:
         """Return the value at which the output's range must end, so that saturation is the op's bound."""
         return None
 
-    def clamped(self, relu: Relu) -> Op | None:
+    def clamped(self, max_value: float | None) -> Op | None:
         """Return the op with a relu as the clamp of its output; None where its kernel has no such clamp."""
         return None
 
@@ -176,10 +121,10 @@ class Op:
         raise NotImplementedError
 
 
-def same_padding(length: int, kernel: int, stride: int, dilation: int = 1) -> tuple[int, int]:
-    """Return the zeros before and after for `same`: the odd one goes after, as TensorFlow does."""
-    total = max((-(-length // stride) - 1) * stride + (kernel - 1) * dilation + 1 - length, 0)
-    return (total // 2, total - total // 2)
+class Affine(Op):
+    """A per-channel a * x + b, which folds into the weights of the op before it."""
+
+    __slots__ = ()
 
 
 def output_shape(op: Op) -> Shape:
@@ -188,13 +133,13 @@ def output_shape(op: Op) -> Shape:
     return shape
 
 
-def clamp(activation: ActivationKind, relu: Relu) -> tuple[ActivationKind, float | None] | None:
+def clamp(activation: ActivationKind, max_value: float | None) -> tuple[ActivationKind, float | None] | None:
     """Return the clamp and the range's end with which a kernel without a clamp computes a relu; None where it has one.
 
     Another bound than 6 has no clamp: the output's range ends there, so that int8 saturation is the bound.
     """
     if activation != "none":
         return None
-    if relu.max_value is None:
+    if max_value is None:
         return "relu", None
-    return ("relu6", None) if relu.max_value == 6.0 else ("relu", relu.max_value)
+    return ("relu6", None) if max_value == 6.0 else ("relu", max_value)

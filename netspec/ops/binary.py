@@ -7,10 +7,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from netspec.ops.base import ActivationKind, Shape
 from netspec.ops.numbers import Integers, Quant, Quantized, Weights, batched, clamp_numbers, float_bounds
 from netspec.ops.sink import Sink, tflite_activation
 from netspec.ops.traits import Clamped
+from netspec.ops.words import ActivationKind, Shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

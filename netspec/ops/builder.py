@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from netspec.ops.base import Op, ScaleRule, Shape
+from netspec.ops.base import Op
 from netspec.ops.tensor import INT8, DType
+from netspec.ops.words import ScaleRule, Shape
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from netspec.ops.base import NO_PADDING, Op, Padding, Param, Shape, hwc, same_padding
+from netspec.ops.base import Op
 from netspec.ops.numbers import (
     Integers,
     Quant,
@@ -20,6 +20,7 @@ from netspec.ops.numbers import (
 )
 from netspec.ops.sink import Sink, tflite_activation, tflite_bias
 from netspec.ops.traits import Weighted, changed
+from netspec.ops.words import NO_PADDING, Padding, Param, Shape, hwc, same_padding
 
 if TYPE_CHECKING:
     import numpy as np

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from netspec.ops.affine import Affine
-from netspec.ops.base import ActivationKind, Param, Shape
+from netspec.ops.base import Affine
 from netspec.ops.numbers import Integers, Quant, Quantized, StoredWeights, Weights, clamp_numbers, float_bounds
 from netspec.ops.sink import Sink, tflite_activation, tflite_bias
 from netspec.ops.traits import Weighted
+from netspec.ops.words import ActivationKind, Param, Shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from netspec.ops.affine import Affine
-from netspec.ops.base import ActivationKind, Padding, Param, Shape
+from netspec.ops.base import Affine
 from netspec.ops.convolution import Convolution
 from netspec.ops.numbers import StoredWeights, Weights
+from netspec.ops.words import ActivationKind, Padding, Param, Shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from netspec.ops.base import Op, Shape, hwc
+from netspec.ops.base import Op
 from netspec.ops.numbers import Integers, Quant, Quantized, Weights, batched
 from netspec.ops.sink import Sink
+from netspec.ops.words import Shape, hwc
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol
 
-from netspec.ops.base import ActivationKind, Param, Shape
+from netspec.ops.words import ActivationKind, Param, Shape
 
 if TYPE_CHECKING:
     import numpy as np

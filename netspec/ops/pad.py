@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from netspec.ops.base import Op, Padding, Shape, hwc
+from netspec.ops.base import Op
 from netspec.ops.numbers import Integers, Quant, Quantized, Weights, batched
 from netspec.ops.sink import Sink
+from netspec.ops.words import Padding, Shape, hwc
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,10 +7,10 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from netspec.ops.base import NO_PADDING, ActivationKind, Op, Padding, Shape, clamp, hwc
+from netspec.ops.base import Op, clamp
 from netspec.ops.numbers import Integers, Quant, Quantized, Weights, batched, clamp_numbers, float_bounds
-from netspec.ops.relu import Relu
 from netspec.ops.sink import Sink, tflite_activation
+from netspec.ops.words import NO_PADDING, ActivationKind, Padding, Shape, hwc
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -38,8 +38,8 @@ class Pool2D(Op):
     def scale_rule(self, output: int = 0) -> Literal["same"]:
         return "same"
 
-    def clamped(self, relu: Relu) -> Pool2D | None:
-        found = clamp(self.activation, relu)
+    def clamped(self, max_value: float | None) -> Pool2D | None:
+        found = clamp(self.activation, max_value)
         if found is None or found[1] is not None:  # a pool keeps its input's scale, so saturation cannot be the bound
             return None
         return replace(self, activation=found[0])

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from netspec.ops.base import ActivationKind, Shape
 from netspec.ops.numbers import Quantized
+from netspec.ops.words import ActivationKind, Shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from math import prod
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from netspec.ops.base import Fixed, Op, Shape
+from netspec.ops.base import Op
 from netspec.ops.numbers import Integers, Quant, Quantized, Weights, batched
 from netspec.ops.sink import Sink
+from netspec.ops.words import Fixed, Shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,9 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Any, TypeVar
 
-from netspec.ops.affine import Affine
-from netspec.ops.base import ActivationKind, Op, Param, clamp
-from netspec.ops.relu import Relu
+from netspec.ops.base import Affine, Op, clamp
+from netspec.ops.words import ActivationKind, Param
 
 OpT = TypeVar("OpT", bound=Op)
 
@@ -32,8 +31,8 @@ class Clamped(Op):
     def range_end(self) -> float | None:
         return self.max_value
 
-    def clamped(self, relu: Relu) -> Op | None:
-        found = clamp(self.activation, relu)
+    def clamped(self, max_value: float | None) -> Op | None:
+        found = clamp(self.activation, max_value)
         return None if found is None else changed(self, activation=found[0], max_value=found[1])
 
 

@@ -6,9 +6,10 @@ from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
-from netspec.ops.base import Fixed, Op, ScaleRule, Shape
+from netspec.ops.base import Op
 from netspec.ops.numbers import Integers, Quant, Quantized, Weights, batched
 from netspec.ops.sink import Sink
+from netspec.ops.words import Fixed, ScaleRule, Shape
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from netspec.ops.base import Op, Shape
+from netspec.ops.base import Op
+from netspec.ops.words import Shape
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from netspec.ops.affine import Affine, Rescale
-from netspec.ops.base import Param
+from netspec.ops.affine import BatchNorm, Rescale
+from netspec.ops.base import Affine
 from netspec.ops.numbers import Integers, Quant, StoredWeights, Weights
+from netspec.ops.words import Param
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -37,6 +38,7 @@ def folded(
             factor: NDArray[Any] = np.array(op.scale)
             term: NDArray[Any] = np.array(op.offset)
         else:
+            assert isinstance(op, BatchNorm)
             factor = 1.0 / np.sqrt(weights(op.variance).astype(np.float64) + op.epsilon)
             if op.gamma is not None:
                 factor = factor * weights(op.gamma)
