@@ -81,7 +81,10 @@ def _layer_table(layers: tuple[LayerDiff, ...], head: str | None) -> Iterator[st
     yield _row(("layer", *([head] if head else []), *_COSTS))
     yield "|---|" + ("---|" if head else "") + "---|--:|--:|--:|"
     for layer in layers:
-        found = {label: _arrow(old, new, difference) for label, old, new, difference in costs(layer)}
+        found = {
+            label: _arrow(old, new, difference)
+            for label, old, new, difference in costs(layer.cost_before, layer.cost_after)
+        }
         yield _row((_name(layer), *([_change(layer)] if head else []), *(found.get(label, "") for label in _COSTS)))
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache
 
-from netspec.diff.compare import Diff, LayerDiff
+from netspec.diff.compare import Cost, Diff, LayerDiff
 from netspec.diff.totals import peak, unsupported
 from netspec.diff.values import shown
 from netspec.diff.words import (
@@ -23,6 +24,8 @@ from netspec.diff.words import (
 )
 
 _Paint = Callable[[str, str], str]
+_Row = tuple[str, str, str, str]
+"""(label, before, after, difference)."""
 _STYLES = {"+": "32", "-": "31", "~": "33", "head": "1", "over": "1;31"}
 _SIGNS = {"added": "+", "removed": "-", "changed": "~"}
 
@@ -45,8 +48,8 @@ def diff_text(diff: Diff, *, color: bool = False) -> str:
 def _layers(diff: Diff, paint: _Paint) -> Iterator[str]:
     for layer in diff.edits:
         yield paint(f"{_SIGNS[layer.status]} {_headline(layer)}", _SIGNS[layer.status])
-        rows = [(each.key, value(each, each.before), value(each, each.after), "") for each in layer.changes]
-        yield from _aligned([*rows, *costs(layer)])
+        rows = tuple((each.key, value(each, each.before), value(each, each.after), "") for each in layer.changes)
+        yield from _rows(rows, layer.cost_before, layer.cost_after)
 
 
 def _headline(layer: LayerDiff) -> str:
@@ -56,7 +59,13 @@ def _headline(layer: LayerDiff) -> str:
     return f"{name}{kind}, line {layer.line}{where}"
 
 
-def _aligned(rows: Sequence[tuple[str, str, str, str]]) -> Iterator[str]:
+@lru_cache(maxsize=1024)
+def _rows(changed: tuple[_Row, ...], before: Cost | None, after: Cost | None) -> tuple[str, ...]:
+    """Return the lines of an edit; kept, for the layers of a large net are alike."""
+    return tuple(_aligned([*changed, *costs(before, after)]))
+
+
+def _aligned(rows: Sequence[_Row]) -> Iterator[str]:
     """Yield `label  before -> after  difference`, columns under one another."""
     if not rows:
         return
@@ -77,7 +86,7 @@ def _affected(diff: Diff, paint: _Paint) -> Iterator[str]:
     labels = ("output shape", "parameters", "MACs", "weight bytes")
     rows: list[tuple[str, ...]] = [("layer", *labels)]
     for layer in diff.affected[:MOST_ROWS]:
-        found = {label: f"{old} -> {new}" for label, old, new, _ in costs(layer)}
+        found = {label: f"{old} -> {new}" for label, old, new, _ in costs(layer.cost_before, layer.cost_after)}
         rows.append((layer.name, *(found.get(label, "") for label in labels)))
     used = [column for column in range(5) if any(row[column] for row in rows[1:])]
     widths = {column: max(len(row[column]) for row in rows) for column in used}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from netspec.diff.compare import Diff, Fate, LayerDiff
+from netspec.diff.compare import Cost, Diff, Fate, LayerDiff
 from netspec.diff.totals import Total, totals
 from netspec.diff.values import Change, shown
 from netspec.layers.base import describe
@@ -38,9 +38,8 @@ def budget(total: Total) -> str:
     return f"{'over the' if total.over_budget else 'of a'} budget of {total.budget:,}"
 
 
-def costs(layer: LayerDiff) -> Iterator[tuple[str, str, str, str]]:
+def costs(old: Cost | None, new: Cost | None) -> Iterator[tuple[str, str, str, str]]:
     """Yield (label, before, after, difference) of what a layer costs; of a layer in both nets only what changed."""
-    old, new = layer.cost_before, layer.cost_after
     shapes = [describe(each.output_shape) if each else "" for each in (old, new)]
     if shapes[0] != shapes[1]:
         yield "output shape", shapes[0], shapes[1], ""
