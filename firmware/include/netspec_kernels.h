@@ -118,6 +118,37 @@ arm_cmsis_nn_status netspec_average_pool_s8(const cmsis_nn_pool_params *pool_par
                                             int8_t *output_data);
 
 /*
+ * Take the greatest int8 of windows: MAX_POOL_2D, padding not counted.
+ *
+ * filter_dims gives the window's h and w. A window that lies wholly outside the input gives the least value allowed.
+ */
+arm_cmsis_nn_status netspec_max_pool_s8(const cmsis_nn_pool_params *pool_params,
+                                        const cmsis_nn_dims *input_dims,
+                                        const int8_t *input_data,
+                                        const cmsis_nn_dims *filter_dims,
+                                        const cmsis_nn_dims *output_dims,
+                                        int8_t *output_data);
+
+/*
+ * Copy rows of bytes to where they are pitch bytes apart: CONCATENATION, one call an input. output is where the first
+ * row of this input goes.
+ */
+void netspec_concatenate_s8(const int8_t *input, int32_t row_bytes, int32_t rows, int8_t *output, int32_t pitch);
+
+/* Rows and columns around an image, counted in bytes. */
+typedef struct {
+    int32_t rows;      /* of the input, at least one */
+    int32_t row_bytes; /* of the input */
+    int32_t before;    /* the rows above and the columns left of the first row */
+    int32_t between;   /* the columns right of a row and left of the next */
+    int32_t after;     /* the columns right of the last row and the rows below */
+    int8_t value;      /* what they hold: the zero point */
+} netspec_pad;
+
+/* Put rows and columns of one value around an image: PAD. */
+void netspec_pad_s8(const netspec_pad *pad, const int8_t *input, int8_t *output);
+
+/*
  * Take the softmax of each row of int8; outputs have scale 1/256 and zero point -128.
  *
  * mult and shift rescale differences to 5 integer bits; a difference below diff_min gives -128. In place is allowed.

@@ -98,19 +98,34 @@ static void multiply(const netspec_convolution *l, const int8_t *const *windows,
 
 #else
 
-static inline int8_t finished(const netspec_convolution *l, int32_t o, uint32_t sum)
-{
-    return ns_output((int32_t)sum, l->multiplier[o], l->shift[o], l->output_offset, l->min, l->max);
-}
-
 #if defined(NETSPEC_DSP)
 
-static void multiply(const netspec_convolution *l, const int8_t *const *windows, int32_t count, int8_t *output)
+/* Write the outputs of a filter: of the first window, and of the second where there are two. */
+static inline void finish(
+    const netspec_convolution *l, int32_t o, int32_t count, uint32_t first, uint32_t second, int8_t *output)
 {
-    const int32_t taps = l->filter.h * l->filter.w * l->input.c;
+    /* Read before anything is written, since for all that the compiler knows output may be the layer. */
+    const int32_t multiplier = l->multiplier[o], shift = l->shift[o], offset = l->output_offset;
+    const int32_t min = l->min, max = l->max, outputs = l->output.c;
+    int32_t one = ns_saturated_output((int32_t)first, multiplier, shift, offset);
+    int32_t two = ns_saturated_output((int32_t)second, multiplier, shift, offset);
+    if (min > INT8_MIN || max < INT8_MAX) {
+        one = ns_clamp(one, min, max);
+        two = ns_clamp(two, min, max);
+    }
+    output[o] = (int8_t)one;
+    if (count > 1) {
+        output[outputs + o] = (int8_t)two;
+    }
+}
+
+static NS_SEPARATE void multiply(
+    const netspec_convolution *l, const int8_t *const *windows, int32_t count, int8_t *output)
+{
+    const int32_t taps = l->filter.h * l->filter.w * l->input.c, outputs = l->output.c;
     const int8_t *weights = l->kernel;
-    for (int32_t o = 0; o < l->output.c; o += 2) {
-        const int32_t pair = l->output.c - o > 1, to_second = pair ? taps : 0;
+    for (int32_t o = 0; o < outputs; o += 2) {
+        const int32_t pair = outputs - o > 1, to_second = pair ? taps : 0;
         const int8_t *one = windows[0], *two = windows[1];
         /* sumij: filter i, window j. */
         uint32_t sum00 = (uint32_t)l->kernel_sum[o], sum01 = sum00;
@@ -134,10 +149,7 @@ static void multiply(const netspec_convolution *l, const int8_t *const *windows,
         }
         weights += to_second;
         for (int32_t i = o; i <= o + pair; i++, sum00 = sum10, sum01 = sum11) {
-            uint32_t sum = sum00;
-            for (int32_t j = 0; j < count; j++, sum = sum01) {
-                output[j * l->output.c + i] = finished(l, i, sum);
-            }
+            finish(l, i, count, sum00, sum01, output);
         }
     }
 }
@@ -147,14 +159,23 @@ static void multiply(const netspec_convolution *l, const int8_t *const *windows,
 static void multiply(const netspec_convolution *l, const int8_t *const *windows, int32_t count, int8_t *output)
 {
     (void)count;
-    const int32_t taps = l->filter.h * l->filter.w * l->input.c;
+    const int32_t taps = l->filter.h * l->filter.w * l->input.c, outputs = l->output.c;
     const int8_t *weights = l->kernel;
-    for (int32_t o = 0; o < l->output.c; o++, weights += taps) {
-        uint32_t sum = (uint32_t)l->kernel_sum[o];
-        for (int32_t i = 0; i < taps; i++) {
-            sum += (uint32_t)(windows[0][i] * weights[i]);
+    for (int32_t o = 0; o < outputs; o += 2) {
+        /* Two filters read a window together; the last of an odd number is computed twice. */
+        const int32_t pair = outputs - o > 1;
+        const int8_t *window = windows[0], *second = pair ? weights + taps : weights;
+        uint32_t sum0 = (uint32_t)l->kernel_sum[o], sum1 = (uint32_t)l->kernel_sum[o + pair];
+        for (int32_t left = taps; left > 0; left--) {
+            const int32_t value = *window++;
+            sum0 += (uint32_t)(value * *weights++);
+            sum1 += (uint32_t)(value * *second++);
         }
-        output[o] = finished(l, o, sum);
+        weights = second;
+        for (int32_t i = o; i <= o + pair; i++, sum0 = sum1) {
+            output[i] =
+                ns_output((int32_t)sum0, l->multiplier[i], l->shift[i], l->output_offset, l->min, l->max);
+        }
     }
 }
 

@@ -93,6 +93,28 @@ static inline void ns_put_word(int8_t *bytes, uint32_t word)
     memcpy(bytes, &word, sizeof word);
 }
 
+/* Return a byte four times. */
+static inline uint32_t ns_four_times(int8_t value)
+{
+    return 0x01010101U * (uint8_t)value;
+}
+
+/* Return the greater of each two bytes. The second instruction reads flags of the first. */
+static inline uint32_t ns_greater_4(uint32_t a, uint32_t b)
+{
+    uint32_t greater;
+    __asm__("ssub8 %0, %1, %2\n\tsel %0, %1, %2" : "=&r"(greater) : "r"(a), "r"(b) : "cc");
+    return greater;
+}
+
+/* Return the lesser of each two bytes. */
+static inline uint32_t ns_lesser_4(uint32_t a, uint32_t b)
+{
+    uint32_t lesser;
+    __asm__("ssub8 %0, %1, %2\n\tsel %0, %2, %1" : "=&r"(lesser) : "r"(a), "r"(b) : "cc");
+    return lesser;
+}
+
 /* Return an accumulator as an output value, as ns_output does where all int8 are allowed. */
 static inline int32_t ns_saturated_output(int32_t accumulator, int32_t multiplier, int32_t shift, int32_t offset)
 {

@@ -34,7 +34,8 @@ Ints = NDArray[np.int64]
     MEAN,
     TABLE_IN_PLACE,
     OWN_DEPTHWISE,
-) = range(13)  # as in run_cases.c
+    OWN_PAD,
+) = range(14)  # as in run_cases.c
 
 # By the number that a case gives: as in run_cases.c.
 CONVOLUTIONS = ("netspec_convolve_s8", "arm_convolve_1x1_s8_fast", "arm_convolve_1x1_s8", "arm_convolve_1_x_n_s8")
@@ -261,7 +262,7 @@ def pool(random: Random, *, average: bool) -> Case:
             pooled = np.max([tap for _, _, tap in window.taps(x + 128, 0)], axis=0) - 128
         return SUCCESS, _bytes(np.clip(pooled, low, high))
 
-    # Their max pool leaves the output as it was.
+    # Arm's max pool leaves the output as it was.
     wholly_outside = window.has_empty()
     return Case(
         AVERAGE_POOL if average else MAX_POOL,
@@ -344,6 +345,16 @@ def padding(random: Random) -> Case:
     out = np.pad(x, pads, constant_values=value)
     before, after = zip(*pads, strict=True)
     return Case(PAD, (value, *x.shape, *before, *after), (_bytes(x),), out.size, lambda: (SUCCESS, _bytes(out)))
+
+
+def padding_of_image(random: Random) -> Case:
+    """Return a padding of the rows and columns of one image."""
+    x = _values(random, (1, *(random.randint(1, 5) for _ in range(3))))
+    pads = [(0, 0), *((random.randint(0, 3), random.randint(0, 3)) for _ in range(2)), (0, 0)]
+    value = random.randint(-128, 127)
+    out = np.pad(x, pads, constant_values=value)
+    before, after = zip(*pads, strict=True)
+    return Case(OWN_PAD, (value, *x.shape, *before, *after), (_bytes(x),), out.size, lambda: (SUCCESS, _bytes(out)))
 
 
 def table(random: Random) -> Case:

@@ -1,9 +1,8 @@
-"""Which kernel runs a convolution on a core: one of CMSIS-NN's that is right in every release, or our own.
+"""How our own kernels run a convolution on a core.
 
 CMSIS-NN's wrapper for plain convolutions comes to a kernel that gathers windows as int16, with code for groups that no
-net here has. Ours gathers bytes: less code, less scratch and fewer instructions. For 1x1 windows with strides of 1
-CMSIS-NN's matrix product is the faster one, except on Helium. CMSIS-NN has three depthwise kernels, each for some
-windows, two of them with scratch; ours takes any window, without.
+net here has. Ours gathers bytes: less code, less scratch and fewer instructions. CMSIS-NN has three depthwise kernels,
+each for some windows, two of them with scratch; ours takes any window, without.
 """
 
 from __future__ import annotations
@@ -35,12 +34,7 @@ class KernelChoice:
 
 @lru_cache(maxsize=1024)
 def convolve_choice(extension: Extension, window: Window) -> KernelChoice:
-    """Return the kernel of a convolution without groups. CMSIS-NN's for 1x1 windows knows no padding."""
-    positions = window.output_hwc[:2] == window.input_hwc[:2]
-    if extension != "mve" and window.kernel_hw == window.strides == (1, 1) and window.in_one_piece and positions:
-        return KernelChoice(
-            "arm_convolve_1x1_s8_fast", "a 1x1 window with strides of 1: one matrix product over all positions"
-        )
+    """Return the kernel of a convolution without groups."""
     count = SIDE_BY_SIDE[extension]
     at_a_time = f"{count} windows of {window.size}" if count > 1 else f"a window of {window.size}"
     if window.in_one_piece:

@@ -166,7 +166,11 @@ static arm_cmsis_nn_status pool(test_case *c, int average)
     const cmsis_nn_dims window = {1, p[8], p[9], 1};
     const cmsis_nn_pool_params params = {tile(p + 10), tile(p + 12), {p[14], p[15]}};
     if (!average) {
+#if defined(ARM_MAX_POOL_S8)
         return arm_max_pool_s8(&c->context, &params, &input, c->blob[0], &window, &output, c->output);
+#else
+        return netspec_max_pool_s8(&params, &input, c->blob[0], &window, &output, c->output);
+#endif
     }
 #if defined(ARM_AVGPOOL_S8)
     return arm_avgpool_s8(&c->context, &params, &input, c->blob[0], &window, &output, c->output);
@@ -201,6 +205,42 @@ static arm_cmsis_nn_status add(test_case *c)
 #endif
 }
 
+/* Parameters: channels, width, height, batches; channels of the output, and how many come before these. */
+static arm_cmsis_nn_status concatenate(test_case *c)
+{
+    const int32_t *p = c->p;
+#if defined(ARM_CONCATENATION_S8_X)
+    arm_concatenation_s8_x(c->blob[0], (uint16_t)p[0], (uint16_t)p[1], (uint16_t)p[2], (uint16_t)p[3], c->output,
+                           (uint16_t)p[4], (uint32_t)p[5]);
+#else
+    netspec_concatenate_s8(c->blob[0], p[0], p[1] * p[2] * p[3], c->output + p[5], p[4]);
+#endif
+    return ARM_CMSIS_NN_SUCCESS;
+}
+
+/* Parameters: value; shapes of the input, of what comes before and after. Only Arm's kernel pads batches and channels. */
+static arm_cmsis_nn_status pad(test_case *c, int around_an_image)
+{
+    const int32_t *p = c->p;
+    const cmsis_nn_dims size = dims(p + 1), before = dims(p + 5), after = dims(p + 9);
+#if !defined(ARM_PAD_S8)
+    if (around_an_image) {
+        const int32_t row = (before.w + size.w + after.w) * size.c;
+        const netspec_pad layer = {size.h,
+                                   size.w * size.c,
+                                   before.h * row + before.w * size.c,
+                                   (after.w + before.w) * size.c,
+                                   after.w * size.c + after.h * row,
+                                   (int8_t)p[0]};
+        netspec_pad_s8(&layer, c->blob[0], c->output);
+        return ARM_CMSIS_NN_SUCCESS;
+    }
+#else
+    (void)around_an_image;
+#endif
+    return arm_pad_s8(c->blob[0], c->output, (int8_t)p[0], &size, &before, &after);
+}
+
 static arm_cmsis_nn_status run(test_case *c)
 {
     const int32_t *p = c->p;
@@ -221,15 +261,9 @@ static arm_cmsis_nn_status run(test_case *c)
         case 6:
             return add(c);
         case 7:
-            arm_concatenation_s8_x(first, (uint16_t)p[0], (uint16_t)p[1], (uint16_t)p[2], (uint16_t)p[3], c->output,
-                                   (uint16_t)p[4], (uint32_t)p[5]);
-            return ARM_CMSIS_NN_SUCCESS;
-        case 8: {
-            const cmsis_nn_dims size = dims(p + 1);
-            const cmsis_nn_dims before = dims(p + 5);
-            const cmsis_nn_dims after = dims(p + 9);
-            return arm_pad_s8(first, c->output, (int8_t)p[0], &size, &before, &after);
-        }
+            return concatenate(c);
+        case 8:
+            return pad(c, 0);
         case 9:
             return netspec_table_s8(first, c->blob[1], c->output, p[0]);
         case 10: {
@@ -241,6 +275,8 @@ static arm_cmsis_nn_status run(test_case *c)
             return netspec_table_s8(c->output, c->blob[1], c->output, p[0]);
         case 12:
             return convolve_own_depthwise(c);
+        case 13:
+            return pad(c, 1);
         default:
             fail("unknown operation");
     }

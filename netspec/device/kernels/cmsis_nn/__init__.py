@@ -7,20 +7,24 @@ from typing import Any
 from netspec.device.cmsis_nn.arm import padding_is_exact
 from netspec.device.kernels import KernelSet
 from netspec.device.kernels.base import Kernel
-from netspec.device.kernels.cmsis_nn.average_pool import ArmAveragePoolKernel
 from netspec.device.kernels.cmsis_nn.binary import ArmAddKernel
+from netspec.device.kernels.cmsis_nn.concatenate import ArmConcatenateKernel
 from netspec.device.kernels.cmsis_nn.convolutions import ArmConv2DKernel, ArmDepthwiseConv2DKernel
 from netspec.device.kernels.cmsis_nn.dense import ArmDenseKernel
+from netspec.device.kernels.cmsis_nn.pad import ArmPadKernel
+from netspec.device.kernels.cmsis_nn.pool2d import ArmPool2DKernel
 from netspec.device.kernels.cmsis_nn.softmax import ArmSoftmaxKernel
 from netspec.device.kernels.netspec import KERNELS
 from netspec.ops import Conv2D, DepthwiseConv2D, Op
 
 ARM_KERNELS: dict[str, Kernel[Any]] = {
     "binary.add": ArmAddKernel(),
+    "concatenate": ArmConcatenateKernel(),
     "conv2d": ArmConv2DKernel(),
     "dense": ArmDenseKernel(),
     "depthwise_conv2d": ArmDepthwiseConv2DKernel(),
-    "pool2d.average": ArmAveragePoolKernel(),
+    "pad": ArmPadKernel(),
+    "pool2d": ArmPool2DKernel(),
     "softmax": ArmSoftmaxKernel(),
 }
 

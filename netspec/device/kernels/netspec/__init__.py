@@ -1,4 +1,4 @@
-"""The smaller and faster kernels: netspec's own, and those of Arm's that are as good."""
+"""netspec's own kernels, for every op: smaller and faster than Arm's, or as good."""
 
 from __future__ import annotations
 

@@ -77,5 +77,5 @@ class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
         self, op: DepthwiseConv2D, q: Quantized, extension: Extension, there: Container[int] = ()
     ) -> Mapping[str, Any]:
         if self._is_plain(op, extension):
-            return own_call(op, q, extension, "filters")
-        return own_depthwise_call(op, q)
+            return {**own_call(op, q, extension, "filters"), "plain": True}
+        return {**own_depthwise_call(op, q), "plain": False}

@@ -1,4 +1,4 @@
-"""PAD: arm_pad_s8. The padding's value is the zero point; input and output share their scale."""
+"""PAD: netspec_pad_s8. The padding's value is the zero point; input and output share their scale."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 from typing import Any
 
 from netspec.device.cmsis_nn import Extension, KernelChoice
-from netspec.device.kernels.base import Dims, Kernel, named_dims
+from netspec.device.kernels.base import Kernel
 from netspec.ops import Pad, hwc
 from netspec.ops.numbers import Quantized
 
@@ -15,18 +15,17 @@ class PadKernel(Kernel[Pad]):
     template = "netspec/pad"
 
     def kernel_choice(self, op: Pad, extension: Extension) -> KernelChoice:
-        return KernelChoice("arm_pad_s8", "rows are copied, and the zero point, which stands for 0, around them")
-
-    def shapes(self, op: Pad, extension: Extension) -> Mapping[str, Dims]:
-        top, bottom, left, right = op.padding
-        return {
-            "input_dims": (1, *hwc(op.input_shape)),
-            "before_dims": (0, top, left, 0),
-            "after_dims": (0, bottom, right, 0),
-        }
+        return KernelChoice("netspec_pad_s8", "rows are copied, and the zero point, which stands for 0, around them")
 
     def call(self, op: Pad, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
+        """Return the fields of a `netspec_pad`, all but the value in bytes."""
+        (top, bottom, left, right), (height, width, channels) = op.padding, hwc(op.input_shape)
+        row = (left + width + right) * channels
         return {
             "value": q.numbers["pad_value"],
-            **named_dims(self.shapes(op, extension)),
+            "rows": height,
+            "row_bytes": width * channels,
+            "before": top * row + left * channels,
+            "between": (right + left) * channels,
+            "after": right * channels + bottom * row,
         }

@@ -1,4 +1,4 @@
-"""MAX_POOL_2D and AVERAGE_POOL_2D: arm_max_pool_s8, netspec_average_pool_s8. Input and output share their scale."""
+"""MAX_POOL_2D and AVERAGE_POOL_2D: netspec_max_pool_s8, netspec_average_pool_s8. Input and output share their scale."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Pool2DKernel(Kernel[Pool2D]):
 
     def kernel_choice(self, op: Pool2D, extension: Extension) -> KernelChoice:
         if op.kind == "max":
-            return KernelChoice("arm_max_pool_s8", "the largest integer is the largest value: the scale stays")
+            return KernelChoice("netspec_max_pool_s8", "the largest integer is the largest value: the scale stays")
         return KernelChoice(
             "netspec_average_pool_s8", "sums of integers, divided by their number: the scale stays; without scratch"
         )
@@ -28,12 +28,8 @@ class Pool2DKernel(Kernel[Pool2D]):
             "output_dims": (1, *hwc(op.output_shape)),
         }
 
-    def takes_context(self, op: Pool2D, extension: Extension) -> bool:
-        return op.kind == "max"
-
     def call(self, op: Pool2D, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
         return {
-            "kind": op.kind,
             "function": self.kernel_choice(op, extension).function,
             "stride": tile(op.strides),
             "padding": tile((op.padding.top, op.padding.left)),
