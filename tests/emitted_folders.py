@@ -8,6 +8,7 @@ from pathlib import Path
 
 from netspec.toolchain.compiler import STRICT
 from tests.emitted_nets import NETS
+from tests.footprints import on_arm_kernels
 from tests.models import firmware, make_model
 
 # Files that stand for the tools of others.
@@ -23,8 +24,10 @@ def write(files: dict[str, str], folder: Path) -> Path:
     return folder
 
 
-def emitted(net: str, folder: Path) -> Path:
-    return write(firmware(make_model(NETS[net]())), folder)
+def emitted(net: str, folder: Path, *, on_arm: bool = False) -> Path:
+    """Write the firmware folder of a network; `on_arm` with `target: {kernels: cmsis-nn}`."""
+    graph = NETS[net]()
+    return write(firmware(make_model(on_arm_kernels(graph) if on_arm else graph)), folder)
 
 
 def run(*command: str | Path, given: bytes = b"", **environment: str) -> subprocess.CompletedProcess[bytes]:

@@ -340,7 +340,7 @@ def test_the_map_is_what_binutils_say(tmp_path: Path) -> None:
     assert total.bss == sections[".bss"]
 
     symbols = subprocess.run(["arm-none-eabi-nm", "-S", image.elf], capture_output=True, text=True, check=True).stdout
-    functions = re.findall(r"^[0-9a-f]{8} ([0-9a-f]{8}) [Tt] (arm_\w+)$", symbols, re.MULTILINE)
+    functions = re.findall(r"^[0-9a-f]{8} ([0-9a-f]{8}) [Tt] (netspec_\w+_s8)$", symbols, re.MULTILINE)
     mapped = image.map.symbol_sizes("kernels", "text")
     assert functions
     for size, name in functions:
