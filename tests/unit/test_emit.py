@@ -20,7 +20,7 @@ from hypothesis import strategies as st
 from netspec.device.blocks import Block, blocks, together
 from netspec.device.cmsis_nn import Extension
 from netspec.device.kernels import kernel_set
-from netspec.device.kernels.netspec import concatenate
+from netspec.device.kernels.cmsis_nn import concatenate
 from netspec.device.names import Names
 from netspec.device.plan import plan_device
 from netspec.emit import plain_inputs
@@ -140,7 +140,7 @@ def test_text_holds_what_it_must_and_nothing_else(net: str, core: str) -> None:
     checks = re.findall(r"if \(status != ARM_CMSIS_NN_SUCCESS\) {\n\s+return (\w+);", source)
     assert len(calls) == len(checks) == len(set(checks))
     assert len(calls) + len(
-        re.findall(r"^\s+netspec_(?:convolve|depthwise_conv|softmax|dense|add)_s8\(", source, re.MULTILINE)
+        re.findall(r"^\s+netspec_(?:convolve|depthwise_conv|softmax|dense|add|pad)_s8\(", source, re.MULTILINE)
     ) >= sum(not isinstance(node.op, Concatenate) for node in model.plan.graph.nodes)
     assert source.count(f"    {upper}_TRACE(") == len(model.plan.graph.nodes)
     assert f'#define {upper}_SPEC_SHA256 "{DIGEST}"' in header
@@ -220,7 +220,7 @@ def test_concatenation_copies_any_size_in_blocks(shape: list[int], axis: int, si
     op = Concatenate(shapes, expected.shape, axis)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(concatenate, "_LARGEST_SIZE", largest)
-        copies = kernel_set("best").kernel(op).call(op, Quantized(), "none")["copies"]
+        copies = kernel_set("cmsis-nn").kernel(op).call(op, Quantized(), "none")["copies"]
     output = np.full(expected.size, -1)
     for copy in copies:
         assert max(copy["size"], copy["rows"], copy["pitch"]) <= largest
