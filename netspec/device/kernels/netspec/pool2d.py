@@ -30,6 +30,7 @@ class Pool2DKernel(Kernel[Pool2D]):
 
     def call(self, op: Pool2D, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
         return {
+            "kind": op.kind,
             "function": self.kernel_choice(op, extension).function,
             "stride": tile(op.strides),
             "padding": tile((op.padding.top, op.padding.left)),
