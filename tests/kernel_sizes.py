@@ -19,7 +19,7 @@ from typing import Any
 
 import numpy as np
 
-from netspec.device.cmsis_nn import CORE_EXTENSIONS
+from netspec.device.cmsis_nn import ARM_FUNCTIONS, CORE_EXTENSIONS
 from netspec.device.size.features import features
 from netspec.device.size.tables import PORTABLE, calls_path, table_path
 from netspec.emit import kernel_files
@@ -82,7 +82,7 @@ def _differing(row: Table, other: Table) -> Table:
     functions = {
         name: each
         for name, each in row["functions"].items()
-        if name.startswith("arm_") and whole(row, name) != whole(other, name)
+        if name in ARM_FUNCTIONS and whole(row, name) != whole(other, name)
     }
     needed = {piece for each in functions.values() for piece in each["pieces"]}
     return {"pieces": {name: row["pieces"][name] for name in sorted(needed)}, "functions": functions}

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from netspec.device.cmsis_nn import CORE_EXTENSIONS, Extension
-from netspec.device.graph import Node
 from netspec.device.kernels import kernel_of
 from netspec.device.plan import DevicePlan
 from netspec.emit.view import View
@@ -48,14 +47,14 @@ def needs_no_scratch(view: View) -> bool:
 def guards(plan: DevicePlan) -> list[Guard]:
     """Return where the kernels would want other sums than there are, or, by core, more scratch than the plan has."""
     found = []
-    if any(reads_sums(plan, node) for node in plan.graph.nodes):
+    if any(kernel_of(node).reads_kernel_sums(node.op, plan.extension) for node in plan.graph.nodes):
         reason = (
             "On Helium dense layers read sums of their weights: from 7.0 on with input offset and bias, as they are "
             "here; CMSIS-NN 5.0 and 6.0 want them without. 4.x reads none."
         )
         message = (
             "dense layers do not run with CMSIS-NN 5.0 and 6.0 on Helium: take 4.x, 7.0 or later, "
-            "or build the spec with kernels: best"
+            "or build the spec with kernels: netspec"
         )
         condition = f"defined(NETSPEC_CMSIS_NN_UNBIASED_KERNEL_SUMS) && {_COMPILED_FOR['mve'][0]}"
         found.append(Guard(reason, condition, message))

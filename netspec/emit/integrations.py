@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from posixpath import basename
 from typing import Any
 
+from netspec.device.cmsis_nn import ARM_FUNCTIONS
 from netspec.emit.host import host_functions
 from netspec.emit.render import render
 from netspec.emit.view import View
@@ -25,20 +26,6 @@ from netspec.quantize.model import QuantizedModel
 
 # Of the interface, not of the training: every emitted folder has functions and macros of the same form.
 VERSION = "1.0.0"
-
-# Which option of Zephyr builds the CMSIS-NN functions that begin so; None: Zephyr builds none of them.
-_ZEPHYR_OPTIONS = {
-    "arm_avgpool": "POOLING",
-    "arm_concatenation": "CONCATENATION",
-    "arm_convolve": "CONVOLUTION",
-    "arm_depthwise_conv": "CONVOLUTION",
-    "arm_elementwise": "BASICMATH",
-    "arm_fully_connected": "FULLYCONNECTED",
-    "arm_max_pool": "POOLING",
-    "arm_pad": None,
-    "arm_softmax": "SOFTMAX",
-    "netspec": None,
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,15 +77,9 @@ def integration_files(model: QuantizedModel, kernels: Iterable[str], common: Map
 
 def zephyr_options(functions: Iterable[str]) -> tuple[str, ...]:
     """Return the Kconfig options of Zephyr's CMSIS-NN module behind kernel functions, without `CMSIS_NN_`, sorted."""
-    options = {_zephyr_option(function) for function in functions} - {None}
+    options = {ARM_FUNCTIONS[function].zephyr for function in functions if function in ARM_FUNCTIONS} - {None}
     # What the others call. They only imply it, so that it can be lacking.
     return tuple(sorted({*filter(None, options), "NNSUPPORT"})) if options else ()
-
-
-def _zephyr_option(function: str) -> str | None:
-    begins = [prefix for prefix in _ZEPHYR_OPTIONS if function.startswith(prefix)]
-    assert len(begins) == 1, f"it is not known which option of Zephyr builds {function}"
-    return _ZEPHYR_OPTIONS[begins[0]]
 
 
 def _sources(kernels: Iterable[str]) -> _Kernels:

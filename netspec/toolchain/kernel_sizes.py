@@ -7,7 +7,6 @@ are the union of the pieces of its functions. Stack is the longest way through t
 
 from __future__ import annotations
 
-import re
 import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -28,11 +27,6 @@ LIBRARY_FUNCTIONS = frozenset({"memcpy"})
 
 _KERNELS = "kernels"
 _SIZER = "_get_buffer_size"
-# Wrappers and sizers are left out: emitted code names the kernel itself.
-_INT8 = re.compile(
-    r"arm_(?:avgpool|concatenation|convolve|depthwise_conv|elementwise_add|fully_connected|max_pool|pad|softmax)"
-    r"(?:_1x1|_1_x_n|_3x3)?_s8(?:_fast|_opt|_x)?"
-)
 
 
 @dataclass(frozen=True)
@@ -49,20 +43,11 @@ class Kernels:
 
 
 def callable_functions() -> frozenset[str]:
-    """Return the kernels that emitted code may call. Those that size scratch it calls in assertions only."""
+    """Return the kernels that emitted code may call, Arm's by name: what sizes scratch it calls in assertions only."""
     firmware = firmware_dir()
     headers = (firmware / "portable" / "include" / HEADER, firmware / "include" / "netspec_kernels.h")
     names = {name for header in headers for name in declared(header.read_text(encoding="utf-8"))}
     return frozenset(name for name in names if not name.endswith(_SIZER))
-
-
-def measured_functions(cmsis: CmsisNN | None) -> frozenset[str]:
-    """Return what is measured of a provider: what emitted code may call, and what it may come to call of Arm's.
-
-    So the table of a release need not be made again when another of its kernels is chosen.
-    """
-    arm = frozenset() if cmsis is None else frozenset(name for name in cmsis.functions if _INT8.fullmatch(name))
-    return callable_functions() | LIBRARY_FUNCTIONS | arm
 
 
 def measure(core: Core, cc: Compiler, cmsis: CmsisNN | None = None, cache_dir: Path | None = None) -> Kernels:
@@ -70,14 +55,14 @@ def measure(core: Core, cc: Compiler, cmsis: CmsisNN | None = None, cache_dir: P
 
     Raises ToolError where they do not compile or link, and where no bound of a stack can be given.
     """
-    kernels = device_kernels(measured_functions(cmsis) - LIBRARY_FUNCTIONS, cmsis)
+    kernels = device_kernels(callable_functions(), cmsis)
     flags = ("-mthumb", *core.flags, *OPTIMIZED, "-fcallgraph-info=su")
     library = compile_library(kernels, cc, flags, cache_dir)
     pieces: dict[str, int] = {}
     needs: dict[str, tuple[str, ...]] = {}
     with tempfile.TemporaryDirectory(prefix="netspec-sizes-") as name:
         folder = Path(name)
-        for function in sorted(measured_functions(cmsis)):
+        for function in sorted(callable_functions() | LIBRARY_FUNCTIONS):
             found = _sizes(_link(core, cc, library, {function}, folder / f"{function}.elf"))
             pieces |= found
             needs[function] = tuple(sorted(found))

@@ -64,13 +64,14 @@ def outside_bytes(plan: DevicePlan) -> int:
 
 def require_kernel_sums(plan: DevicePlan, cmsis: CmsisNN) -> None:
     """Raise ToolError where a network's dense layers would run on Helium with Arm's kernels of 5.0 or 6.0."""
-    from netspec.emit.calls import reads_sums
+    from netspec.device.kernels import kernel_of
 
-    layers = [node.layer for node in plan.graph.nodes if reads_sums(plan, node)]
+    nodes = plan.graph.nodes
+    layers = [node.layer for node in nodes if kernel_of(node).reads_kernel_sums(node.op, plan.extension)]
     if not layers or not cmsis.unbiased_sums:
         return
     raise ToolError(
         f"CMSIS-NN {cmsis.generation} cannot run {layers[0]} on the {plan.core}: with `kernels: cmsis-nn` dense layers "
         f"run on Helium with CMSIS-NN 4.x and from 7.0 on, not with 5.0 and 6.0 (found: {cmsis.root})",
-        "name a copy of 4.x or 7.0 by --cmsis-nn, or write `kernels: best` in the spec's target, which runs with all",
+        "name a copy of 4.x or 7.0 by --cmsis-nn, or write `kernels: netspec` in the spec's target: that runs with all",
     )

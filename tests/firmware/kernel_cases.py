@@ -105,7 +105,7 @@ def convolution(random: Random) -> Case:
     function = random.choice(sorted(choices & {*CONVOLUTIONS}))  # arm_convolve_s8 runs in the place of the first
     bias = np.zeros(outputs, np.int64) if quant.bias is None else quant.bias
     kernel_sum = _wrap(bias + quant.input_offset * w.sum(axis=(1, 2, 3)))
-    scratch = cmsis_nn.scratch_bytes("arm_convolve_s8", "none", geometry)
+    scratch = cmsis_nn.arm_scratch_bytes("arm_convolve_s8", "none", geometry)
     room = 4 if geometry.in_one_piece else random.randint(1, 4)
 
     def expected() -> tuple[int, bytes]:
@@ -157,7 +157,7 @@ def depthwise_convolution(random: Random) -> Case:
     )
     choices = {arm_depthwise_choice(extension, geometry).function for extension in EXTENSIONS}
     function = random.choice(sorted(choices & {*DEPTHWISE_CONVOLUTIONS}))  # a plain one has its own cases
-    scratch = cmsis_nn.scratch_bytes(function, "none", geometry)
+    scratch = cmsis_nn.arm_scratch_bytes(function, "none", geometry)
 
     def expected() -> tuple[int, bytes]:
         sums = np.zeros((batches, *window.output, outputs), np.int64)

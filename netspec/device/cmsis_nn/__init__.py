@@ -5,23 +5,33 @@ Emitted code calls the kernel itself and not CMSIS-NN's wrapper before it, which
 
 from netspec.device.cmsis_nn.choice import CONVOLVE, DEPTHWISE, KernelChoice, convolve_choice, depthwise_choice
 from netspec.device.cmsis_nn.cores import CORE_EXTENSIONS, HOST_EXTENSION, Extension
-from netspec.device.cmsis_nn.scratch import CHANNEL_BLOCK_MVE, SIDE_BY_SIDE, average_pool_bytes, scratch_bytes
+from netspec.device.cmsis_nn.functions import ARM_FUNCTIONS, ArmFunction
+from netspec.device.cmsis_nn.scratch import (
+    CHANNEL_BLOCK_MVE,
+    SIDE_BY_SIDE,
+    arm_scratch_bytes,
+    average_pool_bytes,
+    convolve_bytes,
+)
 from netspec.device.cmsis_nn.window import Pair, Shape, Window
 
 __all__ = [
+    "ARM_FUNCTIONS",
     "CHANNEL_BLOCK_MVE",
     "CONVOLVE",
     "CORE_EXTENSIONS",
     "DEPTHWISE",
     "HOST_EXTENSION",
     "SIDE_BY_SIDE",
+    "ArmFunction",
     "Extension",
     "KernelChoice",
     "Pair",
     "Shape",
     "Window",
+    "arm_scratch_bytes",
     "average_pool_bytes",
+    "convolve_bytes",
     "convolve_choice",
     "depthwise_choice",
-    "scratch_bytes",
 ]

@@ -26,10 +26,13 @@ ARM_ROW: Final = "arm_convolve_1_x_n_s8"
 ARM_DEPTHWISE_OPT: Final = "arm_depthwise_conv_s8_opt"
 
 
-def scratch_bytes(function: str, extension: Extension, window: Window) -> int:
-    """Return what `function` uses of its scratch where it is compiled for `extension`."""
-    if function == "netspec_convolve_s8" and not window.in_one_piece:
-        return SIDE_BY_SIDE[extension] * window.taps * window.input_hwc[2]
+def convolve_bytes(extension: Extension, window: Window) -> int:
+    """Return what `netspec_convolve_s8` uses of its scratch where it is compiled for `extension`."""
+    return 0 if window.in_one_piece else SIDE_BY_SIDE[extension] * window.taps * window.input_hwc[2]
+
+
+def arm_scratch_bytes(function: str, extension: Extension, window: Window) -> int:
+    """Return what a function of CMSIS-NN uses of its scratch where it is compiled for `extension`."""
     if function == ARM_DEPTHWISE_OPT:
         channels = {"none": 0, "dsp": 2 * window.input_hwc[2], "mve": 4 * CHANNEL_BLOCK_MVE}[extension]
         return channels * window.taps

@@ -14,7 +14,7 @@ from netspec.device.cmsis_nn import (
     SIDE_BY_SIDE,
     Extension,
     Window,
-    scratch_bytes,
+    convolve_bytes,
 )
 from netspec.device.kernels.base import Constant, Dims, Kernel, dims, limits, named_dims, tile
 from netspec.ops import INT8, INT32, Conv2D, Dense, DepthwiseConv2D, Padding, Shape, hwc
@@ -35,6 +35,8 @@ def has_bias(op: Conv2D | DepthwiseConv2D | Dense) -> bool:
 
 class ConvolutionKernel(Kernel[ConvT]):
     """A convolution with one scale an output channel."""
+
+    passes_pointers = True
 
     def constants(self, op: ConvT, extension: Extension) -> tuple[Constant, ...]:
         channels = op.output_shape[-1]
@@ -78,7 +80,7 @@ def own_constants(constants: tuple[Constant, ...]) -> tuple[Constant, ...]:
 
 def own_scratch(op: Conv2D | DepthwiseConv2D, extension: Extension) -> int:
     """Return room for as many windows as netspec_convolve_s8 takes at a time on a core."""
-    return scratch_bytes(CONVOLVE, extension, window_of(op))
+    return convolve_bytes(extension, window_of(op))
 
 
 def own_call(op: Conv2D | DepthwiseConv2D, q: Quantized, extension: Extension, role: str) -> dict[str, Any]:

@@ -62,6 +62,9 @@ class Kernel(ABC, Generic[OpT]):
     template: ClassVar[str]
     """The C template below templates/ops, without its ending: the kernel set's folder and the op's stem."""
 
+    passes_pointers: ClassVar[bool] = False
+    """Whether the call passes on structs that point to constants. Of several calls the compiler shares these."""
+
     def title(self, op: OpT) -> str:
         """Return the op's name in tables and comments."""
         return op.stem
@@ -108,6 +111,10 @@ class Kernel(ABC, Generic[OpT]):
 
     def takes_context(self, op: OpT, extension: Extension) -> bool:
         """Return whether the function takes a `cmsis_nn_context`, so that the call needs one also without scratch."""
+        return False
+
+    def reads_kernel_sums(self, op: OpT, extension: Extension) -> bool:
+        """Return whether Arm's function reads sums of weights from flash, which 5.0 and 6.0 want without offsets."""
         return False
 
     def in_place(self, op: OpT) -> tuple[tuple[int, int], ...]:

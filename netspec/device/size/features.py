@@ -7,6 +7,7 @@ compiler decides; the table of calls says what it came to, feature by feature.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterator
 
 from netspec.device.graph import Node
 from netspec.device.kernels import kernel_of
@@ -36,10 +37,14 @@ def _features(plan: DevicePlan) -> dict[str, int]:
             counts["scratch"] += 1
         elif kernel_of(node).takes_context(node.op, plan.extension):
             counts["no scratch"] = 1  # one constant serves all
-    called = calls(plan)
-    if called.total() == 1 and "_conv" in next(iter(called)):
-        counts["only a convolution"] = 1  # of several the compiler shares what points to their constants
+    if calls(plan).total() == 1 and any(_calls_with_pointers(plan)):
+        counts["only a convolution"] = 1
     return {name: count for name, count in sorted(counts.items()) if count}
+
+
+def _calls_with_pointers(plan: DevicePlan) -> Iterator[Node]:
+    called = calls(plan)
+    return (node for node in plan.graph.nodes if kernel_of(node).passes_pointers and called[function_of(plan, node)])
 
 
 def calls(plan: DevicePlan) -> Counter[str]:

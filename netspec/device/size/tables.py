@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from netspec.device.cmsis_nn import ARM_FUNCTIONS
 from netspec.diagnostics import ToolError
 
 PORTABLE = "portable"
@@ -67,7 +68,7 @@ def function(provider: str, core: str, name: str) -> Function:
         raise _unmeasured(f"{provider} has not been measured", provider) from None
     row = _core(table, core, provider)
     if name not in row["functions"] and provider != PORTABLE:
-        if name.startswith("arm_") and name not in table["functions"]:
+        if name in ARM_FUNCTIONS and name not in table["functions"]:
             raise _unmeasured(f"'{name}' of {provider} has not been measured on {core}", provider)
         row = _core(read(table_path(PORTABLE)), core, PORTABLE)
     found = row["functions"].get(name)

@@ -6,7 +6,7 @@ from collections.abc import Container, Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.cmsis_nn import Extension, KernelChoice, scratch_bytes
+from netspec.device.cmsis_nn import Extension, KernelChoice, arm_scratch_bytes
 from netspec.device.cmsis_nn.arm import arm_convolve_choice, arm_depthwise_choice, is_plain
 from netspec.device.cmsis_nn.scratch import ARM_CONVOLVE, ARM_DEPTHWISE_OPT
 from netspec.device.kernels._convolution import ConvolutionKernel, cmsis_call, cmsis_shapes, has_bias, window_of
@@ -33,7 +33,7 @@ class ArmConv2DKernel(Conv2DKernel):
         return _with_sizer(self.kernel_choice(op, extension).function)
 
     def kernel_scratch_bytes(self, op: Conv2D, extension: Extension, compiled_for: Extension) -> int:
-        return scratch_bytes(self.kernel_choice(op, extension).function, compiled_for, window_of(op))
+        return arm_scratch_bytes(self.kernel_choice(op, extension).function, compiled_for, window_of(op))
 
     def call(self, op: Conv2D, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
         return _plain_call(op, q, self.kernel_choice(op, extension).function, self.shapes(op, extension), "kernel")
@@ -71,7 +71,7 @@ class ArmDepthwiseConv2DKernel(DepthwiseConv2DKernel):
         return _with_sizer(self.kernel_choice(op, extension).function)
 
     def kernel_scratch_bytes(self, op: DepthwiseConv2D, extension: Extension, compiled_for: Extension) -> int:
-        return scratch_bytes(self.kernel_choice(op, extension).function, compiled_for, window_of(op))
+        return arm_scratch_bytes(self.kernel_choice(op, extension).function, compiled_for, window_of(op))
 
     def call(
         self, op: DepthwiseConv2D, q: Quantized, extension: Extension, there: Container[int] = ()

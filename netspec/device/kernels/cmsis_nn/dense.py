@@ -31,7 +31,7 @@ class ArmDenseKernel(DenseKernel):
         """Return kernel and bias; on Helium also what 7.0 and later read in place of the bias. 4.x needs none."""
         units = op.output_shape[-1]
         bias = (Constant("bias", INT32, units),) if has_bias(op) else ()
-        sums = (Constant("kernel_sum", INT32, units, table=True),) if extension == "mve" else ()
+        sums = (Constant("kernel_sum", INT32, units, table=True),) if self.reads_kernel_sums(op, extension) else ()
         return (Constant("kernel", INT8, prod(op.kernel.shape)), *bias, *sums)
 
     def shapes(self, op: Dense, extension: Extension) -> Mapping[str, Dims]:
@@ -41,6 +41,9 @@ class ArmDenseKernel(DenseKernel):
             "filter_dims": (inputs, 1, 1, units),
             "output_dims": (rows, 1, 1, units),
         }
+
+    def reads_kernel_sums(self, op: Dense, extension: Extension) -> bool:
+        return extension == "mve"
 
     def takes_context(self, op: Dense, extension: Extension) -> bool:
         return True
