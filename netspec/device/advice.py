@@ -73,8 +73,8 @@ def _changes(graph: Graph, channels: _Channels, layers: tuple[str, ...], *, ram:
         external = target.model_copy(update={"io": "external"})
         yield "`io: external`, which leaves inputs and outputs to the caller,", lambda: replace(spec, target=external)
     if spec.target and spec.kernels == "cmsis-nn":
-        best = spec.target.model_copy(update={"kernels": "best"})
-        yield "`kernels: best`, with the same results,", lambda: replace(spec, target=best)
+        ours = spec.target.model_copy(update={"kernels": "netspec"})
+        yield "`kernels: netspec`, with the same results,", lambda: replace(spec, target=ours)
     yield from _variables(spec)
     tried: set[tuple[str, ...]] = set()
     for name in layers:

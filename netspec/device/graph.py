@@ -97,7 +97,7 @@ class DeviceGraph:
     inputs: tuple[DeviceInput, ...]
     nodes: tuple[Node, ...]
     outputs: tuple[DeviceOutput, ...]
-    kernels: str = "best"
+    kernels: str = "netspec"
     """The name of the set that the nodes' kernels come from."""
     states: tuple[Tensor, ...] = ()
     """Tensors that keep their bytes from run to run. An op that reads one gets what was written into it last."""

@@ -70,9 +70,3 @@ def guards(plan: DevicePlan) -> list[Guard]:
                 found.append(Guard(reason, f"!defined(NETSPEC_PORTABLE_KERNELS) && {condition}", message))
                 break
     return found
-
-
-def reads_sums(plan: DevicePlan, node: Node) -> bool:
-    """Return whether a kernel of CMSIS-NN reads sums of weights from flash."""
-    function = kernel_of(node).kernel_choice(node.op, plan.extension).function
-    return function == "arm_fully_connected_s8" and plan.extension == "mve"

@@ -18,6 +18,7 @@ from netspec.lint.finding import Finding, grouped
 from netspec.lint.heads import accuracy_of_values, loss_activation, loss_width, softmax_of_one
 from netspec.lint.images import channels_first, image_as_sequence
 from netspec.lint.net import Net
+from netspec.lint.renamed import renamed_value
 from netspec.lint.windows import even_kernel_same, window_drops_input
 from netspec.lint.wiring import bias_before_norm, double_activation, double_normalization, dropout_at_end, dropout_rate
 
@@ -42,6 +43,7 @@ RULES: dict[str, Rule] = {
     "separable-costs-more": separable_costs_more,
     "norm-after-activation": norm_after_activation,
     "dense-holds-most": dense_holds_most,
+    "renamed-value": renamed_value,
 }
 
 _GRAPH_RULES = ("unused-layer",)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
-from netspec.diagnostics import Diagnostic, Note, Span
+from netspec.diagnostics import Diagnostic, Fix, Note, Span
 from netspec.graph import GraphLayer
 from netspec.lint.comments import Warned
 from netspec.spec.held import locate
@@ -20,16 +20,18 @@ class Finding:
     at: GraphLayer | tuple[Span, str]
     key: str | None = None
     notes: tuple[Note, ...] = ()
+    fix: Fix | None = None
 
     def warned(self, rule: str) -> Warned:
         """Return the warning, as of a rule of that name."""
         if isinstance(self.at, tuple):
             span, path = self.at
-            return Warned(Diagnostic(rule, self.message, span, "warning", self.help, self.notes, path), _lines(span))
+            diagnostic = Diagnostic(rule, self.message, span, "warning", self.help, self.notes, path, self.fix)
+            return Warned(diagnostic, _lines(span))
         item = self.at.item
         span, path = locate(item, self.key)
         notes = (*self.notes, *item.notes(span))
-        diagnostic = Diagnostic(rule, self.message, span, "warning", self.help, notes, path)
+        diagnostic = Diagnostic(rule, self.message, span, "warning", self.help, notes, path, self.fix)
         return Warned(diagnostic, _lines(span, item.type_span, *item.uses), self.at.name)
 
 

@@ -86,6 +86,10 @@ _EXAMPLES: dict[str, tuple[str, str]] = {
             inputs=_IMAGE,
         ),
     ),
+    "renamed-value": (
+        "Write the new name; `netspec check --fix` does.",
+        net("- dense: {units: 10}", "\ntarget: {kernels: best}\n"),
+    ),
 }
 
 

@@ -300,10 +300,10 @@ class Target(Keys):
         default="arena",
         description="Where inputs and outputs lie: in the arena, or wherever the caller's pointers say.",
     )
-    kernels: Literal["best", "cmsis-nn"] = Field(
-        default="best",
-        description="Whose kernels run: the smaller and faster ones, Arm's or netspec's, or all of Arm's CMSIS-NN"
-        " that it has.",
+    kernels: Literal["netspec", "cmsis-nn", "best"] = Field(
+        default="netspec",
+        description="Whose kernels run: netspec's own, smaller and faster; or Arm's CMSIS-NN, wherever it has one."
+        " `best` is what `netspec` was called before.",
     )
     memory: Annotated[list[Memory], Field(min_length=1)] | None = Field(
         default=None,

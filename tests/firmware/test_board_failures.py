@@ -157,11 +157,11 @@ def test_kernels_that_want_other_sums_are_refused_before_the_build(
     assert caught.value.message.startswith(
         f"CMSIS-NN {release} cannot run first on the cortex-m55: with `kernels: cmsis"
     )
-    assert "write `kernels: best`" in (caught.value.help or "")
+    assert "write `kernels: netspec`" in (caught.value.help or "")
     assert not out.exists()
     # Without Helium, or with the kernels that netspec chooses, all releases do.
     require_board(graph_of(SPEC), "cortex-m4", other)
-    require_board(graph_of(SPEC.replace("cmsis-nn", "best")), "cortex-m55", other)
+    require_board(graph_of(SPEC.replace("cmsis-nn", "netspec")), "cortex-m55", other)
     require_board(graph_of(SPEC), "cortex-m55", copy)
 
 

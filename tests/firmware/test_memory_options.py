@@ -293,7 +293,7 @@ _SUM = """
 static const netspec_add sum = {.multiplier1 = 1073741824, .multiplier2 = 1518500250, .multiplier = 1288490189,
     .offset1 = 3, .offset2 = -7, .shift1 = 0, .shift2 = -1, .shift = -18, .output_offset = 4, .min = -120, .max = 127};
 """
-_SET = kernel_set("best")
+_SET = kernel_set("netspec")
 
 
 def _of_two(function: str) -> list[str]:

@@ -21,7 +21,7 @@ FOLDER = Path(__file__).parents[1] / "cases" / "ops"
 CASES: dict[str, list[dict[str, Any]]] = {
     path.stem: yaml.safe_load(path.read_text(encoding="utf-8")) for path in sorted(FOLDER.glob("*.yaml"))
 }
-SETS = ("best", "cmsis-nn")
+SETS = ("netspec", "cmsis-nn")
 CORES = ("cortex-m4", "cortex-m55")
 SAMPLES = 16
 

@@ -18,7 +18,7 @@ import numpy as np
 
 from tests.replay.nets import models, nets, ranges, weights
 
-KERNELS = ("best", "cmsis-nn")
+KERNELS = ("netspec", "cmsis-nn")
 CORES = ("cortex-m0", "cortex-m4", "cortex-m33", "cortex-m55")
 PROVEN = ("digits", "motions", "sign_language")
 """Nets whose C is compiled and run, as part of what is compared."""

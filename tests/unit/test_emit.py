@@ -174,7 +174,7 @@ def test_missing_values_are_errors() -> None:
 def test_every_kernel_has_a_template_and_every_template_a_kernel() -> None:
     folder = templates_dir() / "ops"
     templates = {path.relative_to(folder).as_posix().removesuffix(".c.j2") for path in folder.glob("*/*.c.j2")}
-    every = [(stem, k) for name in ("best", "cmsis-nn") for stem, k in kernel_set(name).kernels.items()]
+    every = [(stem, k) for name in ("netspec", "cmsis-nn") for stem, k in kernel_set(name).kernels.items()]
     assert templates == {kernel.template for _, kernel in every}
     for variant, kernel in every:  # one op, one stem
         assert kernel.template.partition("/")[2] == variant.partition(".")[0]
@@ -263,7 +263,7 @@ _NUMBERS = Quantized(
 )
 @pytest.mark.parametrize("extension", ["none", "dsp", "mve"])
 def test_a_row_is_told_as_it_is_and_read_where_it_lies(op: Conv2D, gathered: bool, extension: Extension) -> None:
-    kernel = kernel_set("best").kernel(op)
+    kernel = kernel_set("netspec").kernel(op)
     call = kernel.call(op, _NUMBERS, extension)
     assert call["function"] == "netspec_convolve_s8"
     assert kernel.functions(op, extension) == ("netspec_convolve_s8",)
@@ -299,8 +299,8 @@ def test_kernel_sums_hold_bias_and_input_offset(core: str) -> None:
 def test_filters_of_one_channel_lie_one_after_the_other_where_it_is_a_plain_convolution() -> None:
     layer = {"depthwise_conv2d": {"name": "dw", "kernel_size": [3, 2], "depth_multiplier": 4}}
     for core, kernels, role in (
-        ("cortex-m4", "best", "filters"),
-        ("cortex-m55", "best", "filters"),
+        ("cortex-m4", "netspec", "filters"),
+        ("cortex-m55", "netspec", "filters"),
         ("cortex-m4", "cmsis-nn", "kernel"),
         ("cortex-m55", "cmsis-nn", "filters"),
     ):
@@ -348,7 +348,7 @@ def test_cores_that_want_more_scratch_are_refused() -> None:
     # The general kernel, which plain C takes, and our own convolutions serve every core.
     assert _guards([deep], (6, 6, 249), "cortex-m0") == []
     convolution = {"conv2d": {"name": "c", "filters": 3, "kernel_size": 3}}
-    assert _guards([convolution, deep], (8, 8, 12), "cortex-m4", "best") == []
+    assert _guards([convolution, deep], (8, 8, 12), "cortex-m4", "netspec") == []
 
 
 def test_plain_inputs_repeat_and_reach_both_ends() -> None:

@@ -225,6 +225,15 @@ REMEDIES: list[tuple[str, Layers, list[int], str, Layers, dict[str, Any], dict[s
         {},
         {},
     ),
+    (
+        "renamed-value",
+        [dense()],
+        [8],
+        "write `kernels: netspec`",
+        [dense()],
+        {"target": {"kernels": "best"}},
+        {"target": {"kernels": "netspec"}},
+    ),
 ]
 
 
@@ -317,6 +326,7 @@ SILENT: list[tuple[str, Layers, Any, dict[str, Any]]] = [
     ("dense-holds-most", ["flatten", dense(100)], [28, 28, 1], {}),  # no convolution: a net of dense layers
     ("dense-holds-most", [conv(), "flatten", dense(4)], [9, 9, 1], {}),  # small
     ("dense-holds-most", [conv(), "flatten", dense(10), dense(20000)], [48, 48, 1], {}),  # another holds as much
+    ("renamed-value", [dense()], [8], {"target": {"kernels": "cmsis-nn"}}),
 ]
 
 

@@ -224,13 +224,13 @@ def test_a_merge_of_many_does_not_widen_the_table() -> None:
 CONV: list[Any] = [{"conv2d": {"name": "conv", "filters": 3, "kernel_size": 3}}, "flatten", {"dense": {"units": 2}}]
 
 
-@pytest.mark.parametrize("kernels", ["best", "cmsis-nn"])
+@pytest.mark.parametrize("kernels", ["netspec", "cmsis-nn"])
 @pytest.mark.parametrize("core", get_args(Core))
 def test_the_kernels_counted_are_those_that_a_build_for_the_core_takes(core: str, kernels: str) -> None:
     """CMSIS-NN is plain C where there are neither DSP instructions nor Helium, as the portable kernels are."""
     result = checked(CONV, (6, 6, 2), target={"core": core, "kernels": kernels})
     assert result.plan is not None
-    portable = kernels == "best" and core in ("cortex-m0", "cortex-m0+", "cortex-m3")
+    portable = kernels == "netspec" and core in ("cortex-m0", "cortex-m0+", "cortex-m3")
     counted, other = footprint(result.plan, PORTABLE), footprint(result.plan, CMSIS_NN)
     names = "portable kernels", "CMSIS-NN 7.x"
     if not portable:

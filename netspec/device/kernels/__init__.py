@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from netspec.device.graph import Node
     from netspec.device.kernels.base import Kernel
 
-_MODULES = {"best": "netspec.device.kernels.netspec", "cmsis-nn": "netspec.device.kernels.cmsis_nn"}
+_MODULES = {"netspec": "netspec.device.kernels.netspec", "cmsis-nn": "netspec.device.kernels.cmsis_nn"}
 """By the name that a spec's target says. Imported when asked for: a check needs one of them."""
 
 

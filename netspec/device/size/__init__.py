@@ -50,7 +50,7 @@ def counted_provider(plan: DevicePlan) -> str:
     Arm's where the core has instructions that they use, or the target asks for them. Elsewhere they are plain C as the
     portable ones are, which the emitted CMake takes by default.
     """
-    return PORTABLE if plan.extension == "none" and plan.graph.kernels == "best" else CMSIS_NN
+    return PORTABLE if plan.extension == "none" and plan.graph.kernels == "netspec" else CMSIS_NN
 
 
 def footprint(plan: DevicePlan, provider: str | None = None) -> Footprint:

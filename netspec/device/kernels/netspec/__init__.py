@@ -30,4 +30,4 @@ KERNELS: dict[str, Kernel[Any]] = {
     "unary": UnaryKernel(),
 }
 
-SET = KernelSet("best", KERNELS)
+SET = KernelSet("netspec", KERNELS)
