@@ -37,6 +37,7 @@ from netspec.device.plan import plan_device
 from netspec.graph import Graph, build_graph
 from netspec.layers import LAYERS
 from netspec.ops import Conv2D, Dense, DepthwiseConv2D
+from netspec.ops.numbers import Quantized
 from netspec.spec.source import Document, load, parse
 from netspec.spec.spec import read
 from tests.arithmetic import evaluate
@@ -153,29 +154,39 @@ LAYOUTS = [
     ("separable_conv1d", {"filters": 3, "kernel_size": 2, "depth_multiplier": 2}, (5, 4)),
     ("separable_conv2d", {"filters": 3, "kernel_size": 2}, (5, 6, 4)),
     ("dense", {"units": 3}, (4,)),
+    ("dense", {"units": 1608}, (18,)),
+    ("dense", {"units": 1029}, (25,)),
     ("batch_normalization", {}, (5, 6, 4)),
 ]
 
 
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4"])
 @pytest.mark.parametrize(("layer_type", "keys", "shape"), LAYOUTS, ids=lambda value: value if value is str else None)
-def test_the_index_of_a_layout(layer_type: str, keys: dict[str, Any], shape: tuple[int, ...]) -> None:
-    nodes = plan_device(make_graph([{layer_type: keys}], shape)).graph.nodes
-    layouts = 0
-    for node in nodes:
+def test_the_index_of_a_layout(layer_type: str, keys: dict[str, Any], shape: tuple[int, ...], core: str) -> None:
+    plan = plan_device(make_graph([{layer_type: keys}], shape), core)
+    for node in plan.graph.nodes:
         kernel: Any = kernel_of(node)
-        for layout in kernel.layout(node.op):
-            assert isinstance(node.op, Conv2D | DepthwiseConv2D | Dense)
-            keras = np.arange(np.prod(layout.keras_shape, dtype=int), dtype=np.float32).reshape(layout.keras_shape)
-            plain = replace(node.op, bias=None, affine=())
-            device, _ = plain.float_weights(lambda param, array=keras: array)  # type: ignore[misc]
-            assert device.shape == layout.device_shape
-            assert (device == through_index(layout, keras)).all()
-            layouts += 1
-    assert layouts == len(nodes)
+        layouts = {layout.role: layout for layout in kernel.layout(node.op)}
+        shown = [layouts[constant.role] for constant in plan.constants(node) if constant.role in layouts]
+        assert isinstance(node.op, Conv2D | DepthwiseConv2D | Dense)
+        keras = np.arange(np.prod(shown[0].keras_shape, dtype=int), dtype=np.float32)
+        keras = (keras.reshape(shown[0].keras_shape) - 100) % 255 - 127
+        plain = replace(node.op, bias=None, affine=())
+        weights, _ = plain.float_weights(lambda param, array=keras: array)  # type: ignore[misc]
+        integers = {"kernel": weights.astype(np.int8)}
+        device = integers | dict(kernel.arrays(node.op, Quantized(integers)))
+        places = 0
+        for layout in shown:
+            array, known = device[layout.role], through_index(layout, keras)
+            assert array.shape == known.shape == layout.device_shape
+            meant = ~np.isnan(known)
+            assert (array[meant] == known[meant]).all()
+            places += meant.sum()
+        assert places == (weights.size if shown[0].keras_shape else array.size)
 
 
 def through_index(layout: Layout, keras: np.ndarray) -> np.ndarray:
-    """Return the device's array as the printed index makes it of Keras'."""
+    """Return the device's array as the printed index makes it of Keras', NaN where no weight goes."""
     target, source = layout.index.split(" = ")
     if not layout.keras_shape:
         return np.full(layout.device_shape, float(source))
@@ -183,9 +194,14 @@ def through_index(layout: Layout, keras: np.ndarray) -> np.ndarray:
     device = np.full(layout.device_shape, np.nan)
     for place in product(*map(range, layout.keras_shape)):
         known = {letter: index for letter, index in zip(letters, place, strict=True) if letter.isalpha()}
+        if layout.where and not eval(layout.where, {}, known):
+            continue
         there = tuple(eval(part, {}, known) for part in re.findall(r"\[([^\]]+)\]", target))
         assert np.isnan(device[there]), "two weights in one place"
-        device[there] = keras[place]
+        value = int(keras[place])
+        if layout.flipped and eval(layout.flipped, {}, known):
+            value = value - 128 if value >= 0 else value + 128
+        device[there] = value
     return device
 
 

@@ -86,6 +86,22 @@ typedef struct {
 /* Multiply vectors by the layer's matrix: FULLY_CONNECTED. input is [rows, inputs], output [rows, outputs]. */
 void netspec_dense_s8(const netspec_dense *layer, const int8_t *input, int8_t *output, int32_t rows);
 
+/*
+ * As netspec_dense_s8, for DSP instructions: outputs in eights, a multiplier of at least 2^30 where the shift is negative,
+ * and weights in another order, aligned to 4 bytes, [outputs / 8][inputs / 4, up][2][4][2][2], of which the last four
+ * are input % 2, output / 2 % 4, input / 2 % 2 and output % 2. Those of even outputs have their sign bit flipped.
+ */
+void netspec_dense_eights_s8(const netspec_dense *layer, const int8_t *input, int8_t *output, int32_t rows);
+
+/* A dense layer in two parts: eights of outputs, and up to seven more. */
+typedef struct {
+    netspec_dense eights; /* for netspec_dense_eights_s8 */
+    netspec_dense rest;   /* for netspec_dense_s8 */
+} netspec_dense_packed;
+
+/* Multiply vectors by the matrices of both parts, whose outputs follow each other in every row. */
+void netspec_dense_packed_s8(const netspec_dense_packed *layer, const int8_t *input, int8_t *output, int32_t rows);
+
 /* A sum of two tensors of different scales. Multipliers are Q0.31 and not negative, shifts powers of two, at most 0. */
 typedef struct {
     int32_t multiplier1; /* scale of the first input over twice the larger of both */

@@ -35,9 +35,20 @@ static inline int32x4_t ns_requantize_4(int32x4_t values, int32_t multiplier, in
     return ns_scale_4(vqrdmulhq_n_s32(vshlq_r_s32(values, left), multiplier), shift - left);
 }
 
-#elif defined(__ARM_FEATURE_SIMD32) && defined(__GNUC__)
+#endif
 
+#if defined(__ARM_FEATURE_SIMD32) && defined(__GNUC__)
+
+#if !defined(NETSPEC_HELIUM)
 #define NETSPEC_DSP 1
+#endif
+
+/* Functions that are assembly from their first instruction to the last; Helium is no reason against them. */
+#if defined(__ARM_ARCH_PROFILE) && __ARM_ARCH_PROFILE == 'M'
+#define NETSPEC_DSP_ASSEMBLY 1
+#define NS_ASSEMBLY __attribute__((noinline, naked))
+#define NS_IN_ASSEMBLY __attribute__((unused)) /* a parameter, as far as the compiler sees */
+#endif
 
 /* Keep what two pointers point to from being read before a value is known. */
 #define NS_AFTER(value, one, two) __asm__("" : "+r"(one), "+r"(two) : "r"(value))
@@ -87,6 +98,13 @@ static inline uint32_t ns_multiply_high(uint32_t sum, uint32_t a, uint32_t b)
     return sum;
 }
 
+/* Return sum plus each of four bytes, 0 to 255. */
+static inline uint32_t ns_add_bytes(uint32_t sum, uint32_t word)
+{
+    __asm__("usada8 %0, %1, %2, %0" : "+r"(sum) : "r"(word), "r"(0));
+    return sum;
+}
+
 /* Write four bytes, wherever they lie. */
 static inline void ns_put_word(int8_t *bytes, uint32_t word)
 {
@@ -113,6 +131,21 @@ static inline uint32_t ns_lesser_4(uint32_t a, uint32_t b)
     uint32_t lesser;
     __asm__("ssub8 %0, %1, %2\n\tsel %0, %2, %1" : "=&r"(lesser) : "r"(a), "r"(b) : "cc");
     return lesser;
+}
+
+/*
+ * Return an accumulator as an output value, as ns_output does where all int8 are allowed, for multipliers from 2^30 on and
+ * shifts below 0. factor is twice the multiplier, 2^32 less where it does not fit, places -1 - shift, twice 2 * offset + 1.
+ */
+static inline int32_t ns_rounded_output(int32_t accumulator, int32_t factor, int32_t places, int32_t twice)
+{
+    int32_t high, output;
+    __asm__("smmlar %0, %1, %2, %1" : "=r"(high) : "r"(accumulator), "r"(factor));
+    /* Halves away from zero: one less where negative, then halves up, with a place more that is cut off at the end. */
+    high = (high + (high >> 31)) >> places;
+    __asm__("qadd %0, %1, %2" : "=r"(high) : "r"(high), "r"(twice));
+    __asm__("ssat %0, #8, %1, asr #1" : "=r"(output) : "r"(high));
+    return output;
 }
 
 /* Return an accumulator as an output value, as ns_output does where all int8 are allowed. */

@@ -150,4 +150,5 @@ def _constant_data(constant: Constant, layout: Layout | None) -> dict[str, Any]:
             "index": layout.index,
             "scales": layout.scales,
         }
+        data |= {key: value for key, value in (("where", layout.where), ("flipped", layout.flipped)) if value}
     return data

@@ -205,7 +205,9 @@ def _constant_lines(constant: Constant, layout: Layout | None) -> Iterator[str]:
         return
     assert prod(layout.device_shape) == constant.count, f"{constant.role}: a layout of another size"
     source = f" from Keras' {layout.weight} {describe(layout.keras_shape)}" if layout.weight else ""
-    yield from _filled(head, f"{describe(layout.device_shape)}{source}: {layout.index}")
+    where = f", {layout.where}" if layout.where else ""
+    flipped = f", with the sign bit flipped where {layout.flipped}" if layout.flipped else ""
+    yield from _filled(head, f"{describe(layout.device_shape)}{source}: {layout.index}{where}{flipped}")
     yield from _filled(" " * 16, f"{size}, {layout.scales}: largest magnitude / 127")
 
 

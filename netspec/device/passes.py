@@ -168,7 +168,7 @@ def share_weights(graph: DeviceGraph) -> DeviceGraph:
 
 def choose_kernels(graph: DeviceGraph) -> DeviceGraph:
     """Give each op the kernel that runs it."""
-    kernels = kernel_set(graph.kernels)
+    kernels = kernel_set(graph.kernels).of_network([node.op for node in graph.nodes])
     return graph.with_nodes(node.with_kernel(kernels.kernel(node.op)) for node in graph.nodes)
 
 

@@ -21,7 +21,7 @@ _KERNEL_LAYOUTS = {
     "depthwise_conv2d": "(1, kernel_h, kernel_w, outputs)",
     "dense": "(units, inputs)",
 }
-_WEIGHTS = ("kernel", "filters")
+_WEIGHTS = ("kernel", "filters", "packed", "rest")
 _MEANINGS = {
     "kernel": "weights",
     "bias": "biases, one an output",
@@ -29,6 +29,8 @@ _MEANINGS = {
     "shift": "powers of two of the rescaling factors, one an output",
     "table": "the output for each input from -128 to 127",
     "filters": "weights",
+    "packed": "weights of eights of units, packed as netspec_kernels.h says",
+    "rest": "weights of the other units",
     "kernel_sum": "bias plus input offset times sum of weights, one an output",
 }
 
@@ -73,9 +75,10 @@ def _about(node: Node, role: str, values: NDArray[Any], q: Quantized) -> str:
     text = f"{node.name}: {_MEANINGS.get(role, role)}"
     if role in _WEIGHTS:
         text += f", {shape_text(values.shape)}"
-        layout = _KERNEL_LAYOUTS.get(kernel_of(node).title(node.op) if role == "kernel" else "conv2d")
+        title = kernel_of(node).title(node.op)
+        layout = _KERNEL_LAYOUTS.get({"filters": "conv2d", "packed": ""}.get(role, title))
         text += f" as {layout}" if layout else ""
-    scales = {"kernel": q.scales, "filters": q.scales, "bias": q.bias_scales, "kernel_sum": q.bias_scales}.get(role, ())
+    scales = q.scales if role in _WEIGHTS else q.bias_scales if role in ("bias", "kernel_sum") else ()
     if not scales:
         return text
     least, greatest = float32(min(scales)), float32(max(scales))

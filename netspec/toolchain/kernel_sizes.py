@@ -92,6 +92,8 @@ def stack_usage(
     frames = {}
     for name, read_off in linked.items():
         frame = reported.get(name, read_off)
+        if frame.bytes == 0:  # of a function that is assembly throughout the compiler reports none
+            frame = replace(frame, bytes=read_off.bytes, bounded=frame.bounded and read_off.bounded)
         # The compiler reports calls that it has optimized away since, such as divisions: what is not linked is not
         # called. What is, the disassembly shows too.
         calls = {callee for callee in frame.calls if callee in linked}.union(read_off.calls)

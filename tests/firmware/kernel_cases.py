@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from netspec.arithmetic.functions import exp_on_negative_values, reciprocal
 from netspec.device import cmsis_nn
 from netspec.device.cmsis_nn.arm import arm_convolve_choice, arm_depthwise_choice
+from netspec.device.kernels.netspec.dense import packed as packed_weights
 
 Ints = NDArray[np.int64]
 
@@ -35,7 +36,8 @@ Ints = NDArray[np.int64]
     TABLE_IN_PLACE,
     OWN_DEPTHWISE,
     OWN_PAD,
-) = range(14)  # as in run_cases.c
+    DENSE_PACKED,
+) = range(15)  # as in run_cases.c
 
 # By the number that a case gives: as in run_cases.c.
 CONVOLUTIONS = ("netspec_convolve_s8", "arm_convolve_1x1_s8_fast", "arm_convolve_1x1_s8", "arm_convolve_1_x_n_s8")
@@ -222,9 +224,33 @@ def own_depthwise_convolution(random: Random) -> Case:
 
 def dense(random: Random) -> Case:
     """Return a fully connected layer with symmetric weights."""
-    batches, depth, outputs = random.choice([1, 1, 2, 3]), random.randint(1, 70), random.randint(1, 20)
-    x, w = _values(random, (batches, depth)), _values(random, (outputs, depth), low=-127)
+    return _dense(random, (random.choice([1, 1, 2, 3]), random.randint(1, 70), random.randint(1, 20)))
+
+
+def dense_eights(random: Random) -> Case:
+    """Return a fully connected layer of packed weights, all outputs in eights."""
+    return _dense(random, (random.choice([1, 1, 2, 3]), _depth(random), 8 * random.randint(1, 3)), packed=True)
+
+
+def dense_packed(random: Random) -> Case:
+    """Return a fully connected layer of packed weights, and of some that are not."""
+    outputs = 8 * random.randint(1, 2) + random.randint(1, 7)
+    return _dense(random, (random.choice([1, 1, 2, 3]), _depth(random), outputs), packed=True)
+
+
+def _depth(random: Random) -> int:
+    """Return how many inputs there are; from 512 on the sums of packed weights are no more unambiguous as a whole."""
+    return random.choice([random.randint(1, 70), random.randint(1, 70), random.randint(496, 530), 1100])
+
+
+def _dense(random: Random, shape: tuple[int, int, int], *, packed: bool = False) -> Case:
+    batches, depth, outputs = shape
+    x, w = _values(random, (batches, depth)), _values(random, (outputs, depth), low=-128 if packed else -127)
+    if packed and random.random() < 0.2:  # the largest sums that there are
+        x[:], w[:] = random.choice([-128, 127]), random.choice([-128, 127])
     quant = _PerChannel(random, outputs, taps=depth, per_tensor=True)
+    if packed:
+        quant.multiplier = np.maximum(quant.multiplier, 1 << 30)
 
     def expected() -> tuple[int, bytes]:
         return SUCCESS, quant.finish((x + quant.input_offset) @ w.T)
@@ -234,10 +260,14 @@ def dense(random: Random) -> Case:
     offsets = (quant.input_offset, 0, quant.output_offset)
     bias = np.zeros(outputs, np.int64) if quant.bias is None else quant.bias
     kernel_sum = _wrap(bias + quant.input_offset * w.sum(axis=1))
+    blobs = (_bytes(x), _bytes(w), quant.blobs[0], kernel_sum.astype("<i4").tobytes())
+    if packed:
+        eights = outputs // 8 * 8
+        blobs = (blobs[0], packed_weights(w[:eights]).tobytes(), *blobs[2:], _bytes(w[eights:]), blobs[1])
     return Case(
-        DENSE,
+        DENSE_PACKED if packed else DENSE,
         (batches, depth, outputs, *offsets, multiplier, shift, *limits),
-        (_bytes(x), _bytes(w), quant.blobs[0], kernel_sum.astype("<i4").tobytes()),
+        blobs,
         batches * outputs,
         expected,
     )

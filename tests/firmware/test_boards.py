@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from random import Random
@@ -34,7 +35,14 @@ from netspec.verify.oracles import Values
 from netspec.verify.proof import compare
 from tests.builds import bakenn_kernels, random_weights
 from tests.emitted_nets import NETS
-from tests.firmware.kernel_cases import own_depthwise_convolution, read_results, write_cases
+from tests.firmware.kernel_cases import (
+    Case,
+    dense_eights,
+    dense_packed,
+    own_depthwise_convolution,
+    read_results,
+    write_cases,
+)
 from tests.importers.shared_models import known_input, shared_model
 from tests.models import firmware, int8_inputs, make_model
 from tests.specs import make_graph
@@ -82,14 +90,25 @@ def test_every_tensor_equals_the_reference(core: str, provider: str, net: str) -
     assert run.instructions > run.figures.macs / 16 > 0
 
 
-@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4", "cortex-m55"])
-def test_the_depthwise_kernel_of_each_core_computes_the_specification(core: str, tmp_path: Path) -> None:
+# Kernels that are written for some cores, and the cores that tell: for each way in which they are compiled one.
+OWN_KERNELS: dict[str, tuple[tuple[str, ...], Callable[[Random], Case], int]] = {
+    "netspec_depthwise_conv_s8": (("cortex-m0", "cortex-m4", "cortex-m55"), own_depthwise_convolution, 400),
+    "netspec_dense_eights_s8": (("cortex-m4", "cortex-m55"), dense_eights, 200),
+    "netspec_dense_packed_s8": (("cortex-m0", "cortex-m7", "cortex-m33"), dense_packed, 200),
+}
+
+
+@pytest.mark.parametrize(
+    ("function", "core"), [(function, core) for function, (cores, *_) in OWN_KERNELS.items() for core in cores]
+)
+def test_a_kernel_of_each_core_computes_the_specification(function: str, core: str, tmp_path: Path) -> None:
     """Cases that no network comes to: other geometry, more channels, values that saturate."""
-    random = Random(f"depthwise on {core}")
-    cases = [own_depthwise_convolution(random) for _ in range(400)]
+    random = Random(f"{function} on {core}")
+    _, draw, count = OWN_KERNELS[function]
+    cases = [draw(random) for _ in range(count)]
     target = core_named(core, find_arm_gcc())
-    kernels = portable_kernels(frozenset({"netspec_depthwise_conv_s8"}))
-    source, image = C_FILES / "board_depthwise.c", tmp_path / "image.elf"
+    kernels = portable_kernels(frozenset(OWN_KERNELS))
+    source, image = C_FILES / "board_kernels.c", tmp_path / "image.elf"
     image_of = link_image(target, [source], kernels, image, app=False, board=target.larger or target.board)
     (tmp_path / "cases.bin").write_bytes(write_cases(cases))
     run = require_success(run_image(image_of, tmp_path), image_of, "run the cases")

@@ -6,8 +6,8 @@ choose the kernels last, so a graph says by itself what runs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
@@ -26,6 +26,10 @@ def _always(op: Op) -> bool:
     return True
 
 
+def _none(ops: Sequence[Op]) -> Mapping[str, Kernel[Any]]:
+    return {}
+
+
 @dataclass(frozen=True, slots=True)
 class KernelSet:
     """The kernel of each op, by `Op.variant` where it has one for that function alone, else by `Op.stem`."""
@@ -34,6 +38,12 @@ class KernelSet:
     kernels: Mapping[str, Kernel[Any]]
     pads_itself: Callable[[Op], bool] = _always
     """Whether the op's kernel puts the zeros around its input that the op says; otherwise a pass pads before it."""
+    in_network: Callable[[Sequence[Op]], Mapping[str, Kernel[Any]]] = _none
+    """Kernels, by stem, that a network of these ops has instead: those whose code is worth its bytes in all."""
+
+    def of_network(self, ops: Sequence[Op]) -> KernelSet:
+        """Return the set as a network of these ops has it."""
+        return replace(self, kernels={**self.kernels, **self.in_network(ops)})
 
     def kernel(self, op: Op) -> Kernel[Any]:
         """Return the kernel of an op. Raises `AssertionError` for an op that the passes should have removed."""

@@ -45,7 +45,9 @@ class Layout:
     """How a weight of Keras becomes the constant `role`: its shape there and here, and which index is which.
 
     `index` is written `device[...] = keras[...]`, over the letters of Keras' axes. `weight` is None where Keras has
-    no such array, and `keras_shape` is then empty. `scales` says how many scales the constant has.
+    no such array, and `keras_shape` is then empty. `scales` says how many scales the constant has. `where` is a
+    condition on the letters, empty where the constant holds the whole weight; `flipped` one for weights whose sign bit
+    is flipped.
     """
 
     role: str
@@ -54,6 +56,8 @@ class Layout:
     device_shape: Shape
     index: str
     scales: str
+    where: str = ""
+    flipped: str = ""
 
 
 class Kernel(ABC, Generic[OpT]):

@@ -11,8 +11,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "case_parameters.h"
 #include "netspec_kernels.h"
+#include "own_kernels.h"
 
 enum { MAX_PARAMETERS = 32, MAX_BLOBS = 6 };
 
@@ -122,16 +122,13 @@ static arm_cmsis_nn_status convolve_depthwise(test_case *c)
 /* Parameters: as above, n of the filter being ch_mult. */
 static arm_cmsis_nn_status convolve_own_depthwise(test_case *c)
 {
-    const convolution w = read_convolution(c);
 #if defined(ARM_DEPTHWISE_CONV_S8)
+    const convolution w = read_convolution(c);
     const cmsis_nn_dw_conv_params params = {c->p[18], c->p[19], c->p[23], w.stride, w.padding, w.dilation, w.limits};
     return arm_depthwise_conv_s8(&c->context, &params, &w.scales, &w.input, c->blob[0], &w.filter, c->blob[1], NULL,
                                  c->blob[2], &w.output, c->output);
 #else
-    const netspec_convolution layer = {
-        c->blob[1], c->blob[5], c->blob[3], c->blob[4], w.input, w.filter, w.output, w.stride, w.padding, w.dilation,
-        (int8_t)-c->p[18], (int8_t)c->p[19], (int8_t)w.limits.min, (int8_t)w.limits.max};
-    netspec_depthwise_conv_s8(&layer, c->blob[0], c->output);
+    run_depthwise(c->p, c->blob, c->output);
     return ARM_CMSIS_NN_SUCCESS;
 #endif
 }
@@ -153,6 +150,20 @@ static arm_cmsis_nn_status dense(test_case *c)
     const netspec_dense layer = {c->blob[1], c->blob[3], p[1], p[2], p[6], (int8_t)p[7], (int8_t)p[5], (int8_t)p[8],
                                  (int8_t)p[9]};
     netspec_dense_s8(&layer, c->blob[0], c->output, p[0]);
+    return ARM_CMSIS_NN_SUCCESS;
+#endif
+}
+
+/* Parameters: as above; of the kernel the weights are packed, and those of the rest follow the sums. */
+static arm_cmsis_nn_status dense_packed(test_case *c)
+{
+#if defined(ARM_FULLY_CONNECTED_S8)
+    void *const packed = c->blob[1];
+    c->blob[1] = c->blob[5];
+    c->blob[5] = packed;
+    return dense(c);
+#else
+    run_dense_packed(c->p, c->blob, c->output);
     return ARM_CMSIS_NN_SUCCESS;
 #endif
 }
@@ -273,10 +284,12 @@ static arm_cmsis_nn_status run(test_case *c)
         case 11: /* as 9, in place */
             memcpy(c->output, first, (size_t)p[0]);
             return netspec_table_s8(c->output, c->blob[1], c->output, p[0]);
-        case 12:
+        case OWN_DEPTHWISE:
             return convolve_own_depthwise(c);
         case 13:
             return pad(c, 1);
+        case DENSE_PACKED:
+            return dense_packed(c);
         default:
             fail("unknown operation");
     }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from netspec.device.kernels import KernelSet
@@ -9,13 +10,14 @@ from netspec.device.kernels.base import Kernel
 from netspec.device.kernels.netspec.binary import BinaryKernel
 from netspec.device.kernels.netspec.concatenate import ConcatenateKernel
 from netspec.device.kernels.netspec.conv2d import Conv2DKernel
-from netspec.device.kernels.netspec.dense import DenseKernel
+from netspec.device.kernels.netspec.dense import WORTH_PACKING, DenseKernel, PackedDenseKernel
 from netspec.device.kernels.netspec.depthwise_conv2d import DepthwiseConv2DKernel
 from netspec.device.kernels.netspec.mean import MeanKernel
 from netspec.device.kernels.netspec.pad import PadKernel
 from netspec.device.kernels.netspec.pool2d import Pool2DKernel
 from netspec.device.kernels.netspec.softmax import SoftmaxKernel
 from netspec.device.kernels.netspec.unary import UnaryKernel
+from netspec.ops import Dense, Op
 
 KERNELS: dict[str, Kernel[Any]] = {
     "binary": BinaryKernel(),
@@ -30,4 +32,11 @@ KERNELS: dict[str, Kernel[Any]] = {
     "unary": UnaryKernel(),
 }
 
-SET = KernelSet("netspec", KERNELS)
+
+def in_network(ops: Sequence[Op]) -> Mapping[str, Kernel[Any]]:
+    """Return the kernels of packed weights that a network has enough work for."""
+    macs = sum(op.macs() for op in ops if isinstance(op, Dense))
+    return {"dense": PackedDenseKernel()} if macs >= WORTH_PACKING else {}
+
+
+SET = KernelSet("netspec", KERNELS, in_network=in_network)

@@ -1,14 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * Runs netspec_depthwise_conv_s8 on the cases of a file, as run_cases.c does on the host: cases.bin and results.bin.
+ * Runs kernels of netspec's own on the cases of a file, as run_cases.c does on the host: cases.bin and results.bin.
  *
  * Bytes before and behind the output must stay as they are: nothing else sees a step too far here.
  */
 #include "netspec_board.h"
-#include "case_parameters.h"
-#include "netspec_kernels.h"
+#include "own_kernels.h"
 
-enum { PARAMETERS = 24, BLOBS = 6, OWN_DEPTHWISE = 12, GUARD = 16, UNTOUCHED = 0x55 };
+enum { PARAMETERS = 32, BLOBS = 6, GUARD = 16, UNTOUCHED = 0x55 };
 
 static int8_t memory[BLOBS + 1][65536] __attribute__((aligned(4)));
 
@@ -39,23 +38,25 @@ int main(void)
     int32_t head[4], p[PARAMETERS];
     uint32_t count = 0;
     while (netspec_board_read(cases, head, sizeof head) == sizeof head) {
-        if (head[0] != OWN_DEPTHWISE || head[1] != PARAMETERS || head[2] != BLOBS ||
-            head[3] + 2 * GUARD > (int32_t)sizeof memory[0]) {
+        if (head[1] > PARAMETERS || head[2] > BLOBS || head[3] + 2 * GUARD > (int32_t)sizeof memory[0]) {
             return NETSPEC_BOARD_IO_FAILED;
         }
-        netspec_board_read(cases, p, sizeof p);
-        const void *blob[BLOBS];
-        for (int i = 0; i < BLOBS; i++) {
+        netspec_board_read(cases, p, (size_t)head[1] * sizeof p[0]);
+        void *blob[BLOBS];
+        for (int32_t i = 0; i < head[2]; i++) {
             blob[i] = read_blob(cases, memory[i]);
         }
         int8_t *const around = memory[BLOBS], *const output = around + GUARD;
         for (int32_t i = 0; i < head[3] + 2 * GUARD; i++) {
             around[i] = UNTOUCHED;
         }
-        const netspec_convolution layer = {
-            blob[1], blob[5], blob[3], blob[4], dims(p), dims(p + 4), dims(p + 8), tile(p + 12), tile(p + 14),
-            tile(p + 16), (int8_t)-p[18], (int8_t)p[19], (int8_t)p[20], (int8_t)p[21]};
-        netspec_depthwise_conv_s8(&layer, blob[0], output);
+        if (head[0] == OWN_DEPTHWISE) {
+            run_depthwise(p, blob, output);
+        } else if (head[0] == DENSE_PACKED) {
+            run_dense_packed(p, blob, output);
+        } else {
+            return NETSPEC_BOARD_IO_FAILED;
+        }
         const int32_t status = is_untouched(around) && is_untouched(output + head[3]) ? 0 : -1;
         netspec_board_write(results, &status, sizeof status);
         netspec_board_write(results, output, (size_t)head[3]);

@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Calls of netspec's own kernels on cases, for the programs that run cases on the host and on boards. */
+#ifndef OWN_KERNELS_H
+#define OWN_KERNELS_H
+
+#include "case_parameters.h"
+#include "netspec_kernels.h"
+
+enum { OWN_DEPTHWISE = 12, DENSE_PACKED = 14 }; /* as in kernel_cases.py */
+
+/* Parameters: input, filter, output dims; stride, padding, dilation; offsets, limits; scratch bytes; ch_mult. */
+static inline void run_depthwise(const int32_t *p, void *const *blob, int8_t *output)
+{
+    const netspec_convolution layer = {
+        blob[1], blob[5], blob[3], blob[4], dims(p), dims(p + 4), dims(p + 8), tile(p + 12), tile(p + 14),
+        tile(p + 16), (int8_t)-p[18], (int8_t)p[19], (int8_t)p[20], (int8_t)p[21]};
+    netspec_depthwise_conv_s8(&layer, blob[0], output);
+}
+
+/* Parameters: batches, depth, outputs; offsets; multiplier, shift; limits. */
+static inline void run_dense_packed(const int32_t *p, void *const *blob, int8_t *output)
+{
+    const int32_t eights = p[2] / 8 * 8;
+    const netspec_dense first = {blob[1], blob[3], p[1], eights, p[6], (int8_t)p[7], (int8_t)p[5], (int8_t)p[8],
+                                 (int8_t)p[9]};
+    netspec_dense rest = first;
+    rest.kernel = blob[4];
+    rest.kernel_sum += eights;
+    rest.outputs = p[2] - eights;
+    const netspec_dense_packed layer = {first, rest};
+    if (rest.outputs > 0) {
+        netspec_dense_packed_s8(&layer, blob[0], output, p[0]);
+    } else {
+        netspec_dense_eights_s8(&first, blob[0], output, p[0]);
+    }
+}
+
+#endif
