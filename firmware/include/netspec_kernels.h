@@ -65,6 +65,42 @@ void netspec_convolve_s8(
     const netspec_convolution *layer, const int8_t *input, int8_t *output, int8_t *columns, int32_t room);
 
 /*
+ * A convolution whose filters are packed for DSP instructions in fours, all or only the first of them. Taps are those of
+ * [rows, columns, channels], with zeros behind them to a multiple of four.
+ *
+ * kernel is [packed / 4][taps / 4][tap % 2][filter / 2 % 2][tap / 2 % 2] of int16, 256 * B + A for the first two filters
+ * A and B of four and 256 * C + D + 128 for the others; then [outputs - packed][taps] of int8. scale has three words for
+ * each filter. Of four packed ones they are 0, then 256 * B + A, 256 * A + C and 256 * C + D of their kernel sums, then
+ * a multiplier of Q0.31 and -1 - shift, 0 to 23, for each; of the others kernel sum, multiplier and shift, as in
+ * netspec_convolution. Weights of packed filters are not -128, and their sums, with the kernel sum, stay within 24 bits for
+ * every input.
+ */
+typedef struct {
+    const int8_t *kernel; /* aligned to 4 bytes */
+    const int32_t *scale;
+    int32_t packed; /* filters that are, a multiple of 4 */
+    cmsis_nn_dims input;
+    cmsis_nn_dims filter;
+    cmsis_nn_dims output;
+    cmsis_nn_tile stride;
+    cmsis_nn_tile padding;
+    cmsis_nn_tile dilation;
+    int8_t input_zero;
+    int8_t output_offset;
+    int8_t min; /* of the output, both included */
+    int8_t max;
+} netspec_packed_convolution;
+
+/*
+ * Convolve one image: CONV_2D. scratch, aligned to 4 bytes, has room for 4 bytes a tap, where channels are no multiple of
+ * 4 for 5; taps are counted in fours.
+ */
+void netspec_convolve_packed_s8(const netspec_packed_convolution *layer,
+                                const int8_t *input,
+                                int8_t *output,
+                                int8_t *scratch);
+
+/*
  * Convolve each channel of one image with filters of its own: DEPTHWISE_CONV_2D. Filter i of channel c gives output
  * c * filter.n + i. Weights are -127 to 127: of two that follow each other in a filter, at most one may be -128.
  */

@@ -5,7 +5,7 @@ Knowledge about neighbours lives here and nowhere else. `verify` checks the grap
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Container, Mapping
 from dataclasses import replace
 
 from netspec.device.graph import DeviceGraph, Node, free_name
@@ -170,6 +170,14 @@ def choose_kernels(graph: DeviceGraph) -> DeviceGraph:
     """Give each op the kernel that runs it."""
     kernels = kernel_set(graph.kernels).of_network([node.op for node in graph.nodes])
     return graph.with_nodes(node.with_kernel(kernels.kernel(node.op)) for node in graph.nodes)
+
+
+def with_plain_kernels(graph: DeviceGraph, names: Container[str]) -> DeviceGraph:
+    """Give these ops the kernels that a network of little work has: smaller ones, with less scratch."""
+    kernels = kernel_set(graph.kernels)
+    return graph.with_nodes(
+        node.with_kernel(kernels.kernel(node.op)) if node.name in names else node for node in graph.nodes
+    )
 
 
 def _rename(graph: DeviceGraph, renamed: dict[str, str]) -> DeviceGraph:

@@ -18,7 +18,7 @@ from netspec.device.memory.live_sets import Live, live_sets
 from netspec.device.memory.packing import aligned
 from netspec.device.memory.plan import MemoryPlan, plan_memory
 from netspec.device.memory.regions import Region, place_weights
-from netspec.device.passes import run_passes
+from netspec.device.passes import run_passes, with_plain_kernels
 from netspec.device.scales import equal_tables
 from netspec.diagnostics import Diagnostic, Note, SpecError
 from netspec.graph import Graph
@@ -239,8 +239,21 @@ def plan_of_any_size(graph: Graph, core: str | None = None) -> DevicePlan:
     memory = (graph.spec.target.memory if graph.spec.target else None) or []
     regions = tuple(Region(each.name, each.size, "arena" in each.holds, "weights" in each.holds) for each in memory)
     plan = plan_graph(device_graph, core, graph.spec.io, regions)
-    _require_addressable(graph, device_graph, plan)
+    budget = graph.spec.target.budget if graph.spec.target else None
+    over = budget is not None and budget.ram is not None and plan.ram_bytes > budget.ram
+    if over or room_fault(graph, plan) is not None:
+        plan = _with_less_scratch(plan)
+    _require_addressable(graph, plan.graph, plan)
     return plan
+
+
+def _with_less_scratch(plan: DevicePlan) -> DevicePlan:
+    """Return the plan with plainer kernels where scratch makes the arena larger than it need be, if there is such."""
+    everywhere = with_plain_kernels(plan.graph, {node.name for node in plan.graph.nodes})
+    least = plan_graph(everywhere, plan.core, plan.io, plan.regions).arena_bytes
+    above = {live.node.name for live in plan.live() if live.bytes > least}
+    plainer = plan_graph(with_plain_kernels(plan.graph, above), plan.core, plan.io, plan.regions)
+    return plainer if plainer.ram_bytes < plan.ram_bytes else plan
 
 
 def room_fault(graph: Graph, plan: DevicePlan) -> Diagnostic | None:

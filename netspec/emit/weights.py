@@ -29,7 +29,8 @@ _MEANINGS = {
     "shift": "powers of two of the rescaling factors, one an output",
     "table": "the output for each input from -128 to 127",
     "filters": "weights",
-    "packed": "weights of eights of units, packed as netspec_kernels.h says",
+    "packed": "weights, packed as netspec_kernels.h says",
+    "scale": "kernel sums and rescaling factors, as netspec_kernels.h says",
     "rest": "weights of the other units",
     "kernel_sum": "bias plus input offset times sum of weights, one an output",
 }

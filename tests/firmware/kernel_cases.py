@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from netspec.arithmetic.functions import exp_on_negative_values, reciprocal
 from netspec.device import cmsis_nn
 from netspec.device.cmsis_nn.arm import arm_convolve_choice, arm_depthwise_choice
+from netspec.device.kernels.netspec import packed_conv2d
 from netspec.device.kernels.netspec.dense import packed as packed_weights
 
 Ints = NDArray[np.int64]
@@ -37,7 +38,8 @@ Ints = NDArray[np.int64]
     OWN_DEPTHWISE,
     OWN_PAD,
     DENSE_PACKED,
-) = range(15)  # as in run_cases.c
+    CONVOLVE_PACKED,
+) = range(16)  # as in run_cases.c
 
 # By the number that a case gives: as in run_cases.c.
 CONVOLUTIONS = ("netspec_convolve_s8", "arm_convolve_1x1_s8_fast", "arm_convolve_1x1_s8", "arm_convolve_1_x_n_s8")
@@ -138,6 +140,68 @@ def convolution(random: Random) -> Case:
         window.output[0] * window.output[1] * outputs,
         expected,
         frozenset({"1x1 beyond the edge"} if beyond else ()),
+    )
+
+
+def packed_convolution(random: Random) -> Case:
+    """Return a convolution of packed filters, some with sums that are as large as they may be, or by one larger."""
+    at_the_bound = random.random() < 0.3
+    window = _Window(random, pointwise=random.random() < 0.3)
+    inputs, outputs = random.choice([1, 2, 3, 4, 5, 8, 12, 16, 40]), random.choice([1, 3, 4, 4, 6, 8, 13, 16])
+    if at_the_bound:
+        window.become_whole(random)
+    x = _values(random, (1, *window.input, inputs))
+    w = _values(random, (outputs, *window.kernel, inputs), low=-127)
+    if random.random() < 0.2:
+        w[random.randrange(outputs), 0, 0, 0] = -128  # its four is not packed, nor any that follows
+    quant = _PerChannel(random, outputs, taps=w[0].size)
+    if random.random() < 0.4:
+        quant.output_offset = -128  # as behind relu, where there is less to round
+    if at_the_bound:
+        filter, beyond = random.randrange(outputs), random.choice([0, 0, 1])
+        x[0] = np.where(w[filter] > 0, 127, -128)
+        most = (np.maximum(w * 127, w * -128)).sum(axis=(1, 2, 3))
+        least = (np.minimum(w * 127, w * -128)).sum(axis=(1, 2, 3))
+        sums = np.full(outputs, (1 << 23) - 1 + beyond) - most
+        if random.random() < 0.5:
+            x[0] = -1 - x[0]
+            sums = np.full(outputs, -(1 << 23) - beyond) - least
+        quant.bias = sums - quant.input_offset * w.sum(axis=(1, 2, 3))
+        quant.shift = np.minimum(quant.shift, -1)
+    bias = np.zeros(outputs, np.int64) if quant.bias is None else quant.bias
+    kernel_sum = _wrap(bias + quant.input_offset * w.sum(axis=(1, 2, 3)))
+    arrays = {"kernel": w.astype(np.int8), "kernel_sum": kernel_sum.astype(np.int32)}
+    arrays |= {"multiplier": quant.multiplier.astype(np.int32), "shift": quant.shift.astype(np.int32)}
+    packed = packed_conv2d.PackedConvolution(arrays)
+    geometry = cmsis_nn.Window(
+        (*window.input, inputs),
+        window.kernel,
+        (*window.output, outputs),
+        window.stride,
+        window.dilation,
+        window.padding,
+    )
+
+    def expected() -> tuple[int, bytes]:
+        sums = np.zeros((1, *window.output, outputs), np.int64)
+        for y, x_, tap in window.taps(x, quant.input_offset):
+            sums += tap @ w[:, y, x_].T
+        return SUCCESS, quant.finish(sums)
+
+    return Case(
+        CONVOLVE_PACKED,
+        (
+            *(1, *window.input, inputs),
+            *(outputs, *window.kernel, inputs),
+            *(1, *window.output, outputs),
+            *(*window.stride, *window.padding, *window.dilation),
+            *quant.parameters,
+            cmsis_nn.arm_scratch_bytes("arm_convolve_s8", "none", geometry),
+            *(packed_conv2d.packed_scratch_bytes(geometry), 0, packed.count),
+        ),
+        (_bytes(x), _bytes(w), *quant.blobs, packed.kernel().tobytes(), packed.scale().tobytes()),
+        window.output[0] * window.output[1] * outputs,
+        expected,
     )
 
 
@@ -452,6 +516,12 @@ class _Window:
         zeros = random.randint(0, kernel - 1)
         self.input, self.kernel, self.output = (1, outputs - 1 + kernel - zeros), (1, kernel), (1, outputs)
         self.stride, self.dilation, self.padding = (1, 1), (1, 1), (0, zeros // 2)
+
+    def become_whole(self, random: Random) -> None:
+        """Become a window that is the whole image."""
+        self.kernel = self.input = (random.randint(1, 6), random.randint(1, 6))
+        self.output = self.stride = self.dilation = (1, 1)
+        self.padding = (0, 0)
 
     def become_large(self, random: Random) -> None:
         """Become a window of up to 99 taps, reaching beyond its input on all sides or on none."""

@@ -40,6 +40,7 @@ from tests.firmware.kernel_cases import (
     dense_eights,
     dense_packed,
     own_depthwise_convolution,
+    packed_convolution,
     read_results,
     write_cases,
 )
@@ -93,6 +94,11 @@ def test_every_tensor_equals_the_reference(core: str, provider: str, net: str) -
 # Kernels that are written for some cores, and the cores that tell: for each way in which they are compiled one.
 OWN_KERNELS: dict[str, tuple[tuple[str, ...], Callable[[Random], Case], int]] = {
     "netspec_depthwise_conv_s8": (("cortex-m0", "cortex-m4", "cortex-m55"), own_depthwise_convolution, 400),
+    "netspec_convolve_packed_s8": (
+        ("cortex-m0", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"),
+        packed_convolution,
+        400,
+    ),
     "netspec_dense_eights_s8": (("cortex-m4", "cortex-m55"), dense_eights, 200),
     "netspec_dense_packed_s8": (("cortex-m0", "cortex-m7", "cortex-m33"), dense_packed, 200),
 }

@@ -140,7 +140,11 @@ def test_text_holds_what_it_must_and_nothing_else(net: str, core: str) -> None:
     checks = re.findall(r"if \(status != ARM_CMSIS_NN_SUCCESS\) {\n\s+return (\w+);", source)
     assert len(calls) == len(checks) == len(set(checks))
     assert len(calls) + len(
-        re.findall(r"^\s+netspec_(?:convolve|depthwise_conv|softmax|dense|add|pad)_s8\(", source, re.MULTILINE)
+        re.findall(
+            r"^\s+netspec_(?:convolve|depthwise_conv|softmax|dense|add|pad)(?:_packed|_eights)?_s8\(",
+            source,
+            re.MULTILINE,
+        )
     ) >= sum(not isinstance(node.op, Concatenate) for node in model.plan.graph.nodes)
     assert source.count(f"    {upper}_TRACE(") == len(model.plan.graph.nodes)
     assert f'#define {upper}_SPEC_SHA256 "{DIGEST}"' in header

@@ -91,18 +91,18 @@ def own_call(op: Conv2D | DepthwiseConv2D, q: Quantized, extension: Extension, r
     window = window_of(op)
     filters = dims(window.output_hwc[2], *window.kernel_hw, window.input_hwc[2])
     room = max(SIDE_BY_SIDE.values()) if window.in_one_piece else SIDE_BY_SIDE[extension]
-    return {**_own_convolution(window, q, filters), "function": CONVOLVE, "role": role, "room": room}
+    return {**own_geometry(window, q, filters), "function": CONVOLVE, "role": role, "room": room}
 
 
 def own_depthwise_call(op: DepthwiseConv2D, q: Quantized) -> dict[str, Any]:
     """Return the call of netspec_depthwise_conv_s8, of as many filters for each channel as its multiplier is."""
     window = window_of(op)
     filters = dims(op.depth_multiplier, *window.kernel_hw, 1)
-    return {**_own_convolution(window, q, filters), "function": DEPTHWISE, "role": "kernel"}
+    return {**own_geometry(window, q, filters), "function": DEPTHWISE, "role": "kernel"}
 
 
-def _own_convolution(window: Window, q: Quantized, filters: Mapping[str, int]) -> dict[str, Any]:
-    """Return the numbers of a `netspec_convolution`."""
+def own_geometry(window: Window, q: Quantized, filters: Mapping[str, int]) -> dict[str, Any]:
+    """Return the numbers of a `netspec_convolution`, also where its filters are packed."""
     return {
         "input": dims(1, *window.input_hwc),
         "filter": filters,

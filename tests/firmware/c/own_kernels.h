@@ -6,7 +6,7 @@
 #include "case_parameters.h"
 #include "netspec_kernels.h"
 
-enum { OWN_DEPTHWISE = 12, DENSE_PACKED = 14 }; /* as in kernel_cases.py */
+enum { OWN_DEPTHWISE = 12, DENSE_PACKED = 14, CONVOLVE_PACKED = 15 }; /* as in kernel_cases.py */
 
 /* Parameters: input, filter, output dims; stride, padding, dilation; offsets, limits; scratch bytes; ch_mult. */
 static inline void run_depthwise(const int32_t *p, void *const *blob, int8_t *output)
@@ -33,6 +33,15 @@ static inline void run_dense_packed(const int32_t *p, void *const *blob, int8_t 
     } else {
         netspec_dense_eights_s8(&first, blob[0], output, p[0]);
     }
+}
+
+/* Parameters: as for run_depthwise, but behind the scratch of Arm's kernel that of ours, 0, and the packed filters. */
+static inline void run_convolve_packed(const int32_t *p, void *const *blob, int8_t *output, int8_t *scratch)
+{
+    const netspec_packed_convolution layer = {
+        blob[5], blob[6], p[25], dims(p), dims(p + 4), dims(p + 8), tile(p + 12), tile(p + 14), tile(p + 16),
+        (int8_t)-p[18], (int8_t)p[19], (int8_t)p[20], (int8_t)p[21]};
+    netspec_convolve_packed_s8(&layer, blob[0], output, scratch);
 }
 
 #endif

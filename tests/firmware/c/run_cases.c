@@ -14,7 +14,7 @@
 #include "netspec_kernels.h"
 #include "own_kernels.h"
 
-enum { MAX_PARAMETERS = 32, MAX_BLOBS = 6 };
+enum { MAX_PARAMETERS = 32, MAX_BLOBS = 7 };
 
 typedef struct {
     int32_t operation;
@@ -96,6 +96,19 @@ static arm_cmsis_nn_status convolve(test_case *c)
     int8_t *columns = c->p[23] > 0 ? allocate(c->p[23]) : NULL;
     netspec_convolve_s8(&layer, c->blob[0], c->output, columns, c->p[25]);
     free(columns);
+    return ARM_CMSIS_NN_SUCCESS;
+#endif
+}
+
+/* The same with packed filters: blobs are also those, and their scales. */
+static arm_cmsis_nn_status convolve_packed(test_case *c)
+{
+#if defined(ARM_CONVOLVE_S8)
+    return convolve(c);
+#else
+    int8_t *scratch = allocate(c->p[23]);
+    run_convolve_packed(c->p, c->blob, c->output, scratch);
+    free(scratch);
     return ARM_CMSIS_NN_SUCCESS;
 #endif
 }
@@ -290,6 +303,8 @@ static arm_cmsis_nn_status run(test_case *c)
             return pad(c, 1);
         case DENSE_PACKED:
             return dense_packed(c);
+        case CONVOLVE_PACKED:
+            return convolve_packed(c);
         default:
             fail("unknown operation");
     }
@@ -323,7 +338,7 @@ int main(int argc, char **argv)
         }
         c.output = allocate(c.output_bytes);
         memset(c.output, 0x55, (size_t)c.output_bytes);
-        if (c.operation <= 1) {
+        if (c.operation <= 1 || c.operation == CONVOLVE_PACKED) {
             c.context.size = c.p[22];
             c.context.buf = c.p[22] > 0 ? allocate(c.p[22]) : NULL;
         }

@@ -7,17 +7,19 @@ from typing import Any
 
 from netspec.device.kernels import KernelSet
 from netspec.device.kernels.base import Kernel
+from netspec.device.kernels.netspec import dense, packed_conv2d
 from netspec.device.kernels.netspec.binary import BinaryKernel
 from netspec.device.kernels.netspec.concatenate import ConcatenateKernel
 from netspec.device.kernels.netspec.conv2d import Conv2DKernel
-from netspec.device.kernels.netspec.dense import WORTH_PACKING, DenseKernel, PackedDenseKernel
+from netspec.device.kernels.netspec.dense import DenseKernel, PackedDenseKernel
 from netspec.device.kernels.netspec.depthwise_conv2d import DepthwiseConv2DKernel
 from netspec.device.kernels.netspec.mean import MeanKernel
+from netspec.device.kernels.netspec.packed_conv2d import PackedConv2DKernel
 from netspec.device.kernels.netspec.pad import PadKernel
 from netspec.device.kernels.netspec.pool2d import Pool2DKernel
 from netspec.device.kernels.netspec.softmax import SoftmaxKernel
 from netspec.device.kernels.netspec.unary import UnaryKernel
-from netspec.ops import Dense, Op
+from netspec.ops import Conv2D, Dense, Op
 
 KERNELS: dict[str, Kernel[Any]] = {
     "binary": BinaryKernel(),
@@ -35,8 +37,12 @@ KERNELS: dict[str, Kernel[Any]] = {
 
 def in_network(ops: Sequence[Op]) -> Mapping[str, Kernel[Any]]:
     """Return the kernels of packed weights that a network has enough work for."""
-    macs = sum(op.macs() for op in ops if isinstance(op, Dense))
-    return {"dense": PackedDenseKernel()} if macs >= WORTH_PACKING else {}
+    found: dict[str, Kernel[Any]] = {}
+    if sum(op.macs() for op in ops if isinstance(op, Dense)) >= dense.WORTH_PACKING:
+        found["dense"] = PackedDenseKernel()
+    if sum(op.macs() for op in ops if isinstance(op, Conv2D)) >= packed_conv2d.WORTH_PACKING:
+        found["conv2d"] = PackedConv2DKernel()
+    return found
 
 
 SET = KernelSet("netspec", KERNELS, in_network=in_network)
