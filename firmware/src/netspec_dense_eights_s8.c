@@ -105,7 +105,7 @@ static void multiply(const netspec_dense *l, const int8_t *input, int8_t *output
     }
     const int32_t excess = excess_of(input, inputs / 4, last.word);
     const int any = l->shift >= 0 || l->max - l->min < UINT8_MAX;
-    const int32_t factor = (int32_t)((uint32_t)l->multiplier << 1), places = -1 - l->shift;
+    const int32_t factor = ns_factor(l->multiplier), places = -1 - l->shift;
     const int32_t twice = 2 * l->output_offset + 1;
     const int8_t *weights = l->kernel;
     const int32_t *kernel_sum = l->kernel_sum;

@@ -133,14 +133,27 @@ static inline uint32_t ns_lesser_4(uint32_t a, uint32_t b)
     return lesser;
 }
 
+/* Return twice a multiplier, 2^32 less where that does not fit: from 2^30 on. */
+static inline int32_t ns_factor(int32_t multiplier)
+{
+    return (int32_t)((uint32_t)multiplier << 1);
+}
+
+/* Return round(value * multiplier / 2^31), halves up, for multipliers from 2^30 on, given their factor. */
+static inline int32_t ns_multiply_high_rounded(int32_t value, int32_t factor)
+{
+    int32_t high;
+    __asm__("smmlar %0, %1, %2, %1" : "=r"(high) : "r"(value), "r"(factor));
+    return high;
+}
+
 /*
  * Return an accumulator as an output value, as ns_output does where all int8 are allowed, for multipliers from 2^30 on and
- * shifts below 0. factor is twice the multiplier, 2^32 less where it does not fit, places -1 - shift, twice 2 * offset + 1.
+ * shifts below 0. factor is ns_factor's, places -1 - shift, twice 2 * offset + 1.
  */
 static inline int32_t ns_rounded_output(int32_t accumulator, int32_t factor, int32_t places, int32_t twice)
 {
-    int32_t high, output;
-    __asm__("smmlar %0, %1, %2, %1" : "=r"(high) : "r"(accumulator), "r"(factor));
+    int32_t high = ns_multiply_high_rounded(accumulator, factor), output;
     /* Halves away from zero: one less where negative, then halves up, with a place more that is cut off at the end. */
     high = (high + (high >> 31)) >> places;
     __asm__("qadd %0, %1, %2" : "=r"(high) : "r"(high), "r"(twice));

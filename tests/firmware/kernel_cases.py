@@ -398,6 +398,9 @@ def addition(random: Random) -> Case:
     offsets = [random.randint(-127, 128) for _ in range(2)] + [random.randint(-128, 127)]
     multipliers = [random.randint(1 << 30, (1 << 31) - 1) for _ in range(3)]
     shifts = [random.randint(-12, 0), random.randint(-12, 0), random.randint(-24, -16)]
+    if random.random() < 0.7:  # one of both has the larger scale, and so it is always in a network
+        larger = random.randrange(2)
+        multipliers[larger], shifts[larger] = 1 << 30, 0
     left, (low, high) = 20, _limits(random)
 
     def expected() -> tuple[int, bytes]:

@@ -37,6 +37,7 @@ from tests.builds import bakenn_kernels, random_weights
 from tests.emitted_nets import NETS
 from tests.firmware.kernel_cases import (
     Case,
+    addition,
     dense_eights,
     dense_packed,
     own_depthwise_convolution,
@@ -99,6 +100,7 @@ OWN_KERNELS: dict[str, tuple[tuple[str, ...], Callable[[Random], Case], int]] = 
         packed_convolution,
         400,
     ),
+    "netspec_add_s8": (("cortex-m0", "cortex-m4", "cortex-m55"), addition, 400),
     "netspec_dense_eights_s8": (("cortex-m4", "cortex-m55"), dense_eights, 200),
     "netspec_dense_packed_s8": (("cortex-m0", "cortex-m7", "cortex-m33"), dense_packed, 200),
 }

@@ -59,6 +59,8 @@ int main(void)
         }
         if (head[0] == OWN_DEPTHWISE) {
             run_depthwise(p, blob, output);
+        } else if (head[0] == ADD) {
+            run_add(p, blob, output);
         } else if (head[0] == DENSE_PACKED) {
             run_dense_packed(p, blob, output);
         } else if (head[0] == CONVOLVE_PACKED) {

@@ -6,7 +6,7 @@
 #include "case_parameters.h"
 #include "netspec_kernels.h"
 
-enum { OWN_DEPTHWISE = 12, DENSE_PACKED = 14, CONVOLVE_PACKED = 15 }; /* as in kernel_cases.py */
+enum { ADD = 6, OWN_DEPTHWISE = 12, DENSE_PACKED = 14, CONVOLVE_PACKED = 15 }; /* as in kernel_cases.py */
 
 /* Parameters: input, filter, output dims; stride, padding, dilation; offsets, limits; scratch bytes; ch_mult. */
 static inline void run_depthwise(const int32_t *p, void *const *blob, int8_t *output)
@@ -15,6 +15,14 @@ static inline void run_depthwise(const int32_t *p, void *const *blob, int8_t *ou
         blob[1], blob[5], blob[3], blob[4], dims(p), dims(p + 4), dims(p + 8), tile(p + 12), tile(p + 14),
         tile(p + 16), (int8_t)-p[18], (int8_t)p[19], (int8_t)p[20], (int8_t)p[21]};
     netspec_depthwise_conv_s8(&layer, blob[0], output);
+}
+
+/* Parameters: offset, multiplier, shift of both inputs; left shift; those of the output; limits; size. */
+static inline void run_add(const int32_t *p, void *const *blob, int8_t *output)
+{
+    const netspec_add sum = {p[1], p[4], p[8], (int16_t)p[0], (int16_t)p[3], (int8_t)p[2], (int8_t)p[5], (int8_t)p[9],
+                             (int8_t)p[7], (int8_t)p[10], (int8_t)p[11]};
+    netspec_add_s8(&sum, blob[0], blob[1], output, p[12]);
 }
 
 /* Parameters: batches, depth, outputs; offsets; multiplier, shift; limits. */

@@ -222,9 +222,7 @@ static arm_cmsis_nn_status add(test_case *c)
     return arm_elementwise_add_s8(c->blob[0], c->blob[1], p[0], p[1], p[2], p[3], p[4], p[5], p[6], c->output, p[7],
                                   p[8], p[9], p[10], p[11], p[12]);
 #else
-    const netspec_add sum = {p[1], p[4], p[8], (int16_t)p[0], (int16_t)p[3], (int8_t)p[2], (int8_t)p[5], (int8_t)p[9],
-                             (int8_t)p[7], (int8_t)p[10], (int8_t)p[11]};
-    netspec_add_s8(&sum, c->blob[0], c->blob[1], c->output, p[12]);
+    run_add(p, c->blob, c->output);
     return ARM_CMSIS_NN_SUCCESS;
 #endif
 }
@@ -282,7 +280,7 @@ static arm_cmsis_nn_status run(test_case *c)
             return pool(c, 0);
         case 5:
             return softmax(c);
-        case 6:
+        case ADD:
             return add(c);
         case 7:
             return concatenate(c);
