@@ -173,6 +173,7 @@ _ALONE: tuple[tuple[str, dict[str, Any], tuple[int, ...]], ...] = (
     ("conv2d", {"filters": 16, "kernel_size": 1}, (9, 9, 8)),
     ("conv1d", {"filters": 12, "kernel_size": 3, "padding": "causal"}, (50, 4)),
     ("depthwise_conv2d", {"kernel_size": 3, "padding": "same"}, (12, 12, 8)),
+    ("depthwise_conv2d", {"kernel_size": 3, "padding": "same"}, (40, 40, 16)),
     ("dense", {"units": 10}, (64,)),
     ("dense", {"units": 3, "activation": "relu"}, (20, 8)),
     ("max_pooling2d", {"pool_size": 2}, (12, 12, 4)),

@@ -106,6 +106,16 @@ void netspec_convolve_packed_s8(const netspec_packed_convolution *layer,
  */
 void netspec_depthwise_conv_s8(const netspec_convolution *layer, const int8_t *input, int8_t *output);
 
+/*
+ * As netspec_depthwise_conv_s8 for 3x3 windows without dilation, one filter a channel, both strides 1 or both 2, padding
+ * of at most 2. scratch, aligned to 4 bytes, has room for the planes of four channels for so many output rows at a time:
+ * 4 * pitch * ((rows - 1) * stride + 3) bytes, where rows are 2 at least if strides are 1, and pitch is twice
+ * stride * output.w + 2, of a width of 2 at least, up to a multiple of 4.
+ * In place is allowed where strides are 1 and both shapes are the same.
+ */
+void netspec_depthwise_conv_3x3_s8(
+    const netspec_convolution *layer, const int8_t *input, int8_t *output, int8_t *scratch, int32_t rows);
+
 /* A dense layer with symmetric weights and one scale in all. */
 typedef struct {
     const int8_t *kernel;      /* [outputs, inputs] */

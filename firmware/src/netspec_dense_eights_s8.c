@@ -129,10 +129,17 @@ static void multiply(const netspec_dense *l, const int8_t *input, int8_t *output
             finish_eight(l, sums, output);
             continue;
         }
-        for (int32_t i = 0; i < 8; i += 2) {
-            output[i] = (int8_t)ns_rounded_output(sums[i], factor, places, twice);
-            output[i + 1] = (int8_t)ns_rounded_output(sums[i + 1], factor, places, twice);
-        }
+        const int32_t *sum = sums;
+        int8_t *to = output;
+        do {
+            uint32_t four = (uint32_t)ns_rounded_output(sum[0], factor, places, twice);
+            NS_REPLACE_BYTE(four, 8, ns_rounded_output(sum[1], factor, places, twice));
+            NS_REPLACE_BYTE(four, 16, ns_rounded_output(sum[2], factor, places, twice));
+            NS_REPLACE_BYTE(four, 24, ns_rounded_output(sum[3], factor, places, twice));
+            ns_put_word(to, four);
+            to += 4;
+            sum += 4;
+        } while (sum < sums + 8);
     }
 }
 

@@ -133,6 +133,9 @@ static inline uint32_t ns_lesser_4(uint32_t a, uint32_t b)
     return lesser;
 }
 
+/* Replace the byte of a word from a bit on by the lowest one of a value. */
+#define NS_REPLACE_BYTE(word, bit, value) __asm__("bfi %0, %1, #" #bit ", #8" : "+r"(word) : "r"(value))
+
 /* Return twice a multiplier, 2^32 less where that does not fit: from 2^30 on. */
 static inline int32_t ns_factor(int32_t multiplier)
 {

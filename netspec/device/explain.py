@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 from netspec.device.cmsis_nn import CORE_EXTENSIONS, Extension, KernelChoice
@@ -144,7 +144,7 @@ def explain_device(graph: Graph, core: str | None = None, asked: str | None = No
     try:
         plan = plan_device(graph, core)
     except SpecError as error:
-        rest = run_passes(lower_supported(graph))
+        rest = run_passes(replace(lower_supported(graph), extension=extension))
         return Device(core, extension, None, error.diagnostics, _nodes(rest), asked)
     return Device(core, extension, plan, (), _nodes(plan.graph), asked)
 

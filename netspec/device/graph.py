@@ -12,6 +12,7 @@ from functools import cached_property
 from operator import is_
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from netspec.device.cmsis_nn import Extension
 from netspec.ops import Op, Rescale, RescaleEach, ScaleRule, Shape, Tensor
 
 if TYPE_CHECKING:
@@ -101,6 +102,8 @@ class DeviceGraph:
     """The name of the set that the nodes' kernels come from."""
     states: tuple[Tensor, ...] = ()
     """Tensors that keep their bytes from run to run. An op that reads one gets what was written into it last."""
+    extension: Extension = "none"
+    """The instructions that the nodes' kernels are chosen for."""
 
     @cached_property
     def tensors(self) -> Mapping[str, Tensor]:

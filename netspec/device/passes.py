@@ -168,7 +168,7 @@ def share_weights(graph: DeviceGraph) -> DeviceGraph:
 
 def choose_kernels(graph: DeviceGraph) -> DeviceGraph:
     """Give each op the kernel that runs it."""
-    kernels = kernel_set(graph.kernels).of_network([node.op for node in graph.nodes])
+    kernels = kernel_set(graph.kernels).of_network([node.op for node in graph.nodes], graph.extension)
     return graph.with_nodes(node.with_kernel(kernels.kernel(node.op)) for node in graph.nodes)
 
 

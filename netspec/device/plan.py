@@ -235,7 +235,7 @@ def plan_device(graph: Graph, core: str | None = None) -> DevicePlan:
 def plan_of_any_size(graph: Graph, core: str | None = None) -> DevicePlan:
     """Return what `plan_device` does, also where the arena is more than its regions hold."""
     core = core or graph.spec.core
-    device_graph = run_passes(lower(graph))
+    device_graph = run_passes(replace(lower(graph), extension=CORE_EXTENSIONS[core]))
     memory = (graph.spec.target.memory if graph.spec.target else None) or []
     regions = tuple(Region(each.name, each.size, "arena" in each.holds, "weights" in each.holds) for each in memory)
     plan = plan_graph(device_graph, core, graph.spec.io, regions)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from netspec.arithmetic.functions import exp_on_negative_values, reciprocal
 from netspec.device import cmsis_nn
 from netspec.device.cmsis_nn.arm import arm_convolve_choice, arm_depthwise_choice
-from netspec.device.kernels.netspec import packed_conv2d
+from netspec.device.kernels.netspec import depthwise_conv3x3, packed_conv2d
 from netspec.device.kernels.netspec.dense import packed as packed_weights
 
 Ints = NDArray[np.int64]
@@ -39,7 +39,8 @@ Ints = NDArray[np.int64]
     OWN_PAD,
     DENSE_PACKED,
     CONVOLVE_PACKED,
-) = range(16)  # as in run_cases.c
+    DEPTHWISE_3X3,
+) = range(17)  # as in run_cases.c
 
 # By the number that a case gives: as in run_cases.c.
 CONVOLUTIONS = ("netspec_convolve_s8", "arm_convolve_1x1_s8_fast", "arm_convolve_1x1_s8", "arm_convolve_1_x_n_s8")
@@ -282,6 +283,59 @@ def own_depthwise_convolution(random: Random) -> Case:
         ),
         (_bytes(x), _bytes(w), *quant.blobs, kernel_sum.astype("<i4").tobytes()),
         window.output[0] * window.output[1] * outputs,
+        expected,
+    )
+
+
+def depthwise_3x3(random: Random) -> Case:
+    """Return a depthwise convolution of 3x3 windows: strips of all sizes, in place where that is allowed."""
+    while True:
+        window = _Window(random, square=True)
+        stride = random.choice([1, 1, 2])
+        if window.stride == (stride, stride) or random.random() < 0.1:
+            window.stride = (stride, stride)
+            spans = [window.input[i] + window.padding[i] + random.randint(0, 2) - 3 for i in (0, 1)]
+            if min(spans) >= 0:
+                window.output = (spans[0] // stride + 1, spans[1] // stride + 1)
+                break
+    if random.random() < 0.4:
+        window.padding, window.stride, window.output = (1, 1), (1, 1), window.input
+    channels = random.choice([1, 2, 3, 4, 5, 8, 9, 12])
+    x, w = _values(random, (1, *window.input, channels)), _values(random, (3, 3, channels), low=-127)
+    quant = _PerChannel(random, channels, taps=9)
+    if random.random() < 0.4:
+        quant.output_offset = -128
+    bias = np.zeros(channels, np.int64) if quant.bias is None else quant.bias
+    kernel_sum = _wrap(bias + quant.input_offset * w.sum(axis=(0, 1)))
+    geometry = cmsis_nn.Window(
+        (*window.input, channels),
+        (3, 3),
+        (*window.output, channels),
+        window.stride,
+        (1, 1),
+        window.padding,
+    )
+    rows = random.choice([geometry.output_hwc[0], 2, 2, 4])
+    rows = min(rows, geometry.output_hwc[0])
+    in_place = window.stride == (1, 1) and window.input == window.output and random.random() < 0.7
+
+    def expected() -> tuple[int, bytes]:
+        sums = np.zeros((1, *window.output, channels), np.int64)
+        for y, x_, tap in window.taps(x, quant.input_offset):
+            sums += tap * w[y, x_]
+        return SUCCESS, quant.finish(sums)
+
+    return Case(
+        DEPTHWISE_3X3,
+        (
+            *(1, *window.input, channels),
+            *(1, 3, 3, channels),
+            *(1, *window.output, channels),
+            *(*window.stride, *window.padding, *window.dilation),
+            *(*quant.parameters, 0, 1, rows, depthwise_conv3x3.plane_bytes(geometry, rows), int(in_place)),
+        ),
+        (_bytes(x), _bytes(w), *quant.blobs, kernel_sum.astype("<i4").tobytes()),
+        window.output[0] * window.output[1] * channels,
         expected,
     )
 

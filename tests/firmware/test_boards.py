@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from netspec.device.kernels.netspec import dense, depthwise_conv3x3, packed_conv2d
 from netspec.device.plan import plan_device
 from netspec.diagnostics import ToolError
 from netspec.emit import host_functions
@@ -40,11 +41,13 @@ from tests.firmware.kernel_cases import (
     addition,
     dense_eights,
     dense_packed,
+    depthwise_3x3,
     own_depthwise_convolution,
     packed_convolution,
     read_results,
     write_cases,
 )
+from tests.footprints import random_network
 from tests.importers.shared_models import known_input, shared_model
 from tests.models import firmware, int8_inputs, make_model
 from tests.specs import make_graph
@@ -95,6 +98,7 @@ def test_every_tensor_equals_the_reference(core: str, provider: str, net: str) -
 # Kernels that are written for some cores, and the cores that tell: for each way in which they are compiled one.
 OWN_KERNELS: dict[str, tuple[tuple[str, ...], Callable[[Random], Case], int]] = {
     "netspec_depthwise_conv_s8": (("cortex-m0", "cortex-m4", "cortex-m55"), own_depthwise_convolution, 400),
+    "netspec_depthwise_conv_3x3_s8": (("cortex-m0", "cortex-m4", "cortex-m7", "cortex-m55"), depthwise_3x3, 400),
     "netspec_convolve_packed_s8": (
         ("cortex-m0", "cortex-m4", "cortex-m7", "cortex-m33", "cortex-m55"),
         packed_convolution,
@@ -124,6 +128,19 @@ def test_a_kernel_of_each_core_computes_the_specification(function: str, core: s
     results = read_results(cases, (tmp_path / "results.bin").read_bytes())
     for case, result in zip(cases, results, strict=True):
         assert result == case.expected(), case.parameters
+
+
+@pytest.mark.parametrize("seed", range(0, 100, 9))
+def test_random_networks_with_the_kernels_of_much_work(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    for kernel, constant in (
+        (dense, "WORTH_PACKING"),
+        (packed_conv2d, "WORTH_PACKING"),
+        (depthwise_conv3x3, "WORTH_PLANES"),
+    ):
+        monkeypatch.setattr(kernel, constant, 0)
+    model = make_model(random_network(seed), core="cortex-m4")
+    inputs = {name: values[:2] for name, values in int8_inputs(model).items()}
+    assert mismatches(model, board_run(model, inputs), inputs) == []
 
 
 def test_a_net_of_no_code_runs_too() -> None:

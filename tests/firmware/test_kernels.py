@@ -26,6 +26,7 @@ SEED = 2026
 CASES: dict[str, tuple[Callable[[Random], Case], int]] = {
     "netspec_convolve_s8": (kernel_cases.convolution, 700),
     "netspec_convolve_packed_s8": (kernel_cases.packed_convolution, 500),
+    "netspec_depthwise_conv_3x3_s8": (kernel_cases.depthwise_3x3, 500),
     "netspec_depthwise_conv_s8": (kernel_cases.own_depthwise_convolution, 700),
     "arm_depthwise_conv_s8": (kernel_cases.depthwise_convolution, 600),
     "netspec_max_pool_s8": (lambda random: kernel_cases.pool(random, average=False), 200),
@@ -49,6 +50,7 @@ COUNTERPARTS = {
     "netspec_convolve_s8": "arm_convolve_s8",
     "netspec_convolve_packed_s8": "arm_convolve_s8",
     "netspec_depthwise_conv_s8": "arm_depthwise_conv_s8",
+    "netspec_depthwise_conv_3x3_s8": "arm_depthwise_conv_s8",
     "netspec_dense_s8": "arm_fully_connected_s8",
     "netspec_dense_eights_s8": "arm_fully_connected_s8",
     "netspec_dense_packed_s8": "arm_fully_connected_s8",

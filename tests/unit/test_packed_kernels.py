@@ -81,6 +81,37 @@ def test_a_network_has_packed_kernels_where_there_is_enough_to_multiply() -> Non
     assert packed == ["netspec_dense_packed_s8"]
 
 
+def depthwise(shape: tuple[int, int, int], **keys: Any) -> DevicePlan:
+    layers = [{"depthwise_conv2d": {"name": "apart", "kernel_size": 3, "padding": "same", **keys}}]
+    return plan_device(make_graph(layers, shape), "cortex-m4")
+
+
+@pytest.mark.parametrize(
+    ("shape", "keys", "scratch", "in_place"),
+    [
+        ((25, 30, 24), {}, 4 * 64 * 8, True),  # strips of 6 rows, and 2 more
+        ((25, 5, 134), {}, 4 * 16 * 27, True),  # all rows
+        ((3, 300, 20), {}, 4 * 604 * 4, True),  # two rows, which are more than usual
+        ((49, 11, 128), {"strides": 2}, 4 * 28 * 17, False),
+        ((49, 1, 350), {}, 4 * 8 * 51, True),
+    ],
+)
+def test_planes_of_depthwise_windows(
+    shape: tuple[int, int, int], keys: dict[str, Any], scratch: int, in_place: bool
+) -> None:
+    plan = depthwise(shape, **keys)
+    assert functions(plan) == ["netspec_depthwise_conv_3x3_s8"]
+    assert plan.memory.scratch_bytes == {"apart": scratch}
+    assert bool(plan.memory.shares) == in_place
+
+
+def test_other_depthwise_windows_have_the_general_kernel() -> None:
+    for keys in ({"kernel_size": [3, 4]}, {"dilation_rate": 2}, {"depth_multiplier": 2}, {"strides": 3}):
+        assert functions(depthwise((40, 40, 32), **keys)) == ["netspec_depthwise_conv_s8"]
+    assert functions(depthwise((20, 20, 40))) == ["netspec_depthwise_conv_s8"]  # too little work
+    assert functions(depthwise((3, 5, 1200))) == ["netspec_depthwise_conv_s8"]  # too many channels for few outputs
+
+
 def test_scratch_does_not_break_a_budget() -> None:
     """The first layer's scratch lies on top of the largest tensors; without it the network is within the budget."""
     plan = plan_device(net(64), "cortex-m4")

@@ -12,6 +12,7 @@ from functools import cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
+from netspec.device.cmsis_nn import Extension
 from netspec.ops import Op
 
 if TYPE_CHECKING:
@@ -26,7 +27,7 @@ def _always(op: Op) -> bool:
     return True
 
 
-def _none(ops: Sequence[Op]) -> Mapping[str, Kernel[Any]]:
+def _none(ops: Sequence[Op], extension: Extension) -> Mapping[str, Kernel[Any]]:
     return {}
 
 
@@ -38,12 +39,12 @@ class KernelSet:
     kernels: Mapping[str, Kernel[Any]]
     pads_itself: Callable[[Op], bool] = _always
     """Whether the op's kernel puts the zeros around its input that the op says; otherwise a pass pads before it."""
-    in_network: Callable[[Sequence[Op]], Mapping[str, Kernel[Any]]] = _none
-    """Kernels, by stem, that a network of these ops has instead: those whose code is worth its bytes in all."""
+    in_network: Callable[[Sequence[Op], Extension], Mapping[str, Kernel[Any]]] = _none
+    """Kernels, by stem, that a network of these ops has instead on a core: those whose code is worth its bytes."""
 
-    def of_network(self, ops: Sequence[Op]) -> KernelSet:
-        """Return the set as a network of these ops has it."""
-        return replace(self, kernels={**self.kernels, **self.in_network(ops)})
+    def of_network(self, ops: Sequence[Op], extension: Extension) -> KernelSet:
+        """Return the set as a network of these ops has it on a core."""
+        return replace(self, kernels={**self.kernels, **self.in_network(ops, extension)})
 
     def kernel(self, op: Op) -> Kernel[Any]:
         """Return the kernel of an op. Raises `AssertionError` for an op that the passes should have removed."""

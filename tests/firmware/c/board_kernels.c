@@ -63,6 +63,8 @@ int main(void)
             run_add(p, blob, output);
         } else if (head[0] == DENSE_PACKED) {
             run_dense_packed(p, blob, output);
+        } else if (head[0] == DEPTHWISE_3X3) {
+            run_depthwise_3x3(p, blob, output, scratch_of(p[25]));
         } else if (head[0] == CONVOLVE_PACKED) {
             run_convolve_packed(p, blob, output, scratch_of(p[23]));
         } else {

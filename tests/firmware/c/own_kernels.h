@@ -3,10 +3,12 @@
 #ifndef OWN_KERNELS_H
 #define OWN_KERNELS_H
 
+#include <string.h>
+
 #include "case_parameters.h"
 #include "netspec_kernels.h"
 
-enum { ADD = 6, OWN_DEPTHWISE = 12, DENSE_PACKED = 14, CONVOLVE_PACKED = 15 }; /* as in kernel_cases.py */
+enum { ADD = 6, OWN_DEPTHWISE = 12, DENSE_PACKED = 14, CONVOLVE_PACKED = 15, DEPTHWISE_3X3 = 16 }; /* as in kernel_cases.py */
 
 /* Parameters: input, filter, output dims; stride, padding, dilation; offsets, limits; scratch bytes; ch_mult. */
 static inline void run_depthwise(const int32_t *p, void *const *blob, int8_t *output)
@@ -50,6 +52,20 @@ static inline void run_convolve_packed(const int32_t *p, void *const *blob, int8
         blob[5], blob[6], p[25], dims(p), dims(p + 4), dims(p + 8), tile(p + 12), tile(p + 14), tile(p + 16),
         (int8_t)-p[18], (int8_t)p[19], (int8_t)p[20], (int8_t)p[21]};
     netspec_convolve_packed_s8(&layer, blob[0], output, scratch);
+}
+
+/* Parameters: as for run_depthwise; behind ch_mult the rows of a strip, the bytes of scratch, and whether it is in place. */
+static inline void run_depthwise_3x3(const int32_t *p, void *const *blob, int8_t *output, int8_t *scratch)
+{
+    const netspec_convolution layer = {
+        blob[1], blob[5], blob[3], blob[4], dims(p), dims(p + 4), dims(p + 8), tile(p + 12), tile(p + 14),
+        tile(p + 16), (int8_t)-p[18], (int8_t)p[19], (int8_t)p[20], (int8_t)p[21]};
+    const int8_t *input = blob[0];
+    if (p[26] != 0) {
+        memcpy(output, input, (size_t)(p[1] * p[2] * p[3]));
+        input = output;
+    }
+    netspec_depthwise_conv_3x3_s8(&layer, input, output, scratch, p[24]);
 }
 
 #endif

@@ -146,6 +146,18 @@ static arm_cmsis_nn_status convolve_own_depthwise(test_case *c)
 #endif
 }
 
+static arm_cmsis_nn_status convolve_3x3(test_case *c)
+{
+#if defined(ARM_DEPTHWISE_CONV_S8)
+    return convolve_own_depthwise(c);
+#else
+    int8_t *scratch = allocate(c->p[25]);
+    run_depthwise_3x3(c->p, c->blob, c->output, scratch);
+    free(scratch);
+    return ARM_CMSIS_NN_SUCCESS;
+#endif
+}
+
 /* Parameters: batches, depth, outputs; offsets; multiplier, shift; limits. */
 static arm_cmsis_nn_status dense(test_case *c)
 {
@@ -301,6 +313,8 @@ static arm_cmsis_nn_status run(test_case *c)
             return pad(c, 1);
         case DENSE_PACKED:
             return dense_packed(c);
+        case DEPTHWISE_3X3:
+            return convolve_3x3(c);
         case CONVOLVE_PACKED:
             return convolve_packed(c);
         default:

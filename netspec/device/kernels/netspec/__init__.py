@@ -5,21 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from netspec.device.cmsis_nn import Extension
 from netspec.device.kernels import KernelSet
+from netspec.device.kernels._convolution import window_of
 from netspec.device.kernels.base import Kernel
-from netspec.device.kernels.netspec import dense, packed_conv2d
+from netspec.device.kernels.netspec import dense, depthwise_conv3x3, packed_conv2d
 from netspec.device.kernels.netspec.binary import BinaryKernel
 from netspec.device.kernels.netspec.concatenate import ConcatenateKernel
 from netspec.device.kernels.netspec.conv2d import Conv2DKernel
 from netspec.device.kernels.netspec.dense import DenseKernel, PackedDenseKernel
 from netspec.device.kernels.netspec.depthwise_conv2d import DepthwiseConv2DKernel
+from netspec.device.kernels.netspec.depthwise_conv3x3 import DepthwiseConv3x3Kernel
 from netspec.device.kernels.netspec.mean import MeanKernel
 from netspec.device.kernels.netspec.packed_conv2d import PackedConv2DKernel
 from netspec.device.kernels.netspec.pad import PadKernel
 from netspec.device.kernels.netspec.pool2d import Pool2DKernel
 from netspec.device.kernels.netspec.softmax import SoftmaxKernel
 from netspec.device.kernels.netspec.unary import UnaryKernel
-from netspec.ops import Conv2D, Dense, Op
+from netspec.ops import Conv2D, Dense, DepthwiseConv2D, Op
 
 KERNELS: dict[str, Kernel[Any]] = {
     "binary": BinaryKernel(),
@@ -35,13 +38,18 @@ KERNELS: dict[str, Kernel[Any]] = {
 }
 
 
-def in_network(ops: Sequence[Op]) -> Mapping[str, Kernel[Any]]:
-    """Return the kernels of packed weights that a network has enough work for."""
+def in_network(ops: Sequence[Op], extension: Extension) -> Mapping[str, Kernel[Any]]:
+    """Return the kernels for DSP instructions that a network has enough work for."""
     found: dict[str, Kernel[Any]] = {}
+    if extension != "dsp":
+        return found
     if sum(op.macs() for op in ops if isinstance(op, Dense)) >= dense.WORTH_PACKING:
         found["dense"] = PackedDenseKernel()
     if sum(op.macs() for op in ops if isinstance(op, Conv2D)) >= packed_conv2d.WORTH_PACKING:
         found["conv2d"] = PackedConv2DKernel()
+    in_planes = (op for op in ops if isinstance(op, DepthwiseConv2D) and depthwise_conv3x3.takes(window_of(op)))
+    if sum(op.macs() for op in in_planes) >= depthwise_conv3x3.WORTH_PLANES:
+        found["depthwise_conv2d"] = DepthwiseConv3x3Kernel()
     return found
 
 

@@ -62,7 +62,7 @@ class DenseKernel(Kernel[Dense]):
 
 
 class PackedDenseKernel(DenseKernel):
-    """With DSP instructions: eights of units, whose weights are packed."""
+    """With packed weights of eights of units, on cores with DSP instructions."""
 
     def layout(self, op: Dense) -> tuple[Layout, ...]:
         (plain,) = super().layout(op)
@@ -87,7 +87,7 @@ class PackedDenseKernel(DenseKernel):
 
     def kernel_choice(self, op: Dense, extension: Extension) -> KernelChoice:
         units, rows = op.output_shape[-1], prod(op.input_shape[:-1])
-        if extension != "dsp" or units < 8:
+        if units < 8:
             return super().kernel_choice(op, extension)
         each = "" if rows == 1 else f"for each of {rows:,} rows "
         reason = f"{each}eight units at a time, two weights in one factor, on top of sums made at build time"

@@ -29,11 +29,9 @@ _MOST_PLACES = 23
 
 
 class PackedConv2DKernel(Conv2DKernel):
-    """With DSP instructions; on other cores as the plain one."""
+    """With packed filters, on cores with DSP instructions."""
 
     def kernel_choice(self, op: Conv2D, extension: Extension) -> KernelChoice:
-        if extension != "dsp":
-            return super().kernel_choice(op, extension)
         window = window_of(op)
         reason = (
             f"two windows of {window.size} at a time, expanded to int16, times four filters by three multiplications"
@@ -41,8 +39,6 @@ class PackedConv2DKernel(Conv2DKernel):
         return KernelChoice(PACKED_CONVOLVE, reason)
 
     def constants(self, op: Conv2D, extension: Extension) -> tuple[Constant, ...]:
-        if extension != "dsp":
-            return super().constants(op, extension)
         window = window_of(op)
         filters = window.output_hwc[2]
         return (
@@ -56,13 +52,9 @@ class PackedConv2DKernel(Conv2DKernel):
 
     def kernel_scratch_bytes(self, op: Conv2D, extension: Extension, compiled_for: Extension) -> int:
         """Return the room for both windows, expanded, and for a column where one is gathered before."""
-        if extension != "dsp":
-            return super().kernel_scratch_bytes(op, extension, compiled_for)
         return packed_scratch_bytes(window_of(op))
 
     def call(self, op: Conv2D, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
-        if extension != "dsp":
-            return super().call(op, q, extension, there)
         window = window_of(op)
         filters = dims(window.output_hwc[2], *window.kernel_hw, window.input_hwc[2])
         return {**own_geometry(window, q, filters), "packed": PackedConvolution(q.arrays).count}
