@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from netspec.arithmetic.functions import exp_on_negative_values, reciprocal
 from netspec.device import cmsis_nn
 from netspec.device.cmsis_nn.arm import arm_convolve_choice, arm_depthwise_choice
-from netspec.device.kernels.netspec import depthwise_conv3x3, packed_conv2d
+from netspec.device.kernels.netspec import dsp_depthwise_conv2d, packed_conv2d
 from netspec.device.kernels.netspec.dense import packed as packed_weights
 
 Ints = NDArray[np.int64]
@@ -332,7 +332,7 @@ def depthwise_3x3(random: Random) -> Case:
             *(1, 3, 3, channels),
             *(1, *window.output, channels),
             *(*window.stride, *window.padding, *window.dilation),
-            *(*quant.parameters, 0, 1, rows, depthwise_conv3x3.plane_bytes(geometry, rows), int(in_place)),
+            *(*quant.parameters, 0, 1, rows, dsp_depthwise_conv2d.plane_bytes(geometry, rows), int(in_place)),
         ),
         (_bytes(x), _bytes(w), *quant.blobs, kernel_sum.astype("<i4").tobytes()),
         window.output[0] * window.output[1] * channels,

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from netspec.device.kernels.netspec import dense, depthwise_conv3x3, packed_conv2d
+from netspec.device.kernels.netspec import dense, dsp_depthwise_conv2d, packed_conv2d
 from netspec.device.plan import plan_device
 from netspec.diagnostics import ToolError
 from netspec.emit import host_functions
@@ -135,7 +135,7 @@ def test_random_networks_with_the_kernels_of_much_work(seed: int, monkeypatch: p
     for kernel, constant in (
         (dense, "WORTH_PACKING"),
         (packed_conv2d, "WORTH_PACKING"),
-        (depthwise_conv3x3, "WORTH_PLANES"),
+        (dsp_depthwise_conv2d, "WORTH_PLANES"),
     ):
         monkeypatch.setattr(kernel, constant, 0)
     model = make_model(random_network(seed), core="cortex-m4")

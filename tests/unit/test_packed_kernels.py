@@ -123,3 +123,13 @@ def test_scratch_does_not_break_a_budget() -> None:
     assert functions(small) == functions(within)
     hopeless = plan_device(net(64, budget={"ram": 1000}), "cortex-m4")
     assert functions(hopeless) == functions(within)
+
+
+@pytest.mark.parametrize(("filters", "function"), [(18, "netspec_convolve_s8"), (19, "netspec_convolve_packed_s8")])
+def test_one_channel_is_a_plain_convolution_that_may_be_packed(filters: int, function: str) -> None:
+    layers = [
+        {"depthwise_conv2d": {"kernel_size": [10, 8], "strides": 2, "depth_multiplier": filters}},
+        {"depthwise_conv2d": {"kernel_size": 3, "padding": "same"}},
+    ]
+    plan = plan_device(make_graph(layers, (49, 40, 1)), "cortex-m4")
+    assert functions(plan) == [function, "netspec_depthwise_conv_s8"]

@@ -9,13 +9,13 @@ from netspec.device.cmsis_nn import Extension
 from netspec.device.kernels import KernelSet
 from netspec.device.kernels._convolution import window_of
 from netspec.device.kernels.base import Kernel
-from netspec.device.kernels.netspec import dense, depthwise_conv3x3, packed_conv2d
+from netspec.device.kernels.netspec import dense, dsp_depthwise_conv2d, packed_conv2d
 from netspec.device.kernels.netspec.binary import BinaryKernel
 from netspec.device.kernels.netspec.concatenate import ConcatenateKernel
 from netspec.device.kernels.netspec.conv2d import Conv2DKernel
 from netspec.device.kernels.netspec.dense import DenseKernel, PackedDenseKernel
 from netspec.device.kernels.netspec.depthwise_conv2d import DepthwiseConv2DKernel
-from netspec.device.kernels.netspec.depthwise_conv3x3 import DepthwiseConv3x3Kernel
+from netspec.device.kernels.netspec.dsp_depthwise_conv2d import DspDepthwiseConv2DKernel, is_plain, takes
 from netspec.device.kernels.netspec.mean import MeanKernel
 from netspec.device.kernels.netspec.packed_conv2d import PackedConv2DKernel
 from netspec.device.kernels.netspec.pad import PadKernel
@@ -40,16 +40,20 @@ KERNELS: dict[str, Kernel[Any]] = {
 
 def in_network(ops: Sequence[Op], extension: Extension) -> Mapping[str, Kernel[Any]]:
     """Return the kernels for DSP instructions that a network has enough work for."""
-    found: dict[str, Kernel[Any]] = {}
     if extension != "dsp":
-        return found
+        return {}
+    found: dict[str, Kernel[Any]] = {}
+    depthwise = [op for op in ops if isinstance(op, DepthwiseConv2D)]
+    plain = [op for op in ops if isinstance(op, Conv2D)] + [op for op in depthwise if is_plain(op)]
+    in_planes = [op for op in depthwise if takes(window_of(op))]
     if sum(op.macs() for op in ops if isinstance(op, Dense)) >= dense.WORTH_PACKING:
         found["dense"] = PackedDenseKernel()
-    if sum(op.macs() for op in ops if isinstance(op, Conv2D)) >= packed_conv2d.WORTH_PACKING:
+    packs = sum(op.macs() for op in plain) >= packed_conv2d.WORTH_PACKING
+    if packs:
         found["conv2d"] = PackedConv2DKernel()
-    in_planes = (op for op in ops if isinstance(op, DepthwiseConv2D) and depthwise_conv3x3.takes(window_of(op)))
-    if sum(op.macs() for op in in_planes) >= depthwise_conv3x3.WORTH_PLANES:
-        found["depthwise_conv2d"] = DepthwiseConv3x3Kernel()
+    planes = sum(op.macs() for op in in_planes) >= dsp_depthwise_conv2d.WORTH_PLANES
+    if packs or planes:
+        found["depthwise_conv2d"] = DspDepthwiseConv2DKernel(planes=planes, packs=packs)
     return found
 
 

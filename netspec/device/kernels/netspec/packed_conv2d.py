@@ -32,36 +32,41 @@ class PackedConv2DKernel(Conv2DKernel):
     """With packed filters, on cores with DSP instructions."""
 
     def kernel_choice(self, op: Conv2D, extension: Extension) -> KernelChoice:
-        window = window_of(op)
-        reason = (
-            f"two windows of {window.size} at a time, expanded to int16, times four filters by three multiplications"
-        )
-        return KernelChoice(PACKED_CONVOLVE, reason)
+        return packed_choice(window_of(op))
 
     def constants(self, op: Conv2D, extension: Extension) -> tuple[Constant, ...]:
-        window = window_of(op)
-        filters = window.output_hwc[2]
-        return (
-            Constant("packed", INT8, filters * _padded_taps(window)),
-            Constant("scale", INT32, 3 * filters),
-        )
+        return packed_constants(window_of(op))
 
     def arrays(self, op: Conv2D, q: Quantized) -> Mapping[str, NDArray[Any]]:
-        packed = PackedConvolution(q.arrays)
-        return {"packed": packed.kernel(), "scale": packed.scale()}
+        return PackedConvolution(q.arrays).arrays()
 
     def kernel_scratch_bytes(self, op: Conv2D, extension: Extension, compiled_for: Extension) -> int:
-        """Return the room for both windows, expanded, and for a column where one is gathered before."""
         return packed_scratch_bytes(window_of(op))
 
     def call(self, op: Conv2D, q: Quantized, extension: Extension, there: Container[int] = ()) -> Mapping[str, Any]:
-        window = window_of(op)
-        filters = dims(window.output_hwc[2], *window.kernel_hw, window.input_hwc[2])
-        return {**own_geometry(window, q, filters), "packed": PackedConvolution(q.arrays).count}
+        return packed_call(window_of(op), q, PackedConvolution(q.arrays))
+
+
+def packed_choice(window: Window) -> KernelChoice:
+    """Return the function, and why it is chosen."""
+    reason = f"two windows of {window.size} at a time, expanded to int16, times four filters by three multiplications"
+    return KernelChoice(PACKED_CONVOLVE, reason)
+
+
+def packed_constants(window: Window) -> tuple[Constant, ...]:
+    """Return the arrays in flash."""
+    filters = window.output_hwc[2]
+    return (Constant("packed", INT8, filters * _padded_taps(window)), Constant("scale", INT32, 3 * filters))
+
+
+def packed_call(window: Window, q: Quantized, packed: PackedConvolution) -> dict[str, Any]:
+    """Return the values of the call."""
+    filters = dims(window.output_hwc[2], *window.kernel_hw, window.input_hwc[2])
+    return {**own_geometry(window, q, filters), "packed": packed.count}
 
 
 def packed_scratch_bytes(window: Window) -> int:
-    """Return the scratch of netspec_convolve_packed_s8."""
+    """Return the room for both windows, expanded, and for a column where one is gathered before."""
     return (4 if window.input_hwc[2] % 4 == 0 else 5) * _padded_taps(window)
 
 
@@ -95,6 +100,10 @@ class PackedConvolution:
         inside = (least >= -_SUM_LIMIT) & (most < _SUM_LIMIT)
         exact: NDArray[Any] = inside & (self._rows > -128).all(axis=1) & ((self._shift < 0) | (self._multiplier == 0))
         return exact
+
+    def arrays(self) -> Mapping[str, NDArray[Any]]:
+        """Return the constants, by role."""
+        return {"packed": self.kernel(), "scale": self.scale()}
 
     def kernel(self) -> NDArray[Any]:
         """Return the weights: the first `count` filters in fours, the others as they are."""
