@@ -107,8 +107,8 @@ def test_both_exports_take_the_same_input(tmp_path: Path) -> None:
     assert hits / 500 == pytest.approx(expected, abs=0.01)
     run("import", "net.tflite", "--out", "again.yaml", folder=tmp_path)
     assert "rescaling" not in (tmp_path / "again.yaml").read_text()
-    run("build", "again.yaml", folder=tmp_path)
-    before, again = ((tmp_path / "build" / name / "model.tflite").read_bytes() for name in ("net", "net"))
+    run("build", "again.yaml", "--out", "build/again", folder=tmp_path)
+    before, again = ((tmp_path / "build" / name / "model.tflite").read_bytes() for name in ("net", "again"))
     assert before == again
 
 
