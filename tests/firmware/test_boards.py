@@ -50,6 +50,7 @@ from tests.firmware.kernel_cases import (
 from tests.footprints import random_network
 from tests.importers.shared_models import known_input, shared_model
 from tests.models import firmware, int8_inputs, make_model
+from tests.op_rows import ROWS, net_of
 from tests.specs import make_graph
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -140,6 +141,14 @@ def test_random_networks_with_the_kernels_of_much_work(seed: int, monkeypatch: p
         monkeypatch.setattr(kernel, constant, 0)
     model = make_model(random_network(seed), core="cortex-m4")
     inputs = {name: values[:2] for name, values in int8_inputs(model).items()}
+    assert mismatches(model, board_run(model, inputs), inputs) == []
+
+
+@pytest.mark.parametrize("core", ["cortex-m0", "cortex-m4", "cortex-m33", "cortex-m55"])
+@pytest.mark.parametrize("stem", ROWS)
+def test_an_op_by_its_rows(stem: str, core: str) -> None:
+    model = make_model(net_of(ROWS[stem], "netspec"), core=core)
+    inputs = int8_inputs(model)
     assert mismatches(model, board_run(model, inputs), inputs) == []
 
 
