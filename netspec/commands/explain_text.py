@@ -23,9 +23,10 @@ _ROLES = {
     "multiplier": "input * kernel / output scale of each filter, as a fraction of 2^31",
     "shift": "the power of 2 that belongs to each multiplier",
     "kernel_sum": "the bias, and what the input's zero point adds to each unit; at scale input * kernel",
-    "packed": "weights of four filters A, B, C, D as 256 B + A and 256 C + D + 128 of 16 bits, of four taps the first, "
-    "third, second and fourth; filters behind a four whose sums may leave 24 bits as they are",
-    "scale": "of four packed filters the sums to begin with, and a multiplier, a shift and a rounding for each",
+    "packed": "filters four at a time, A to D: for each tap 256 B + A and 256 C + D + 128, of 16 bits; taps in the "
+    "order 1, 3, 2, 4. From the first four on whose sums may leave 24 bits, weights lie as they are",
+    "scale": "of four packed filters what their sums begin with, and a multiplier and a shift each; of other filters "
+    "kernel sum, multiplier and shift",
     "table": "the output for each of 256 inputs; made at build time",
 }
 

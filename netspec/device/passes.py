@@ -173,7 +173,7 @@ def choose_kernels(graph: DeviceGraph) -> DeviceGraph:
 
 
 def with_plain_kernels(graph: DeviceGraph, names: Container[str]) -> DeviceGraph:
-    """Give these ops the kernels that a network of little work has: smaller ones, with less scratch."""
+    """Give the nodes of these names the kernels of a small network, which have less code and less scratch."""
     kernels = kernel_set(graph.kernels)
     return graph.with_nodes(
         node.with_kernel(kernels.kernel(node.op)) if node.name in names else node for node in graph.nodes

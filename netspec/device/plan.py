@@ -248,7 +248,7 @@ def plan_of_any_size(graph: Graph, core: str | None = None) -> DevicePlan:
 
 
 def _with_less_scratch(plan: DevicePlan) -> DevicePlan:
-    """Return the plan with plainer kernels where scratch makes the arena larger than it need be, if there is such."""
+    """Return a plan whose nodes at the peak have kernels with less scratch; the same plan where that saves no RAM."""
     everywhere = with_plain_kernels(plan.graph, {node.name for node in plan.graph.nodes})
     least = plan_graph(everywhere, plan.core, plan.io, plan.regions).arena_bytes
     above = {live.node.name for live in plan.live() if live.bytes > least}

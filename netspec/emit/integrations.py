@@ -77,7 +77,7 @@ def integration_files(model: QuantizedModel, kernels: Iterable[str], common: Map
 
 def zephyr_options(functions: Iterable[str]) -> tuple[str, ...]:
     """Return the Kconfig options of Zephyr's CMSIS-NN module behind kernel functions, without `CMSIS_NN_`, sorted."""
-    options = {ARM_FUNCTIONS[function].zephyr for function in functions if function in ARM_FUNCTIONS} - {None}
+    options = {ARM_FUNCTIONS[function] for function in functions if function in ARM_FUNCTIONS} - {None}
     # What the others call. They only imply it, so that it can be lacking.
     return tuple(sorted({*filter(None, options), "NNSUPPORT"})) if options else ()
 

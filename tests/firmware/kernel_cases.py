@@ -263,6 +263,13 @@ def own_depthwise_convolution(random: Random) -> Case:
     quant = _PerChannel(random, outputs, taps=w[..., 0].size)
     if random.random() < 0.2:
         quant.input_offset = random.choice([128, -127])
+    return _depthwise_of_ours(OWN_DEPTHWISE, window, x, w, quant)
+
+
+def _depthwise_of_ours(kind: int, window: _Window, x: Ints, w: Ints, quant: _PerChannel, *more: int) -> Case:
+    """Return a case of x (1, rows, columns, channels) and weights (rows, columns, outputs); `more` are parameters."""
+    channels, outputs = x.shape[3], w.shape[2]
+    multiplier = outputs // channels
     bias = np.zeros(outputs, np.int64) if quant.bias is None else quant.bias
     kernel_sum = _wrap(bias + quant.input_offset * w.sum(axis=(0, 1)))
 
@@ -273,13 +280,13 @@ def own_depthwise_convolution(random: Random) -> Case:
         return SUCCESS, quant.finish(sums)
 
     return Case(
-        OWN_DEPTHWISE,
+        kind,
         (
             *(1, *window.input, channels),
-            *(multiplier, *window.kernel, outputs),
+            *(multiplier, *w.shape[:2], outputs),
             *(1, *window.output, outputs),
             *(*window.stride, *window.padding, *window.dilation),
-            *(*quant.parameters, 0, multiplier),
+            *(*quant.parameters, 0, multiplier, *more),
         ),
         (_bytes(x), _bytes(w), *quant.blobs, kernel_sum.astype("<i4").tobytes()),
         window.output[0] * window.output[1] * outputs,
@@ -305,8 +312,6 @@ def depthwise_3x3(random: Random) -> Case:
     quant = _PerChannel(random, channels, taps=9)
     if random.random() < 0.4:
         quant.output_offset = -128
-    bias = np.zeros(channels, np.int64) if quant.bias is None else quant.bias
-    kernel_sum = _wrap(bias + quant.input_offset * w.sum(axis=(0, 1)))
     geometry = cmsis_nn.Window(
         (*window.input, channels),
         (3, 3),
@@ -318,26 +323,8 @@ def depthwise_3x3(random: Random) -> Case:
     rows = random.choice([geometry.output_hwc[0], 2, 2, 4])
     rows = min(rows, geometry.output_hwc[0])
     in_place = window.stride == (1, 1) and window.input == window.output and random.random() < 0.7
-
-    def expected() -> tuple[int, bytes]:
-        sums = np.zeros((1, *window.output, channels), np.int64)
-        for y, x_, tap in window.taps(x, quant.input_offset):
-            sums += tap * w[y, x_]
-        return SUCCESS, quant.finish(sums)
-
-    return Case(
-        DEPTHWISE_3X3,
-        (
-            *(1, *window.input, channels),
-            *(1, 3, 3, channels),
-            *(1, *window.output, channels),
-            *(*window.stride, *window.padding, *window.dilation),
-            *(*quant.parameters, 0, 1, rows, dsp_depthwise_conv2d.plane_bytes(geometry, rows), int(in_place)),
-        ),
-        (_bytes(x), _bytes(w), *quant.blobs, kernel_sum.astype("<i4").tobytes()),
-        window.output[0] * window.output[1] * channels,
-        expected,
-    )
+    scratch = dsp_depthwise_conv2d.plane_bytes(geometry, rows)
+    return _depthwise_of_ours(DEPTHWISE_3X3, window, x, w, quant, rows, scratch, int(in_place))
 
 
 def dense(random: Random) -> Case:

@@ -5,13 +5,14 @@ Emitted code calls the kernel itself and not CMSIS-NN's wrapper before it, which
 
 from netspec.device.cmsis_nn.choice import CONVOLVE, DEPTHWISE, KernelChoice, convolve_choice, depthwise_choice
 from netspec.device.cmsis_nn.cores import CORE_EXTENSIONS, HOST_EXTENSION, Extension
-from netspec.device.cmsis_nn.functions import ARM_FUNCTIONS, ArmFunction
+from netspec.device.cmsis_nn.functions import ARM_FUNCTIONS
 from netspec.device.cmsis_nn.scratch import (
     CHANNEL_BLOCK_MVE,
     SIDE_BY_SIDE,
     arm_scratch_bytes,
     average_pool_bytes,
     convolve_bytes,
+    round_up,
 )
 from netspec.device.cmsis_nn.window import Pair, Shape, Window
 
@@ -23,7 +24,6 @@ __all__ = [
     "DEPTHWISE",
     "HOST_EXTENSION",
     "SIDE_BY_SIDE",
-    "ArmFunction",
     "Extension",
     "KernelChoice",
     "Pair",
@@ -34,4 +34,5 @@ __all__ = [
     "convolve_bytes",
     "convolve_choice",
     "depthwise_choice",
+    "round_up",
 ]

@@ -52,9 +52,10 @@ def average_pool_bytes(extension: Extension, channels: int) -> int:
 def _columns_bytes(extension: Extension, taps: int) -> int:
     """Return the bytes of gathered windows: two of int16, on Helium four of int8."""
     if extension == "mve":
-        return 4 * _round_up(taps, 16)
-    return 2 * 2 * _round_up(taps, 4)
+        return 4 * round_up(taps, 16)
+    return 2 * 2 * round_up(taps, 4)
 
 
-def _round_up(value: int, multiple: int) -> int:
+def round_up(value: int, multiple: int) -> int:
+    """Return the least multiple that is not below a value."""
     return -(-value // multiple) * multiple

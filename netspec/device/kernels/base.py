@@ -16,9 +16,6 @@ from netspec.ops import DType, Op, Shape
 from netspec.ops.numbers import Integers, Quantized
 
 if TYPE_CHECKING:
-    pass
-
-if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 OpT = TypeVar("OpT", bound=Op)

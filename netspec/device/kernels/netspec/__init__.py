@@ -14,8 +14,8 @@ from netspec.device.kernels.netspec.binary import BinaryKernel
 from netspec.device.kernels.netspec.concatenate import ConcatenateKernel
 from netspec.device.kernels.netspec.conv2d import Conv2DKernel
 from netspec.device.kernels.netspec.dense import DenseKernel, PackedDenseKernel
-from netspec.device.kernels.netspec.depthwise_conv2d import DepthwiseConv2DKernel
-from netspec.device.kernels.netspec.dsp_depthwise_conv2d import DspDepthwiseConv2DKernel, is_plain, takes
+from netspec.device.kernels.netspec.depthwise_conv2d import DepthwiseConv2DKernel, is_plain
+from netspec.device.kernels.netspec.dsp_depthwise_conv2d import DspDepthwiseConv2DKernel, takes
 from netspec.device.kernels.netspec.mean import MeanKernel
 from netspec.device.kernels.netspec.packed_conv2d import PackedConv2DKernel
 from netspec.device.kernels.netspec.pad import PadKernel
@@ -44,7 +44,7 @@ def in_network(ops: Sequence[Op], extension: Extension) -> Mapping[str, Kernel[A
         return {}
     found: dict[str, Kernel[Any]] = {}
     depthwise = [op for op in ops if isinstance(op, DepthwiseConv2D)]
-    plain = [op for op in ops if isinstance(op, Conv2D)] + [op for op in depthwise if is_plain(op)]
+    plain = [op for op in ops if isinstance(op, Conv2D)] + [op for op in depthwise if is_plain(op, extension)]
     in_planes = [op for op in depthwise if takes(window_of(op))]
     if sum(op.macs() for op in ops if isinstance(op, Dense)) >= dense.WORTH_PACKING:
         found["dense"] = PackedDenseKernel()

@@ -1,6 +1,6 @@
 """FULLY_CONNECTED, one weight scale in all. Weight layout: (units, inputs), or packed for DSP instructions.
 
-Packed weights are those of eights of units; what is left lies as it is, and runs on netspec_dense_s8.
+Units are packed eight at a time. The weights of up to seven that are left lie as they are; netspec_dense_s8 runs these.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import replace
 from math import prod
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.cmsis_nn import Extension, KernelChoice
+from netspec.device.cmsis_nn import Extension, KernelChoice, round_up
 from netspec.device.kernels.base import Constant, Kernel, Layout, limits
 from netspec.ops import INT8, INT32, Dense
 from netspec.ops.numbers import Quantized
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
 
 PLAIN, EIGHTS, PACKED = "netspec_dense_s8", "netspec_dense_eights_s8", "netspec_dense_packed_s8"
 WORTH_PACKING = 24 * 1024
-"""Multiplications of a network from which on the kernels of packed weights are worth their kilobyte of code.
+"""With so many multiplications in its dense layers a network takes the kernels of packed weights.
 
-So many weights take 4 % more flash with them, and each saves an instruction.
+Their code is a kilobyte: 4 % of the flash of so many weights. Each multiplication saves an instruction.
 """
 
 
@@ -62,7 +62,7 @@ class DenseKernel(Kernel[Dense]):
 
 
 class PackedDenseKernel(DenseKernel):
-    """With packed weights of eights of units, on cores with DSP instructions."""
+    """With weights packed for cores with DSP instructions."""
 
     def layout(self, op: Dense) -> tuple[Layout, ...]:
         (plain,) = super().layout(op)
@@ -71,7 +71,7 @@ class PackedDenseKernel(DenseKernel):
         packed = replace(
             plain,
             role="packed",
-            device_shape=(units // 8, -(-inputs // 4), 2, 4, 2, 2),
+            device_shape=(units // 8, round_up(inputs, 4) // 4, 2, 4, 2, 2),
             index="device[o // 8][i // 4][i % 2][o // 2 % 4][i // 2 % 2][o % 2] = keras[i][o]",
             where=f"o < {eights}" if units > eights else "",
             flipped="o % 2 == 0",
@@ -103,7 +103,7 @@ class PackedDenseKernel(DenseKernel):
         return (*weights, Constant("kernel_sum", INT32, op.output_shape[-1]))
 
     def arrays(self, op: Dense, q: Quantized) -> Mapping[str, NDArray[Any]]:
-        """Return the weights in both parts: packed, and those that are left."""
+        """Return both parts of the weights: the packed ones, and those of the units that are left."""
         kernel = q.arrays["kernel"]
         eights = len(kernel) // 8 * 8
         return {"packed": packed(kernel[:eights]), "rest": kernel[eights:]}
@@ -125,11 +125,11 @@ class PackedDenseKernel(DenseKernel):
 
 
 def packed(kernel: NDArray[Any]) -> NDArray[Any]:
-    """Return the weights (units, inputs) of eights of units as netspec_dense_eights_s8 reads them."""
+    """Return weights (units, inputs) in the order of netspec_dense_eights_s8; the units are a multiple of eight."""
     import numpy as np
 
     units, inputs = kernel.shape
-    padded = np.zeros((units, -(-inputs // 4) * 4), np.int8)
+    padded = np.zeros((units, round_up(inputs, 4)), np.int8)
     padded[:, :inputs] = kernel
     padded[::2] ^= np.int8(-128)
     # (unit / 8, unit / 2 % 4, unit % 2, input / 4, input / 2 % 2, input % 2)

@@ -47,7 +47,7 @@ class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
 
     def constants(self, op: DepthwiseConv2D, extension: Extension) -> tuple[Constant, ...]:
         kernel, *others = own_constants(super().constants(op, extension))
-        return (replace(kernel, role="filters") if self._is_plain(op, extension) else kernel, *others)
+        return (replace(kernel, role="filters") if is_plain(op, extension) else kernel, *others)
 
     def arrays(self, op: DepthwiseConv2D, q: Quantized) -> Mapping[str, NDArray[Any]]:
         """Return the filters as a plain convolution wants them."""
@@ -63,19 +63,20 @@ class DepthwiseConv2DKernel(ConvolutionKernel[DepthwiseConv2D]):
             return "a filter has two weights of -128 beside each other; int8 weights are -127 to 127"
         return None
 
-    def _is_plain(self, op: DepthwiseConv2D, extension: Extension) -> bool:
-        """Return whether it runs as a convolution of one channel with many filters."""
-        return self.kernel_choice(op, extension).function == CONVOLVE
-
     def kernel_choice(self, op: DepthwiseConv2D, extension: Extension) -> KernelChoice:
         return depthwise_choice(extension, window_of(op))
 
     def kernel_scratch_bytes(self, op: DepthwiseConv2D, extension: Extension, compiled_for: Extension) -> int:
-        return own_scratch(op, extension) if self._is_plain(op, extension) else 0
+        return own_scratch(op, extension) if is_plain(op, extension) else 0
 
     def call(
         self, op: DepthwiseConv2D, q: Quantized, extension: Extension, there: Container[int] = ()
     ) -> Mapping[str, Any]:
-        if self._is_plain(op, extension):
+        if is_plain(op, extension):
             return {**own_call(op, q, extension, "filters"), "plain": True}
         return {**own_depthwise_call(op, q), "plain": False}
+
+
+def is_plain(op: DepthwiseConv2D, extension: Extension) -> bool:
+    """Return whether an op runs as a convolution of one channel with many filters."""
+    return depthwise_choice(extension, window_of(op)).function == CONVOLVE

@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.cmsis_nn import CONVOLVE, Extension, KernelChoice, Window, depthwise_choice
+from netspec.device.cmsis_nn import Extension, KernelChoice, Window, round_up
 from netspec.device.kernels._convolution import own_depthwise_call, window_of
 from netspec.device.kernels.base import Constant
-from netspec.device.kernels.netspec.depthwise_conv2d import DepthwiseConv2DKernel
+from netspec.device.kernels.netspec.depthwise_conv2d import DepthwiseConv2DKernel, is_plain
 from netspec.device.kernels.netspec.packed_conv2d import (
     PACKED_CONVOLVE,
     PackedConvolution,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 CONVOLVE_3X3 = "netspec_depthwise_conv_3x3_s8"
 WORTH_PLANES = 150_000
-"""Multiplications of a network from which on the kernel is worth its code, which takes a kilobyte more."""
+"""With so many multiplications for it a network takes the kernel, whose code is a kilobyte more."""
 
 _LEAST_OUTPUTS = 16
 """Of a channel, with strides of 1: with fewer the general kernel takes less."""
@@ -38,7 +38,7 @@ _SCRATCH = 2048
 
 
 class DspDepthwiseConv2DKernel(DepthwiseConv2DKernel):
-    """Takes the function in planes, if `planes`, and that of packed filters, if `packs`, for what they are made for."""
+    """`planes`: 3x3 windows run on the function in planes. `packs`: one channel runs on that of packed filters."""
 
     def __init__(self, *, planes: bool, packs: bool) -> None:
         self._planes = planes
@@ -46,7 +46,7 @@ class DspDepthwiseConv2DKernel(DepthwiseConv2DKernel):
 
     def kernel_choice(self, op: DepthwiseConv2D, extension: Extension) -> KernelChoice:
         window = window_of(op)
-        if self._packs and is_plain(op):
+        if self._packs and is_plain(op, extension):
             return packed_choice(window)
         if not self._planes or not takes(window):
             return super().kernel_choice(op, extension)
@@ -55,7 +55,7 @@ class DspDepthwiseConv2DKernel(DepthwiseConv2DKernel):
         return KernelChoice(CONVOLVE_3X3, f"{each} of four channels at a time, taken apart into planes of int16")
 
     def in_place(self, op: DepthwiseConv2D) -> tuple[tuple[int, int], ...]:
-        """Return the one, where rows stay where they are: those that a window needs are in its plane before."""
+        """Return the input where outputs take its place row by row: a plane holds what later windows need of it."""
         window = window_of(op)
         same = window.strides == (1, 1) and window.input_hwc == window.output_hwc
         return ((0, 0),) if same and self.kernel_choice(op, "dsp").function == CONVOLVE_3X3 else ()
@@ -67,7 +67,8 @@ class DspDepthwiseConv2DKernel(DepthwiseConv2DKernel):
 
     def arrays(self, op: DepthwiseConv2D, q: Quantized) -> Mapping[str, NDArray[Any]]:
         found = super().arrays(op, q)
-        return {**found, **self._packed(op, q).arrays()} if is_plain(op) else found
+        packed = self.kernel_choice(op, "dsp").function == PACKED_CONVOLVE
+        return {**found, **self._packed(op, q).arrays()} if packed else found
 
     def _packed(self, op: DepthwiseConv2D, q: Quantized) -> PackedConvolution:
         return PackedConvolution({**q.arrays, "kernel": super().arrays(op, q)["filters"]})
@@ -91,15 +92,10 @@ class DspDepthwiseConv2DKernel(DepthwiseConv2DKernel):
         return super().call(op, q, extension, there)
 
 
-def is_plain(op: DepthwiseConv2D) -> bool:
-    """Return whether an op is a convolution of one channel with many filters."""
-    return depthwise_choice("dsp", window_of(op)).function == CONVOLVE
-
-
 def takes(window: Window) -> bool:
-    """Return whether the function takes a window: 3x3, undilated, one filter a channel, strides of 1 or of 2.
+    """Return whether the function in planes takes a window: 3x3, undilated, one filter a channel, strides of 1 or 2.
 
-    What it does once for each channel takes too long where an image has few outputs.
+    An image with few outputs is left out: what the function does once for each channel takes too long for it.
     """
     height, width, channels = window.output_hwc
     one_filter = window.input_hwc[2] == channels and window.kernel_hw == (3, 3) and window.undilated
@@ -118,5 +114,5 @@ def strip_rows(window: Window) -> int:
 def plane_bytes(window: Window, rows: int) -> int:
     """Return the scratch of netspec_depthwise_conv_3x3_s8 for so many rows at a time."""
     stride, (_, width, _) = window.strides[0], window.output_hwc
-    pitch = -(-(stride * max(width, 2) + 2) // 2) * 4
+    pitch = 2 * round_up(stride * max(width, 2) + 2, 2)
     return 4 * pitch * ((max(rows, 3 - stride) - 1) * stride + 3)

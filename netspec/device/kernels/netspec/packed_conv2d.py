@@ -1,7 +1,7 @@
 """CONV_2D with filters packed for DSP instructions: netspec_convolve_packed_s8.
 
-A four of filters is packed where its sums stay within 24 bits whatever the input is, which its weights say. From the
-first four on for which that does not hold filters lie as they are, and take the function's other loop.
+Filters are packed four at a time. That is exact where their sums stay within 24 bits for every input, which the weights
+say. From the first four filters on for which it is not, weights lie as they are; another loop reads them.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from typing import TYPE_CHECKING, Any
 
-from netspec.device.cmsis_nn import Extension, KernelChoice, Window
+from netspec.device.cmsis_nn import Extension, KernelChoice, Window, round_up
 from netspec.device.kernels._convolution import own_geometry, window_of
 from netspec.device.kernels.base import Constant, dims
 from netspec.device.kernels.netspec.conv2d import Conv2DKernel
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 PACKED_CONVOLVE = "netspec_convolve_packed_s8"
 WORTH_PACKING = 500_000
-"""Multiplications of a network from which on the kernel is worth its code, which takes a kilobyte more."""
+"""With so many multiplications for it a network takes the kernel, whose code is a kilobyte more."""
 
 _SUM_LIMIT = 1 << 23
 _MOST_PLACES = 23
-"""A product of such a sum is at most 2^23: shifted by one place more, which the kernel adds, it is 0 already."""
+"""Of a shift. A rescaled sum is at most 2^23: more places, and the one that the kernel adds, change nothing."""
 
 
 class PackedConv2DKernel(Conv2DKernel):
@@ -71,13 +71,13 @@ def packed_scratch_bytes(window: Window) -> int:
 
 
 def _padded_taps(window: Window) -> int:
-    return -(-window.taps * window.input_hwc[2] // 4) * 4
+    return round_up(window.taps * window.input_hwc[2], 4)
 
 
 class PackedConvolution:
     """The arrays of netspec_convolve_packed_s8, from those of a convolution: kernel, kernel_sum, multiplier, shift.
 
-    `count` is how many filters are packed: the first fours for which the arithmetic is exact.
+    `count` is how many filters are packed: a multiple of four, up to the first four for which it is not exact.
     """
 
     def __init__(self, arrays: Mapping[str, NDArray[Any]]) -> None:
@@ -111,7 +111,7 @@ class PackedConvolution:
 
         count = self.count
         filters, taps = self._rows.shape
-        padded = np.zeros((filters, -(-taps // 4) * 4), np.int64)
+        padded = np.zeros((filters, round_up(taps, 4)), np.int64)
         padded[:, :taps] = self._rows
         # (four, filter / 2 % 2, filter % 2, tap / 4, tap / 2 % 2, tap % 2)
         apart = padded[:count].reshape(count // 4, 2, 2, padded.shape[1] // 4, 2, 2)
